@@ -1,0 +1,172 @@
+"""What a field is, and the types a field can have.
+
+A type is a mapping for the store and a reader for the wire: `read` takes the text of a report and returns the
+normalised value, or raises ValueError, in which case the text is kept under `raw.<field>` and named in `warnings`.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+# A document inside the program: a flat dict of dotted names. Objects in lists are dicts of plain names.
+Fields = dict[str, Any]
+
+MAX_COUNT = 10**9  # above it a count is not believed
+MAX_STRING = 4096  # characters; longer strings are cut, and the document says so
+
+# Control characters and bidirectional overrides: they reorder or hide what a person reads (design §6).
+_HOSTILE = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
+_SPACE = re.compile(r"\s+")
+
+
+class Type(NamedTuple):
+    """One type of field: the mapping in OpenSearch, and the reader of the wire."""
+
+    name: str
+    mapping: Mapping[str, Any]
+    read: Callable[[str], Any]
+
+
+class Field(NamedTuple):
+    """One field, spelled once: everything else (templates, docs, views, reading) comes from it."""
+
+    name: str
+    type: Type
+    wire: str  # where it stands in the report: element or key names joined by '/', '' when it is ours
+    source: str  # RFC and section, or 'ours'
+    meaning: str
+    example: Any
+    many: bool = False  # a list, also with one entry
+    objects: str = ""  # the name of the list of objects it belongs to (`auth_results.dkim`), '' when in none
+
+
+def clean(text: str) -> str:
+    """Remove control and bidirectional-override characters and collapse white space."""
+    return _SPACE.sub(" ", _HOSTILE.sub("", text)).strip()
+
+
+def read_text(text: str) -> str:
+    """Free text on one line."""
+    return clean(text)
+
+
+def read_word(text: str) -> str:
+    """A value of a list in an RFC: lower case. Netease writes `Pass` and `None`."""
+    return clean(text).lower()
+
+
+def read_identifier(text: str) -> str:
+    """A report id or Message-ID without its angle brackets (RFC 7489 §7.2.1.1, RFC 9990 §3.5.1)."""
+    return clean(text).removeprefix("<").removesuffix(">").strip()
+
+
+def read_domain(text: str) -> str:
+    """A domain name: lower case, no dot at the end, A-labels (RFC 9989 §5.3.1 compares A-labels).
+
+    A name that IDNA refuses stays as it is in lower case; underscores are kept.
+    """
+    name = clean(text).rstrip(".").lower()
+    if not name.isascii():
+        try:
+            return name.encode("idna").decode("ascii")
+        except UnicodeError:
+            return name
+    return name
+
+
+def read_ip(text: str) -> str:
+    """An IP address in canonical form.
+
+    Accepts `[…]`, an `IPv6:` prefix (RFC 5321 §4.1.3), a zone id and a trailing `(comment)` (OpenDMARC writes
+    the host name there); an IPv4-mapped IPv6 address becomes IPv4.
+    """
+    address = text.split("(", 1)[0].strip().strip("[]").strip()
+    if address[:5].lower() == "ipv6:":
+        address = address[5:]
+    value = ipaddress.ip_address(address.split("%", 1)[0])
+    if isinstance(value, ipaddress.IPv6Address) and value.ipv4_mapped is not None:
+        value = value.ipv4_mapped
+    return str(value)
+
+
+def read_count(text: str) -> int:
+    """A number of messages or sessions, 0 to 10^9; `.0` is accepted (some reporters count in floats)."""
+    digits = text.strip()
+    digits = digits.removesuffix(".0")
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 12:
+        raise ValueError(f"not a count: {text[:40]!r}")
+    value = int(digits)
+    if value > MAX_COUNT:
+        raise ValueError(f"count above {MAX_COUNT}: {digits}")
+    return value
+
+
+def read_port(text: str) -> int:
+    """A TCP port, 1 to 65535 (RFC 6692 §2)."""
+    value = read_count(text)
+    if not 0 < value < 65536:
+        raise ValueError(f"not a port: {value}")
+    return value
+
+
+def read_boolean(text: str) -> bool:
+    """`y` or `n` (the `testing` element, RFC 9990 §3.1.1.5); `true`, `false`, `1` and `0` are accepted."""
+    word = text.strip().lower()
+    if word in {"y", "yes", "true", "1"}:
+        return True
+    if word in {"n", "no", "false", "0"}:
+        return False
+    raise ValueError(f"neither y nor n: {text[:40]!r}")
+
+
+def read_epoch(text: str) -> datetime:
+    """Unix seconds as a date, 1970 to 9999; blanks and a fraction are accepted."""
+    whole, _, fraction = text.strip().partition(".")
+    if not (whole.isascii() and whole.isdigit() and len(whole) <= 12 and (fraction == "" or fraction.isdigit())):
+        raise ValueError(f"not Unix seconds: {text[:40]!r}")
+    try:
+        return datetime.fromtimestamp(int(whole), UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise ValueError(f"not a date: {text[:40]!r}") from error
+
+
+def write_date(value: datetime) -> str:
+    """A date as the store has it: RFC 3339 in UTC with `Z`, milliseconds only when there are any."""
+    utc = value.astimezone(UTC)
+    seconds = f"{utc.year:04d}-{utc.month:02d}-{utc.day:02d}T{utc.hour:02d}:{utc.minute:02d}:{utc.second:02d}"
+    return f"{seconds}.{utc.microsecond // 1000:03d}Z" if utc.microsecond >= 1000 else f"{seconds}Z"
+
+
+def read_epoch_date(text: str) -> str:
+    """Unix seconds as the store's date."""
+    return write_date(read_epoch(text))
+
+
+def _keyword(limit: int) -> dict[str, Any]:
+    return {"type": "keyword", "ignore_above": limit}
+
+
+_DATE: dict[str, Any] = {"type": "date", "format": "strict_date_optional_time||epoch_second"}
+
+KEYWORD = Type("keyword", _keyword(1024), read_text)
+LONG_KEYWORD = Type("keyword", _keyword(8191), read_text)  # 8191 characters are at most 32,764 bytes (Lucene's limit)
+WORD = Type("keyword", _keyword(1024), read_word)
+IDENTIFIER = Type("keyword", _keyword(1024), read_identifier)
+DOMAIN = Type("keyword", _keyword(1024), read_domain)
+SUBJECT = Type(
+    "keyword", {**_keyword(1024), "fields": {"text": {"type": "text"}}}, read_text
+)  # `.text` is there to search for words
+IP = Type("ip", {"type": "ip", "ignore_malformed": True}, read_ip)
+COUNT = Type("long", {"type": "long"}, read_count)
+LONG = Type("long", {"type": "long"}, int)
+PORT = Type("integer", {"type": "integer"}, read_port)
+INTEGER = Type("integer", {"type": "integer"}, read_count)
+BOOLEAN = Type("boolean", {"type": "boolean"}, read_boolean)
+EPOCH = Type("date", _DATE, read_epoch_date)
+DATE = Type("date", _DATE, read_text)  # written by dates.py, which knows the forms of RFC 5322 and RFC 3339
+GEO_POINT = Type("geo_point", {"type": "geo_point", "ignore_malformed": True}, read_text)
+UNINDEXED = Type("text", {"type": "text", "index": False, "norms": False}, str)  # kept to be read, not searched
