@@ -98,3 +98,10 @@ def make_id(*values: Any) -> str:
 def sum_ids(ids: Iterable[str]) -> int:
     """An order-free sum of ids, modulo 2^160."""
     return sum(int(one, 16) for one in ids) % 2**160
+
+
+class Kind(NamedTuple):
+    """One kind of report: `read` looks at a node of the message tree and says None when it is not its own."""
+
+    name: str
+    read: Callable[[Any, Context], Report | Problem | None]
