@@ -6,7 +6,7 @@ This is the library's entry point. Nothing here knows a clock, a network or the 
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from .fields import Fields
 
@@ -31,7 +31,7 @@ class Bounds(NamedTuple):
 class Options(NamedTuple):
     """What the site wants of reading, beside the bounds."""
 
-    sample: str = "headers"  # of a failed message store: none, headers or full
+    sample: Literal["none", "headers", "full"] = "headers"  # of a failed message store: none, headers or full
     authserv_ids: tuple[str, ...] = ()  # whose Authentication-Results are believed (RFC 8601 §2.5); () is nobody's
     feed: str = ""  # name of the source, stored as report.feed
     bounds: Bounds = Bounds()

@@ -1,0 +1,103 @@
+"""From the bytes of a message to its reports: `read_message` walks the tree and asks each kind.
+
+This is the library's entry point. Nothing here or left of here knows a clock, a network or the settings.
+"""
+
+from collections.abc import Iterator
+
+from . import authres, dmarc_aggregate, feedback, smtp_tls
+from .blob import CHUNK, Blob, Memory, chunks
+from .dates import read_rfc5322
+from .fields import read_domain, read_identifier, write_date
+from .mail import Part, address, domain_of, looks_like_mail, read_mail
+from .payload import Payload, find_payloads
+from .report import Bounds, Context, Envelope, Options, Problem, Reading, Report
+
+# Asked in this order. A kind that says anything but None has claimed the node and what is below it.
+KINDS_OF_PARTS = (feedback.KIND,)
+KINDS_OF_PAYLOADS = (dmarc_aggregate.KIND, smtp_tls.KIND)
+
+Result = Report | Problem
+
+
+def read_message(raw: bytes | Blob, options: Options | None = None) -> Reading:
+    """Read one e-mail message, or one bare report, and say what reports it holds.
+
+    `raw` is the message as it came (any bytes; CRLF or LF; a leading mbox `From ` line is fine). Returns a Reading:
+    `reports`, each with its `report` document's fields in `head`, the number of its `rows` and `documents()`, which
+    streams Documents (dataset, id, flat fields); and `problems`, what claims to be a report and cannot be read. Both
+    empty means that the message is no report mail. Nothing in the message makes this raise, nor `documents()`.
+
+    Formats: RFC 7489 App. C, RFC 9990 (DMARC aggregate); RFC 5965, 6591, 9991 (feedback); RFC 8460 (SMTP TLS).
+    """
+    blob = Memory(raw) if isinstance(raw, bytes) else raw
+    options = options or Options()
+    bounds = options.bounds
+    if blob.size > bounds.message_bytes:
+        limit = f"the message has {blob.size} bytes, more than bounds.message_bytes = {bounds.message_bytes}"
+        return Reading(Envelope(), (), (Problem("message", limit),))
+    if looks_like_mail(blob.read(0, CHUNK)):
+        mail = read_mail(blob, mime_depth=bounds.mime_depth, mime_parts=bounds.mime_parts)
+        envelope = read_envelope(mail, options)
+        results = list(_walk(mail, Context(envelope, options)))
+    else:
+        envelope = Envelope(bare=True)
+        results = list(_payloads(Payload("input", "", lambda: chunks(blob)), Context(envelope, options)))
+    return Reading(
+        envelope,
+        tuple(result for result in results if isinstance(result, Report)),
+        tuple(result for result in results if isinstance(result, Problem)),
+    )
+
+
+def _walk(part: Part, context: Context) -> Iterator[Result]:
+    for kind in KINDS_OF_PARTS:
+        result = kind.read(part, context)
+        if result is not None:
+            yield result
+            return
+    if part.parts:
+        for child in part.parts:
+            yield from _walk(child, context)
+    else:
+        yield from _payloads(Payload(_place(part), part.name, part.chunks), context)
+
+
+def _place(part: Part) -> str:
+    number = f"part {part.place}" if part.place else "message"
+    return f"{number} {part.name!r}" if part.name else number
+
+
+def _payloads(outer: Payload, context: Context) -> Iterator[Result]:
+    bounds: Bounds = context.options.bounds
+    for found in find_payloads(outer.place, outer.name, outer.chunks, bounds):
+        if isinstance(found, Problem):
+            yield found
+            continue
+        for kind in KINDS_OF_PAYLOADS:
+            result = kind.read(found, context)
+            if result is not None:
+                yield result
+                break
+
+
+def read_envelope(mail: Part, options: Options) -> Envelope:
+    """What the report mail itself says: who, when, and what a trusted Authentication-Results field says of it."""
+    headers = mail.headers
+    return Envelope(
+        message_id=read_identifier(headers.get("message-id") or "")[: options.bounds.string_chars],
+        from_domain=read_domain(domain_of(address(headers.get("from") or ""))),
+        received=_received(mail),
+        authentication=authres.reporter(headers.get_all("authentication-results"), options.authserv_ids),
+    )
+
+
+def _received(mail: Part) -> str:
+    # The topmost Received field was added by our own mail server (RFC 5321 §4.4); the date is behind its last ';'.
+    received = mail.headers.get_all("received")[:1]
+    for text in [*(field.rpartition(";")[2] for field in received), mail.headers.get("date") or ""]:
+        try:
+            return write_date(read_rfc5322(text))
+        except ValueError:
+            continue
+    return ""

@@ -1,0 +1,298 @@
+"""Settings: defaults < TOML file < environment < flags, filled into the option records of the modules that use them.
+
+A setting is spelled once, as a field of an option record with its type, its default and a comment; `SECTIONS` says
+which section of the file fills which record. Every fault names the file (or variable, or flag), the key, what is wrong
+with the value, and what to write instead. A secret is never quoted.
+"""
+
+import os
+import pwd
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
+
+from .classify import Site
+from .kept import KeptOptions
+from .log import LogOptions
+from .process import FilterOptions
+from .report import Bounds, Options
+
+PREFIX = "EMAIL_REPORT_PROCESSOR_"
+CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+CONFIG_FILE = "/etc/email-report-processor.toml"
+STATE_DIRECTORY = "/var/lib/email-report-processor"
+
+_UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+_SECRET = ("password", "secret", "token")
+
+Record = TypeVar("Record")
+
+
+class SettingsError(Exception):
+    """A setting is wrong: the text names where it stands, what is wrong, and what to write."""
+
+
+class StoreOptions(NamedTuple):
+    """Where the documents go."""
+
+    url: str = ""  # https://host:9200, sqlite:PATH, or - for standard output; empty: sqlite in the state directory
+
+
+class StateOptions(NamedTuple):
+    """Where the program keeps what it must remember."""
+
+    dir: str = ""  # kept messages, the embedded store, markers; empty: see docs/settings.md
+
+
+class GeoOptions(NamedTuple):
+    """Offline look-ups of countries and networks (needs the extra `geo`)."""
+
+    databases: tuple[str, ...] = ()  # MMDB files of GeoLite2, DB-IP or IPinfo
+
+
+class Setting(NamedTuple):
+    """One value that somebody gave, and where."""
+
+    value: Any
+    origin: str  # for people: file, variable or flag
+
+
+Table = dict[str, dict[str, Setting]]
+
+
+class Settings(NamedTuple):
+    """Everything that was said, by section; `record` fills an option record from it."""
+
+    table: Table
+    sources: tuple[str, ...]  # what was read, for doctor: file and variables
+
+    def record(self, section: str, kind: Callable[..., Record], names: Iterable[str] | None = None) -> Record:
+        """Fill an option record from a section; what nobody said keeps its default. Raises SettingsError."""
+        types = _types(kind)
+        given = self.table.get(section, {})
+        wanted = types.keys() if names is None else names
+        return kind(**{key: _convert(section, key, types[key], given[key]) for key in wanted if key in given})
+
+    def mapping(self, section: str) -> dict[str, str]:
+        """A section whose keys are the user's own ([senders])."""
+        return {key: _text(section, key, setting) for key, setting in self.table.get(section, {}).items()}
+
+    def given(self, section: str, key: str) -> bool:
+        """Whether anybody said it."""
+        return key in self.table.get(section, {})
+
+
+def _sections() -> dict[str, tuple[Any, ...]]:
+    from .opensearch import OpenSearchOptions
+
+    return {
+        "store": (StoreOptions, OpenSearchOptions),
+        "state": (StateOptions,),
+        "filter": (FilterOptions,),
+        "read": (Options,),
+        "bounds": (Bounds,),
+        "site": (Site,),
+        "geo": (GeoOptions,),
+        "kept": (KeptOptions,),
+        "log": (LogOptions,),
+    }
+
+
+SECTIONS = _sections()
+FREE = ("senders",)  # sections whose keys are names of the user's own
+
+
+def load(flags: Mapping[tuple[str, str], Any], config: str | None, environ: Mapping[str, str]) -> Settings:
+    """Read every source of settings. `flags` maps (section, key) to a value. Raises SettingsError."""
+    table: Table = {}
+    sources = []
+    path, asked = _config_path(config, environ)
+    if asked or os.path.lexists(path):
+        _add_file(table, path)
+        sources.append(path)
+    sources += _add_environment(table, environ)
+    for (section, key), value in flags.items():
+        table.setdefault(section, {})[key] = Setting(value, f"flag --{key}")
+    _refuse_unknown(table)
+    return Settings(table, tuple(sources))
+
+
+def state_dir(settings: Settings, environ: Mapping[str, str]) -> Path:
+    """The state directory (design §2); it need not exist yet."""
+    said = settings.record("state", StateOptions).dir or environ.get("STATE_DIRECTORY", "").split(":")[0]
+    if said:
+        return Path(said)
+    if environ.get("XDG_STATE_HOME"):
+        return Path(environ["XDG_STATE_HOME"]) / "email-report-processor"
+    if os.access(STATE_DIRECTORY, os.W_OK | os.X_OK):
+        return Path(STATE_DIRECTORY)
+    return _home() / ".local/state/email-report-processor"
+
+
+def _home() -> Path:
+    # Mail servers set no HOME, or somebody else's; the passwd file knows whose process this is.
+    try:
+        return Path(pwd.getpwuid(os.geteuid()).pw_dir)
+    except KeyError as error:
+        raise SettingsError(
+            f"user {os.geteuid()} is not in the passwd file, so there is no place for the state; set [state] dir"
+        ) from error
+
+
+def _config_path(config: str | None, environ: Mapping[str, str]) -> tuple[str, bool]:
+    said = config or environ.get(CONFIG_VARIABLE)
+    return (said, True) if said else (CONFIG_FILE, False)
+
+
+def _add_file(table: Table, path: str) -> None:
+    import tomllib  # 5 ms, only where there is a file
+
+    try:
+        with open(path, "rb") as file:
+            content = tomllib.load(file)
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read ({error.strerror}); correct its path or permissions") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: is not TOML ({error}); see docs/settings.md for an example") from error
+    for section, values in content.items():
+        if not isinstance(values, dict):
+            raise SettingsError(f"{path}: {section!r} stands in no section; write it below one of {_names()}")
+        for key, value in values.items():
+            table.setdefault(section, {})[key] = Setting(value, path)
+
+
+def _add_environment(table: Table, environ: Mapping[str, str]) -> list[str]:
+    known = {f"{PREFIX}{section}_{key}".upper(): (section, key) for section in SECTIONS for key in _keys(section)}
+    found = [name for name in environ if name.startswith(PREFIX) and name != CONFIG_VARIABLE]
+    for name in found:
+        if name not in known:
+            raise SettingsError(f"environment variable {name}: there is no such setting{_similar(name, known)}")
+        section, key = known[name]
+        table.setdefault(section, {})[key] = Setting(environ[name], f"environment variable {name}")
+    return found
+
+
+def _refuse_unknown(table: Table) -> None:
+    for section, settings in table.items():
+        origin = next((setting.origin for setting in settings.values()), "")
+        if section not in SECTIONS and section not in FREE:
+            raise SettingsError(f"{origin}: there is no section [{section}]{_similar(section, [*SECTIONS, *FREE])}")
+        for key, setting in settings.items():
+            if section in SECTIONS and key not in _keys(section):
+                raise SettingsError(
+                    f"{setting.origin}: [{section}] has no key {key!r}{_similar(key, _keys(section))}"
+                    f"; it has {', '.join(_keys(section))}"
+                )
+
+
+def _similar(word: str, known: Iterable[str]) -> str:
+    import difflib  # 4 ms, only for a mistake
+
+    close = difflib.get_close_matches(word, list(known), 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _names() -> str:
+    return ", ".join(f"[{name}]" for name in (*SECTIONS, *FREE))
+
+
+def _keys(section: str) -> list[str]:
+    return [key for kind in SECTIONS[section] for key in _types(kind)]
+
+
+def _types(kind: Callable[..., Any]) -> dict[str, Any]:
+    # A record within a record (Options.bounds) is a section of its own.
+    annotations: dict[str, Any] = kind.__annotations__
+    return {key: type_ for key, type_ in annotations.items() if not hasattr(type_, "_fields")}
+
+
+def _convert(section: str, key: str, type_: Any, setting: Setting) -> Any:
+    reader = _READERS.get(get_origin(type_) or type_)
+    if reader is None:
+        raise TypeError(f"settings: no reader for {section}.{key}: {type_}")
+    try:
+        return reader(setting.value, type_, key)
+    except ValueError as error:
+        shown = "" if any(word in key for word in _SECRET) else f" = {setting.value!r}"
+        raise SettingsError(f"{setting.origin}: [{section}] {key}{shown}: {error}") from None
+
+
+def _text(section: str, key: str, setting: Setting) -> str:
+    if not isinstance(setting.value, str):
+        raise SettingsError(f"{setting.origin}: [{section}] {key} = {setting.value!r}: write a text in quotes")
+    return setting.value
+
+
+def _read_str(value: Any, _type: Any, _key: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError("write a text in quotes")
+    return value
+
+
+def _read_bool(value: Any, _type: Any, _key: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() in {"true", "yes", "1", "false", "no", "0"}:
+        return str(value).lower() in {"true", "yes", "1"}
+    raise ValueError("write true or false")
+
+
+def _read_int(value: Any, _type: Any, key: str) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if isinstance(value, str):
+        number, unit = _split_unit(value)
+        if number.isdigit() and (unit in _UNITS if key.endswith("_bytes") else unit == ""):
+            return int(number) * _UNITS[unit]
+    examples = 'such as 1048576 or "1 MiB"' if key.endswith("_bytes") else "such as 100"
+    raise ValueError(f"write a whole number of 0 or more, {examples}")
+
+
+def _split_unit(value: str) -> tuple[str, str]:
+    text = value.strip()
+    digits = len(text) - len(text.lstrip("0123456789"))
+    return text[:digits], text[digits:].strip()
+
+
+def _read_float(value: Any, _type: Any, _key: str) -> float:
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            raise ValueError("write a number of seconds, such as 120") from None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10**7:
+        raise ValueError("write a number of seconds, such as 120")
+    return float(value)
+
+
+def _read_choice(value: Any, type_: Any, _key: str) -> str:
+    if value not in get_args(type_):
+        raise ValueError(f"write one of {', '.join(repr(choice) for choice in get_args(type_))}")
+    return str(value)
+
+
+def _read_list(value: Any, _type: Any, _key: str) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return tuple(item.strip() for item in value.split(",") if item.strip())
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise ValueError('write a list of texts, such as ["one", "two"]')
+    return tuple(value)
+
+
+def _read_mapping(value: Any, _type: Any, _key: str) -> dict[str, str]:
+    if isinstance(value, str):
+        value = dict(item.split("=", 1) for item in value.split(",") if "=" in item)
+    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+        raise ValueError('write a table of texts, such as {name = "value"}')
+    return dict(value)
+
+
+_READERS: dict[Any, Callable[[Any, Any, str], Any]] = {
+    str: _read_str,
+    bool: _read_bool,
+    int: _read_int,
+    float: _read_float,
+    tuple: _read_list,
+    Mapping: _read_mapping,
+    Literal: _read_choice,
+}
