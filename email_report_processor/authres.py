@@ -177,9 +177,9 @@ def _words(segment: str) -> list[str]:
 def _result(segment: str) -> Result | None:
     """One resinfo; None for `none` (nothing was done), for emptiness and for what is not `method=result`."""
     pairs = list(_pairs(segment))
-    if not pairs or not pairs[0][0]:
+    method, _, version = pairs[0][0].partition("/") if pairs else ("", "", "")
+    if not method:
         return None
-    method, _, version = pairs[0][0].partition("/")
     reason = next((value for key, value in pairs[1:] if key == "reason"), "")
     properties = []
     for key, value in pairs[1:]:
