@@ -1,0 +1,55 @@
+"""Documents as one JSON object a line: `{"_index": …, "_id": …, "_source": …}`."""
+
+from collections.abc import Iterable, Iterator
+from json.encoder import encode_basestring
+from typing import BinaryIO, NoReturn
+
+from .store import Question, Row, StoreError, Total, Written
+
+
+class NdjsonStore:
+    """The store `-`: whoever reads the stream has the documents. It cannot be read back."""
+
+    def __init__(self, stream: BinaryIO, name: str = "standard output") -> None:
+        self.name = name
+        self._stream = stream
+
+    def write(self, rows: Iterable[Row]) -> Written:
+        """See Store. An id written twice is on the stream twice. Raises StoreError when the stream is broken."""
+        stored = 0
+        for row in rows:
+            self._put(_line(row))
+            stored += 1
+        try:
+            self._stream.flush()
+        except (OSError, ValueError) as error:  # ValueError: the stream is closed
+            raise self._broken(error) from error
+        return Written(stored, 0)
+
+    def scan(self, after: tuple[str, str] | None = None) -> Iterator[Row]:
+        """Raises StoreError: what went into a pipe is gone."""
+        self._unreadable()
+
+    def totals(self, question: Question) -> list[Total]:
+        """Raises StoreError: what went into a pipe is gone."""
+        self._unreadable()
+
+    def close(self) -> None:
+        """The stream is its owner's to close."""
+
+    def _put(self, line: bytes) -> None:
+        try:
+            self._stream.write(line)
+        except (OSError, ValueError) as error:
+            raise self._broken(error) from error
+
+    def _broken(self, error: Exception) -> StoreError:
+        return StoreError(f"{self.name}: {error}: whoever reads the documents must read them to the end")
+
+    def _unreadable(self) -> NoReturn:
+        raise StoreError(f"{self.name} cannot be read back: name a store as sqlite:PATH or https://HOST:9200")
+
+
+def _line(row: Row) -> bytes:
+    index, id_ = encode_basestring(row.index).encode(), encode_basestring(row.id).encode()
+    return b'{"_index":%b,"_id":%b,"_source":%b}\n' % (index, id_, row.source)
