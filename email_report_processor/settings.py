@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 from .classify import Site
 from .kept import KeptOptions
 from .log import LogOptions
-from .process import FilterOptions
+from .process import FilterOptions, Layout
 from .report import Bounds, Options
 
 PREFIX = "EMAIL_REPORT_PROCESSOR_"
@@ -36,6 +36,7 @@ class StoreOptions(NamedTuple):
     """Where the documents go."""
 
     url: str = ""  # https://host:9200, sqlite:PATH, or - for standard output; empty: sqlite in the state directory
+    retry_seconds: float = 60.0  # how long one message may wait for a store that is busy or away
 
 
 class StateOptions(NamedTuple):
@@ -86,7 +87,7 @@ def _sections() -> dict[str, tuple[Any, ...]]:
     from .opensearch import OpenSearchOptions
 
     return {
-        "store": (StoreOptions, OpenSearchOptions),
+        "store": (StoreOptions, Layout, OpenSearchOptions),
         "state": (StateOptions,),
         "filter": (FilterOptions,),
         "read": (Options,),

@@ -1,0 +1,83 @@
+"""`email-report-admin kept`: what was kept and why; `--retry` feeds it again and removes what is done."""
+
+import argparse
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+
+from .. import kept
+from ..blob import File, Memory
+from ..cli import now
+from ..job import choose_store, make_job
+from ..process import Job, store_message
+from ..settings import Settings
+from . import fail
+from .text import progress, table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of this sub-command."""
+    parser.add_argument("--retry", action="store_true", help="feed them again; what is stored now is removed")
+    parser.add_argument("--category", choices=kept.CATEGORIES, help="only these")
+    parser.add_argument("--remove", metavar="NAME", nargs="+", help="remove these for good (the names of the list)")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """List, feed again, or remove."""
+    job = make_job(settings, os.environ, choose_store(settings, os.environ), now)
+    messages = [one for one in kept.listing(job.maildir) if arguments.category in (None, one.category)]
+    if arguments.remove:
+        return _remove(job.maildir, arguments.remove)
+    if arguments.retry:
+        return _retry(messages, job)
+    rows = [
+        (one.time[:16].replace("T", " "), one.category, one.size, one.path.name[:12], one.reason) for one in messages
+    ]
+    print(
+        table(("kept", "category", "bytes", "name", "reason"), rows, indent="") or f"nothing is kept in {job.maildir}"
+    )
+    return 0
+
+
+def _retry(messages: list[kept.Kept], job: Job) -> int:
+    results: Counter[str] = Counter()
+    for message in progress(messages, "messages"):
+        results[_feed(message, job)] += 1
+    still = sum(number for result, number in results.items() if result != "stored")
+    print(f"{results['stored']:,} stored and removed, {still:,} still kept")
+    for result, number in sorted(results.items()):
+        if result != "stored":
+            print(f"  {number:,} {result}")
+    return 1 if still else 0
+
+
+def _feed(message: kept.Kept, job: Job) -> str:
+    try:
+        blob = kept.untouched(open_blob(message.path))
+    except FileNotFoundError:
+        return "stored"  # another process did it
+    outcome = store_message(blob, job)
+    if outcome.verdict is None:
+        message.path.unlink(missing_ok=True)
+        return "stored"
+    sys.stderr.write(f"{message.path.name[:12]}: still {outcome.verdict.category}: {outcome.verdict.reason}\n")
+    return outcome.verdict.category
+
+
+def open_blob(path: Path) -> File | Memory:
+    """A file as a blob. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    return File(descriptor, os.fstat(descriptor).st_size)
+
+
+def _remove(maildir: Path, names: list[str]) -> int:
+    paths = {one.path.name: one.path for one in kept.listing(maildir)}
+    status = 0
+    for name in names:
+        found = [path for full, path in paths.items() if full.startswith(name)]
+        if len(found) == 1:
+            found[0].unlink(missing_ok=True)
+        else:
+            status = fail(f"{name}: {len(found)} kept messages have this name; write more of it", 1)
+    return status

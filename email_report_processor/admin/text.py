@@ -1,0 +1,62 @@
+"""Tables and progress for people."""
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, indent: str = "  ", width: int = 0) -> str:
+    """Rows in columns: numbers to the right, text to the left; the last column may be cut to the terminal's width."""
+    width = width or terminal_width()
+    cells = [[_cell(value) for value in row] for row in rows]
+    if not cells:
+        return ""
+    widths = [max(len(line[column]) for line in [list(head), *cells]) for column in range(len(head))]
+    right = [all(_is_number(line[column]) for line in cells) for column in range(len(head))]
+    lines = []
+    for line in [list(head), *cells]:
+        padded = [
+            cell.rjust(widths[column]) if right[column] else cell.ljust(widths[column])
+            for column, cell in enumerate(line)
+        ]
+        lines.append((indent + "  ".join(padded)).rstrip()[: max(width, 40)])
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _is_number(text: str) -> bool:
+    return text.strip("-").replace(",", "").replace(".", "").replace("%", "").strip().isdigit() or text == "-"
+
+
+def terminal_width() -> int:
+    """Columns of the terminal; in a pipe lines are not cut."""
+    if not sys.stdout.isatty():
+        return 10_000
+    try:
+        return os.get_terminal_size(1).columns
+    except OSError:
+        return 80
+
+
+def progress(items: Iterable[Item], what: str) -> Iterator[Item]:
+    """Pass items on, and say on a terminal how many there were; silent in a pipe."""
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    shown = time.monotonic()
+    number = 0
+    for number, item in enumerate(items, 1):  # the last number is said at the end
+        if time.monotonic() - shown > 0.2:
+            shown = time.monotonic()
+            sys.stderr.write(f"\r{number:,} {what}\x1b[K")
+        yield item
+    sys.stderr.write(f"\r\x1b[K{number:,} {what}\n")

@@ -1,0 +1,255 @@
+"""The filter's command: argv, standard input, logging; the one place where an outcome becomes an exit status.
+
+Two results only for a mail server: 0, "I have it safely", and 75, "you keep it" (docs/mail-servers.md).
+"""
+
+import argparse
+import os
+import stat
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, NamedTuple, NoReturn
+
+from . import __version__
+from .blob import CHUNK, Blob, spool
+from .fields import write_date
+from .job import choose_store, make_job
+from .kept import KeepError
+from .log import Log, LogOptions, open_log, take_descriptors
+from .process import FilterOptions, Job, Outcome, Verdict, describe, keep, process
+from .settings import Settings, SettingsError, load
+from .store import Store, StoreError, Written
+from .watch import TEMPFAIL, Watch
+
+DATAERR = 65  # EX_DATAERR, only where a site asks for it
+INPUT_LIMIT = 4 * 1024**3  # bytes of one message that can be kept; bounds.message_bytes says how many are read
+
+_HOW = """\
+This program reads one e-mail message, or one report, on standard input:
+
+    email-report-processor < message.eml
+    email-report-processor report.xml.gz reports.mbox Maildir/   (imports files and directories)
+
+A mail server calls it for each message; contrib/forward-examples/ has a file for yours.
+Try --help.
+"""
+
+
+class UsageError(Exception):
+    """The command line is wrong."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+def run() -> NoReturn:
+    """The console script. Leaves by `os._exit`, so that a broken pipe at shutdown cannot change the status."""
+    status = main(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            continue
+    os._exit(status)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command and return its exit status."""
+    try:
+        arguments = parser().parse_args(argv)
+    except UsageError as error:
+        return _usage(str(error))
+    if arguments.help or arguments.version:
+        return _inform(arguments)
+    if arguments.paths:
+        from .importer import main as import_paths  # 4 ms, only for people
+
+        return import_paths(arguments)
+    if _is_terminal(0):
+        sys.stderr.write(_HOW)
+        return 2
+    return filter_message(arguments)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of the filter."""
+    made = _Parser(
+        prog="email-report-processor", add_help=False, allow_abbrev=False, description=_HOW.split("\n", maxsplit=1)[0]
+    )
+    made.add_argument("paths", nargs="*", metavar="PATH", help="import these instead of standard input")
+    add_common(made)
+    made.add_argument("--feed", metavar="NAME", help="stored as report.feed")
+    made.add_argument("--deadline", metavar="SECONDS", help="for one message (120; 8 below Dovecot's 10)")
+    made.add_argument(
+        "--unreadable", choices=["keep", "65"], help="65: give back what is no report, for filters that sort"
+    )
+    made.add_argument("--log", metavar="WHERE", help="syslog, stderr, none, or a file")
+    made.add_argument("--help", action="store_true", help="show this and leave")
+    made.add_argument("--version", action="store_true", help="show the version and leave")
+    return made
+
+
+def add_common(made: argparse.ArgumentParser) -> None:
+    """The flags of both commands."""
+    made.add_argument("--store", metavar="URL", help="https://host:9200, sqlite:PATH, or - for standard output")
+    made.add_argument("--config", metavar="FILE", help="settings (/etc/email-report-processor.toml)")
+    made.add_argument("--state", metavar="DIR", help="kept messages, the embedded store")
+
+
+_FLAGS = {
+    "store": ("store", "url"),
+    "state": ("state", "dir"),
+    "feed": ("read", "feed"),
+    "deadline": ("filter", "deadline"),
+    "unreadable": ("filter", "unreadable"),
+    "log": ("log", "to"),
+}
+
+
+def flags(arguments: argparse.Namespace) -> dict[tuple[str, str], Any]:
+    """The settings that were given as flags."""
+    given = vars(arguments)
+    return {place: given[name] for name, place in _FLAGS.items() if given.get(name) is not None}
+
+
+def filter_message(arguments: argparse.Namespace) -> int:
+    """Read one message from standard input and answer the mail server. Never raises."""
+    started = time.monotonic()
+    descriptors = take_descriptors()
+    warnings.simplefilter("ignore")  # they would be written to standard error
+    log = open_log(LogOptions(), descriptors.stderr)
+    try:
+        settings = load(flags(arguments), arguments.config, os.environ)
+        log = open_log(settings.record("log", LogOptions), descriptors.stderr)
+        return _filter(Run(settings, descriptors.stdin, descriptors.stdout, log, started))
+    except (SettingsError, StoreError, KeepError) as error:
+        log("error", f"the mail server keeps the message: {error}")
+    except OSError as error:
+        log(
+            "error",
+            f"the mail server keeps the message: {error.filename or 'input or output'}: {error.strerror or error}",
+        )
+    except BaseException:  # the edge: whatever it is, the mail server tries again
+        log("error", f"the mail server keeps the message: {' | '.join(traceback.format_exc().splitlines())}")
+    _drain(descriptors.stdin)
+    return TEMPFAIL
+
+
+class Run(NamedTuple):
+    """One run in a pipe."""
+
+    settings: Settings
+    stdin: int
+    stdout: int
+    log: Log
+    started: float  # time.monotonic()
+
+
+def _filter(run: Run) -> int:
+    if run.stdin < 0:
+        raise SettingsError("standard input is closed; the mail server must pipe the message into this program")
+    options = run.settings.record("filter", FilterOptions)
+    watch = Watch(options.deadline, run.log)
+    choice = choose_store(run.settings, os.environ, stdout=run.stdout, budget=options.deadline * 0.8)
+    job = make_job(run.settings, os.environ, choice, now, lambda text: run.log("warning", text))
+    if not choice.configured:
+        run.log("warning", f"no [store] url is set: storing into {choice.url}")
+    blob = spool(partial(os.read, run.stdin), INPUT_LIMIT).blob
+    if blob.size == 0:
+        run.log("warning", "the input is empty: nothing to do")
+        return 0
+    watch.when_late = partial(_late, blob, job, watch)
+    return _answer(process(blob, _announcing(job, watch)), job, run)
+
+
+def _announcing(job: Job, watch: Watch) -> Job:
+    """The job, but when its store is opened the deadline is no longer the message's fault."""
+
+    def open_store() -> Store:
+        store = job.open_store()
+        watch.when_late = watch.give_back
+        return store
+
+    return job._replace(open_store=open_store)
+
+
+def _late(blob: Blob, job: Job, watch: Watch) -> int:
+    """The deadline passed while the message was read: it would pass again, so a copy is kept."""
+    reason = f"reading it took longer than {watch.seconds:g} s"
+    try:
+        keep(blob, job, Outcome(None, Written(0, 0), 0, Verdict("unfinished", reason)))
+    except KeepError as error:
+        watch.log("error", f"{reason}; {error}")
+        return TEMPFAIL
+    watch.log("error", f"{reason}; a copy is kept: email-report-admin kept --retry")
+    return 0
+
+
+def _answer(outcome: Outcome, job: Job, run: Run) -> int:
+    for note in outcome.notes:
+        run.log("error", note)
+    verdict = outcome.verdict
+    level = "info" if verdict is None or verdict.category == "no-report" else "warning"
+    run.log(level, describe(outcome, round(1000 * (time.monotonic() - run.started))))
+    if verdict is not None and verdict.category in {"no-report", "unreadable"} and job.filter.unreadable == "65":
+        return DATAERR
+    return 0
+
+
+def _drain(descriptor: int) -> None:
+    """Read standard input to its end: several mail servers take an unread message for a failure."""
+    try:
+        while descriptor >= 0 and os.read(descriptor, CHUNK):
+            continue
+    except OSError:
+        return
+
+
+def now() -> str:
+    """The time, as documents have it."""
+    return write_date(datetime.now(UTC).replace(microsecond=0))
+
+
+def _is_terminal(descriptor: int) -> bool:
+    try:
+        return os.isatty(descriptor)
+    except OSError:
+        return False
+
+
+def _usage(message: str) -> int:
+    """A wrong command line: 2 on a terminal, and the mail server keeps its message."""
+    if _is_terminal(2):
+        sys.stderr.write(f"email-report-processor: {message}; try --help\n")
+        return 2
+    descriptors = take_descriptors()
+    open_log(LogOptions(), descriptors.stderr)("error", f"the mail server keeps the message: command line: {message}")
+    _drain(descriptors.stdin)
+    return TEMPFAIL
+
+
+def _inform(arguments: argparse.Namespace) -> int:
+    # A mail server that calls this with --help would lose its message.
+    if _has_message(0):
+        return _usage("--help and --version do not read a message")
+    print(f"email-report-processor {__version__}" if arguments.version else parser().format_help())
+    return 0
+
+
+def _has_message(descriptor: int) -> bool:
+    try:
+        mode = os.fstat(descriptor).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISREG(mode)
+
+
+if __name__ == "__main__":
+    run()

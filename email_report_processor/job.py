@@ -1,0 +1,92 @@
+"""From settings to what the pipeline needs: the store that was chosen, and a Job."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from . import kept
+from .classify import Site
+from .enrich import open_databases, read_senders
+from .process import FilterOptions, Job, Layout
+from .report import Bounds, Options
+from .settings import GeoOptions, Settings, SettingsError, StoreOptions, state_dir
+from .store import Store, open_store
+
+EMBEDDED = "reports.sqlite"  # the embedded store, in the state directory
+
+
+class StoreChoice(NamedTuple):
+    """The store of the settings; `open` touches neither files nor the network."""
+
+    url: str
+    open: Callable[[], Store]
+    configured: bool  # whether anybody chose it
+
+
+def choose_store(
+    settings: Settings, environ: Mapping[str, str], *, stdout: int = 1, budget: float | None = None
+) -> StoreChoice:
+    """The store of the settings, else the embedded one. `budget`: seconds one write may take. Raises SettingsError."""
+    options = settings.record("store", StoreOptions)
+    url = options.url or f"sqlite:{state_dir(settings, environ) / EMBEDDED}"
+    seconds = options.retry_seconds if budget is None else min(budget, options.retry_seconds)
+    return StoreChoice(url, lambda: open_url(url, settings, environ, stdout=stdout, budget=seconds), bool(options.url))
+
+
+def open_url(
+    url: str, settings: Settings, environ: Mapping[str, str], *, stdout: int = 1, budget: float | None = None
+) -> Store:
+    """A store by its URL, with the [store] options of the settings. Raises SettingsError."""
+    from .opensearch import OpenSearchOptions  # without opensearch-py, which waits until it is used
+
+    given = settings.table.get("store", {}).get("url")
+    state = state_dir(settings, environ)
+    if url.startswith("sqlite:"):
+        make_directory(Path(url.removeprefix("sqlite:")).parent)
+    try:
+        return open_store(
+            url,
+            prefix=settings.record("store", Layout).index_prefix,
+            budget=settings.record("store", StoreOptions).retry_seconds if budget is None else budget,
+            state=str(state),
+            output=os.fdopen(stdout, "wb", closefd=False) if url == "-" else None,
+            opensearch=settings.record("store", OpenSearchOptions),
+        )
+    except ValueError as error:
+        raise SettingsError(f"{given.origin if given else 'command line'}: [store] url: {error}") from error
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory that only its owner may enter. Raises OSError."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def make_job(
+    settings: Settings,
+    environ: Mapping[str, str],
+    choice: StoreChoice,
+    now: Callable[[], str],
+    warn: Callable[[str], None] = lambda text: None,
+) -> Job:
+    """What the pipeline needs. `warn` is told what is optional and missing. Raises SettingsError."""
+    databases, warnings = open_databases(settings.record("geo", GeoOptions).databases)
+    for warning in warnings:
+        warn(warning)
+    try:
+        senders = read_senders(settings.mapping("senders"))
+    except ValueError as error:
+        raise SettingsError(f"[senders]: {error}") from error
+    options = settings.record("read", Options, Options._fields[:3])
+    return Job(
+        open_store=choice.open,
+        now=now,
+        maildir=kept.directory(state_dir(settings, environ)),
+        options=options._replace(bounds=settings.record("bounds", Bounds)),
+        layout=settings.record("store", Layout),
+        site=settings.record("site", Site),
+        senders=senders,
+        databases=databases,
+        filter=settings.record("filter", FilterOptions),
+        kept=settings.record("kept", kept.KeptOptions),
+    )

@@ -1,0 +1,245 @@
+"""The pipeline, in the order of the drawing: read, store, keep.
+
+Here the pure half meets the store, the clock and the kept messages. What is decided here is whose turn it is: a
+message that can never be stored is kept (and answered with 0); whatever is ours raises, and the mail server keeps it.
+"""
+
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from . import kept
+from .blob import Blob
+from .classify import Site, classify
+from .encode import encode
+from .enrich import Databases, Senders, enrich
+from .fields import Fields
+from .layout import index_of
+from .reading import read_message
+from .report import Document, Options, Reading, Report
+from .store import Row, Store, StoreError, Written
+
+Result = TypeVar("Result")
+
+
+class FilterOptions(NamedTuple):
+    """How the filter answers the mail server."""
+
+    deadline: float = 120.0  # seconds for one message, then it is kept or given back; 8 below Dovecot's 10
+    datasets: tuple[str, ...] = ()  # store only these datasets; empty: all of them
+    unreadable: Literal["keep", "65"] = "keep"  # 65: give back what is no report or unreadable, for filters that sort
+
+
+class Layout(NamedTuple):
+    """How indices are named."""
+
+    index_prefix: str = "email-report-"  # of every index name; another one needs its own templates and dashboards
+    index_period: Literal["year", "month", "week", "day", "none"] = "month"  # of one index; a change ends deduplication
+
+
+class Job(NamedTuple):
+    """Everything that processing a message needs, made once."""
+
+    open_store: Callable[[], Store]  # called when there is something to store
+    now: Callable[[], str]  # RFC 3339
+    maildir: Path  # of kept messages
+    options: Options = Options()
+    layout: Layout = Layout()
+    site: Site = Site()
+    senders: Senders | None = None
+    databases: Databases | None = None
+    filter: FilterOptions = FilterOptions()
+    kept: kept.KeptOptions = kept.KeptOptions()
+
+
+class Verdict(NamedTuple):
+    """Why a message is not done with being stored: a category of kept messages, and a sentence."""
+
+    category: str
+    reason: str
+
+
+class Outcome(NamedTuple):
+    """What became of one message."""
+
+    reading: Reading | None  # None when reading it failed
+    written: Written
+    repaired: int  # warnings of all documents
+    verdict: Verdict | None  # None: everything in it is stored
+    notes: tuple[str, ...] = ()  # for the log: a traceback, kept messages that had to go
+
+
+class PureError(Exception):
+    """The pure half failed at this message, and would fail again: a bug of ours, or not enough memory."""
+
+
+def store_message(blob: Blob, job: Job) -> Outcome:
+    """Read a message and store its documents. Raises StoreError, OSError: ours, to be tried again."""
+    tally = Tally()
+    try:
+        reading = guarded(lambda: read_message(blob, job.options))
+    except PureError as error:
+        return Outcome(None, Written(0, 0), 0, Verdict("failed", _last_line(error)), (_traceback(error),))
+    try:
+        written = _store(reading, job, tally)
+    except PureError as error:
+        return Outcome(
+            reading, Written(0, 0), tally.repaired, Verdict("failed", _last_line(error)), (_traceback(error),)
+        )
+    except StoreError as error:
+        if not error.answering:
+            raise
+        unfinished = Verdict("unfinished", f"time was up while the store kept answering: {error}")
+        return Outcome(reading, Written(0, 0), tally.repaired, unfinished)
+    return Outcome(reading, written, tally.repaired, _verdict(reading, written))
+
+
+def process(blob: Blob, job: Job) -> Outcome:
+    """Store a message, and keep a copy of it when that is called for. Raises StoreError, KeepError, OSError."""
+    outcome = store_message(blob, job)
+    if outcome.verdict is None or not _keeps(outcome.verdict, job):
+        return outcome
+    return keep(blob, job, outcome)
+
+
+def keep(blob: Blob, job: Job, outcome: Outcome) -> Outcome:
+    """Keep a copy of a message for the reason of its outcome. Raises KeepError."""
+    assert outcome.verdict is not None
+    category, reason = outcome.verdict
+    dropped = kept.keep(job.maildir, blob, category, reason, job.now(), job.kept)
+    return outcome._replace(notes=(*outcome.notes, *(f"dropped a kept message to make room: {one}" for one in dropped)))
+
+
+def _keeps(verdict: Verdict, job: Job) -> bool:
+    if job.filter.unreadable == "65" and verdict.category in {"no-report", "unreadable"}:
+        return False
+    return verdict.category != "no-report" or job.kept.no_report == "keep"
+
+
+def _verdict(reading: Reading, written: Written) -> Verdict | None:
+    if reading.problems:
+        return Verdict(
+            "unreadable", "; ".join(f"{problem.place}: {problem.reason}" for problem in reading.problems[:5])
+        )
+    if not reading.reports:
+        return Verdict("no-report", "no report in it")
+    if written.rejected:
+        first = written.rejected[0]
+        return Verdict(
+            "rejected", f"the store refuses {len(written.rejected)} documents, first {first.row.id}: {first.reason}"
+        )
+    return None
+
+
+def wanted(reading: Reading, job: Job) -> list[Report]:
+    """The reports that the site wants to have stored."""
+    return [report for report in reading.reports if not job.filter.datasets or report.dataset in job.filter.datasets]
+
+
+def _store(reading: Reading, job: Job, tally: "Tally") -> Written:
+    reports = wanted(reading, job)
+    if not reports:
+        return Written(0, 0)
+    return job.open_store().write(guarded_rows(reading, reports, job, tally))
+
+
+class Tally:
+    """What is counted while rows pass by."""
+
+    def __init__(self) -> None:
+        self.repaired = 0
+        self.rows = 0
+
+
+def guarded_rows(reading: Reading, reports: list[Report], job: Job, tally: Tally) -> Iterator[Row]:
+    """The rows of some reports of a message, encoded. Raises PureError, OSError."""
+    rows = _rows(reading, reports, job, tally)
+    while (row := guarded(lambda: next(rows, None))) is not None:
+        yield row
+
+
+def _rows(reading: Reading, reports: list[Report], job: Job, tally: Tally) -> Iterator[Row]:
+    now = job.now()
+    for report in reports:
+        indices: dict[tuple[str, str], str] = {}
+        for document in report.documents():
+            fields = document.fields
+            begin = fields.get("report.begin") or fields.get("@timestamp") or ""
+            key = (document.dataset, begin)
+            if key not in indices:
+                indices[key] = _index(document.dataset, begin, reading, job.layout)
+            complete(document, job, now)
+            tally.rows += 1
+            tally.repaired += len(fields.get("warnings", ()))
+            yield Row(indices[key], document.id, encode(fields))
+
+
+def complete(document: Document, job: Job, now: str) -> None:
+    """Add to a document what is ours to say: when it was stored, its class, who sends, from where."""
+    fields = document.fields
+    fields["event.ingested"] = now
+    found = classify(fields, job.site)
+    if found is not None:
+        fields["class"], fields["class_rule"] = found
+    enrich(fields, job.senders, job.databases)
+
+
+def _index(dataset: str, begin: str, reading: Reading, layout: Layout) -> str:
+    return index_of(
+        begin,
+        reading.envelope.received,
+        bare=reading.envelope.bare,
+        prefix=layout.index_prefix,
+        dataset=dataset,
+        granularity=layout.index_period,
+    )
+
+
+def guarded(step: Callable[[], Result]) -> Result:
+    """Run a step of the pure half. Raises PureError for anything but OSError (a full disk is no bug)."""
+    try:
+        return step()
+    except OSError:
+        raise
+    except Exception as error:  # the pure half raises nothing of the message's making: this is a bug, or no memory
+        raise PureError(f"{type(error).__name__}: {error}") from error
+
+
+def _last_line(error: PureError) -> str:
+    return f"a bug of email-report-processor, please report it: {error}"
+
+
+def _traceback(error: PureError) -> str:
+    return " | ".join(line.strip() for line in traceback.format_exception(error.__cause__))
+
+
+def describe(outcome: Outcome, milliseconds: int) -> str:
+    """The one line about a message for the log: what it was, from whom, about what, and what became of it."""
+    reports = outcome.reading.reports if outcome.reading else ()
+    envelope = outcome.reading.envelope if outcome.reading else None
+    pairs: dict[str, Any] = {"message-id": f"<{envelope.message_id}>" if envelope and envelope.message_id else "-"}
+    pairs |= _about(reports[0].head, len(reports)) if reports else {"report": "none"}
+    pairs |= {
+        "rows": sum(report.rows for report in reports),
+        "stored": outcome.written.stored,
+        "already": outcome.written.already,
+        "repaired": outcome.repaired,
+        "kept": outcome.verdict.category if outcome.verdict else "no",
+        "ms": milliseconds,
+    }
+    line = ", ".join(f"{key}={value}" for key, value in pairs.items())
+    return f"{line}: {outcome.verdict.reason}" if outcome.verdict else line
+
+
+def _about(head: Fields, reports: int) -> Mapping[str, Any]:
+    period = "/".join(str(head[key])[:10] for key in ("report.begin", "report.end") if key in head)
+    about = {
+        "report": head.get("report.dataset", "-"),
+        "from": head.get("report.org_name") or head.get("report.from_domain") or "-",
+        "domain": "+".join(head.get("report.domain", ())[:3]) or "-",
+        "period": period or str(head.get("@timestamp", "-"))[:10],
+    }
+    if "report.id" in head:
+        about["id"] = head["report.id"]
+    return about | ({"reports": reports} if reports > 1 else {})
