@@ -1,0 +1,65 @@
+# Needs python3 (3.11 or later) and make; the rest is set up in .venv and in the user's cache.
+
+PYTHON ?= python3
+BIN := .venv/bin
+MINUTES ?= 30
+
+.DEFAULT_GOAL := help
+.PHONY: help python venv prerequisites nodes node lint test test-long test-mta fuzz bench demo docs clean
+
+help: ## show this
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
+		printf '%-18s %s\n' "  $$name" "$$text"; done
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "This needs Python 3.11 or later, and '$(PYTHON)' is not. Name another: make PYTHON=python3.13 …" >&2; \
+		exit 1; }
+
+venv: .venv/.installed ## the virtual environment .venv, with the package and its tools
+
+.venv/.installed: pyproject.toml tools/venv.py | python
+	$(PYTHON) -m tools.venv
+
+prerequisites: | python
+	@$(PYTHON) -m tools.prerequisites
+
+nodes: | python prerequisites
+	$(PYTHON) -m tests.nodes build
+
+test: venv prerequisites ## everything: style, types, and all tests but test-long and test-mta (ARGS=… go to pytest)
+	@$(MAKE) --no-print-directory -j2 --output-sync=target lint nodes
+	$(TEST_ENV) $(BIN)/pytest $(ARGS)
+
+# Root may fetch Debian packages of mail servers (unpacked beside the system, never installed).
+TEST_ENV := $(if $(filter 0,$(shell id -u)),EMAIL_REPORT_TEST_DOWNLOAD=1)
+
+test-long: venv prerequisites nodes ## the tests that take too long for `make test`
+	$(TEST_ENV) $(BIN)/pytest -m long $(ARGS)
+
+test-mta: venv prerequisites nodes ## the other mail servers and filters (root on Debian)
+	$(TEST_ENV) $(BIN)/pytest -m mta $(ARGS)
+
+lint: venv ## style and types alone
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fuzz: venv ## mutated messages, MINUTES=30 of CPU time
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
+
+bench: venv nodes ## the benchmarks of benchmarks/README.md
+	$(BIN)/python -m benchmarks
+
+demo: venv ## sample messages through the filter, and what became of them
+	@$(BIN)/python -m tools.demo
+
+docs: venv ## generate docs/fields.md and the page of the settings
+	$(BIN)/python -m tools.generate_docs
+
+node: nodes ## run both OpenSearch nodes until Ctrl-C, and print the variables with which tests use them
+	@$(PYTHON) -m tests.nodes start
+
+clean: ## remove what the other targets made here (not the OpenSearch jars in ~/.cache/email-report-processor-tests)
+	rm -rf .venv .demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

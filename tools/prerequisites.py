@@ -1,0 +1,40 @@
+"""`make test`: see that a JDK and Maven are here for the real OpenSearch nodes.
+
+Root on Debian gets them installed; everybody else is told, and the tests that need them are skipped (in CI they fail).
+Postfix needs no installation: tests/mta unpacks it beside the system.
+"""
+
+import shutil
+import sys
+
+from tests.opensearch import jars
+from tools import debian
+
+JDK = ("openjdk-17-jdk-headless", "openjdk-21-jdk-headless")  # Debian 12 and 13
+
+
+def lacking() -> list[tuple[str, ...]]:
+    """What is not here: for each part the packages that have it, the preferred first."""
+    parts: list[tuple[str, ...]] = []
+    try:
+        jars.secure_jdk()
+    except jars.MissingError:
+        parts.append(JDK)
+    if shutil.which("mvn") is None:
+        parts.append(("maven",))
+    return parts
+
+
+def main() -> int:
+    """Always 0: a test that cannot run says so itself."""
+    if debian.installable():
+        for part in lacking():
+            debian.install(*part)
+    if parts := lacking():
+        names = " ".join(part[0] for part in parts)
+        print(f"The tests with the real OpenSearch cannot run. On Debian: apt-get install {names}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
