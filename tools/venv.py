@@ -58,7 +58,7 @@ def install() -> None:
     """Install the package and the group `dev`. Raises VenvError."""
     with (PROJECT / "pyproject.toml").open("rb") as file:
         requirements = group(tomllib.load(file)["dependency-groups"], "dev")
-    pip = [VENV / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    pip = [str(VENV / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     done = subprocess.run([*pip, "--editable", str(PROJECT), *requirements], stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
         raise VenvError("pip could not install what pyproject.toml names; its message stands above")
