@@ -1,11 +1,16 @@
 """Bytes that can be read again: in memory while they are few, else in an unnamed temporary file."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple, Protocol
 
 CHUNK = 64 * 1024  # bytes read at once
 IN_MEMORY = 1024 * 1024  # bytes above which input is spooled
+
+
+class Damaged(Exception):  # noqa: N818 - it says what the bytes are, not what went wrong here
+    """The bytes end early or break here; everything that was yielded before is good to be salvaged."""
 
 
 class Blob(Protocol):
@@ -109,3 +114,46 @@ def chunks(blob: Blob, start: int = 0, stop: int | None = None) -> Iterator[byte
     while start < stop and (piece := blob.read(start, min(start + CHUNK, stop))):
         start += len(piece)
         yield piece
+
+
+class Scratch:
+    """Blobs made on the way, which share one budget of memory and, beyond it, one unnamed temporary file."""
+
+    def __init__(self, in_memory: int = IN_MEMORY) -> None:
+        self.left = in_memory
+        self.file: File | None = None
+
+    def keep(self, pieces: Iterable[bytes]) -> Blob:
+        """Everything the pieces hold. Raises OSError when the temporary file cannot be written."""
+        kept: list[bytes] = []
+        size = 0
+        arriving = iter(pieces)
+        for piece in arriving:
+            kept.append(piece)
+            size += len(piece)
+            if size > self.left:
+                return self._write(chain(kept, arriving))
+        self.left -= size
+        return Memory(b"".join(kept))
+
+    def _write(self, pieces: Iterable[bytes]) -> Blob:
+        if self.file is None:
+            self.file = File(temporary_file(), 0)
+        start = self.file.size
+        for piece in pieces:
+            _write_all(self.file.descriptor, piece)
+            self.file.size += len(piece)
+        return Slice(self.file, start, self.file.size)
+
+
+class Slice:
+    """A part of another blob."""
+
+    def __init__(self, blob: Blob, start: int, stop: int) -> None:
+        self.blob = blob
+        self.start = start
+        self.size = stop - start
+
+    def read(self, start: int, stop: int) -> bytes:
+        """See Blob."""
+        return self.blob.read(self.start + start, self.start + min(stop, self.size))

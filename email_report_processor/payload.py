@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from .blob import Damaged
 
-class Damaged(Exception):
-    """The bytes end early or break here; everything that was yielded before is good to be salvaged."""
+__all__ = ["Damaged", "OverBound", "Payload"]
 
 
-class OverBound(Exception):
+class OverBound(Exception):  # noqa: N818 - it says where reading stopped, not what went wrong here
     """A bound of `Bounds` was met; the text names it and its value."""
 
 

@@ -1,0 +1,138 @@
+"""Content-Transfer-Encoding undone as a stream, however badly it was done (RFC 2045 §6)."""
+
+import binascii
+import re
+from collections.abc import Callable, Iterator
+from itertools import chain
+
+from .blob import CHUNK, Damaged
+
+LINE = 1024  # bytes of a line that are enough to know what it is
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_NO_BASE64 = bytes(set(range(256)) - set(_ALPHABET))
+_BETWEEN = re.compile(rb"[=\s]*")
+_RUN = re.compile(rb"[A-Za-z0-9+/=]{0,%d}" % LINE)
+_SOFT_BREAK = re.compile(rb"=[ \t]*(?:\r\n|\r|\n)")
+
+
+def decoded(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """The bytes behind `encoding` (lower case); unknown encodings are taken as none. Raises Damaged at a broken end."""
+    decoder = DECODERS.get(encoding)
+    return decoder(pieces) if decoder else pieces
+
+
+def unbase64(text: bytes) -> bytes:
+    """One piece of base64 text: characters outside the alphabet are skipped, padding need not be there."""
+    clean = text.translate(None, _NO_BASE64)
+    clean = clean[:-1] if len(clean) % 4 == 1 else clean
+    return binascii.a2b_base64(clean + b"=" * (-len(clean) % 4))
+
+
+def _base64(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Any layout of lines, blanks and stray characters; missing padding.
+
+    Padding ends the data, as what follows is a list's footer, unless it is base64 again: some encoders pad
+    each of their buffers.
+    """
+    rest = b""  # fewer than four characters
+    padded, held = False, b""
+    for arrived in chain(pieces, (b"\n",)):
+        piece, held = held + arrived, b""
+        at = believed = 0  # up to `believed` it is known to be base64
+        while at < len(piece):
+            if padded and at >= believed:
+                at, believed = _again(piece, at)
+                if believed == at:
+                    return
+                if believed < 0:
+                    held = piece[at:]
+                    break
+            equals = piece.find(b"=", at)
+            stop = equals if equals >= 0 else len(piece)
+            clean = rest + piece[at:stop].translate(None, _NO_BASE64)
+            rest = clean[len(clean) & ~3 :]
+            yield binascii.a2b_base64(clean[: len(clean) & ~3])
+            padded, at = False, stop + 1
+            if equals >= 0 and len(rest) > 1:
+                yield unbase64(rest)
+                rest, padded = b"", True
+    if len(rest) == 1:
+        raise Damaged("the base64 text ends in the middle of a group of four characters")
+    yield unbase64(rest)
+
+
+def _again(piece: bytes, at: int) -> tuple[int, int]:
+    """Behind padding: where the next line begins, and how far it is base64 again; -1 when its end is not there yet."""
+    start = _skip(_BETWEEN, piece, at)
+    stop = _skip(_RUN, piece, start)
+    if stop - start == LINE:
+        return start, stop
+    if stop == len(piece):
+        return start, -1
+    whole = piece[stop : stop + 1] in {b"\r", b"\n"} and (stop - start) % 4 == 0
+    return start, stop if whole else start
+
+
+def _skip(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
+    match = pattern.match(data, at)
+    return match.end() if match else at
+
+
+def _quoted_printable(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """RFC 2045 §6.7, also with blanks behind a soft line break; escapes that are none stay as they are."""
+    rest = b""
+    for piece in pieces:
+        data = rest + piece
+        cut = max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1
+        if not cut:  # a line longer than a piece: cut it, but not within an escape
+            escape = data.rfind(b"=", max(0, len(data) - 3))
+            cut = len(data) if escape < 0 else escape
+        rest = data[cut:]
+        yield binascii.a2b_qp(_SOFT_BREAK.sub(b"", data[:cut]))
+    yield binascii.a2b_qp(_SOFT_BREAK.sub(b"", rest))
+
+
+def _uuencode(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The file between `begin` and `end` (POSIX uuencode); the first file when there are several."""
+    begun = False
+    for line in _lines(pieces):
+        if not begun:
+            begun = line.startswith(b"begin ")
+        elif line.rstrip() == b"end":
+            return
+        elif line.strip():
+            yield _uu_line(line)
+    raise Damaged("the uuencoded file has no end line" if begun else "the uuencoded file has no begin line")
+
+
+def _uu_line(line: bytes) -> bytes:
+    try:
+        return binascii.a2b_uu(line)
+    except binascii.Error:
+        pass
+    length = ((line[0] - 32 & 63) * 4 + 5) // 3  # some encoders put a checksum behind the line
+    try:
+        return binascii.a2b_uu(line[:length])
+    except binascii.Error as error:
+        raise Damaged(f"the uuencoded file has a broken line ({error})") from error
+
+
+def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines of at most CHUNK bytes, without their ends."""
+    rest = b""
+    for piece in pieces:
+        *lines, rest = re.split(rb"\r\n|\n|\r", rest + piece)
+        yield from lines
+        rest = rest[:CHUNK]
+    yield rest
+
+
+DECODERS: dict[str, Callable[[Iterator[bytes]], Iterator[bytes]]] = {
+    "base64": _base64,
+    "base-64": _base64,
+    "quoted-printable": _quoted_printable,
+    "x-uuencode": _uuencode,
+    "uuencode": _uuencode,
+    "x-uue": _uuencode,
+    "uue": _uuencode,
+}
