@@ -49,6 +49,11 @@ def clean(text: str) -> str:
     return _SPACE.sub(" ", _HOSTILE.sub("", text)).strip()
 
 
+def clean_lines(text: str) -> str:
+    """Remove the same characters and keep the lines, ended by LF."""
+    return _HOSTILE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
 def read_text(text: str) -> str:
     """Free text on one line."""
     return clean(text)
