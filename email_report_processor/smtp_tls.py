@@ -19,6 +19,7 @@ from .payload import Damaged, OverBound, Payload
 from .report import Bounds, Context, Document, Envelope, Kind, Problem, Report, make_id, sum_ids
 
 _LIST = 100  # entries of one list that are stored; policies have a handful of lines
+_REASON = 200  # characters of a warning
 _MEMBERS = frozenset({"organization-name", "date-range", "contact-info", "report-id", "policies"})
 
 # Other names of a member. RFC 8460 itself speaks of `mx-host` and `mx-host-pattern` (§4.4), of
@@ -365,7 +366,7 @@ def _lines(text: str) -> list[str]:
 
 def _keep_raw(fields: Fields, name: str, text: str, error: ValueError) -> None:
     fields[f"raw.{name}"] = clean(text)
-    _warn(fields, name, str(error))
+    _warn(fields, name, str(error)[:_REASON])
 
 
 def _warn(fields: Fields, name: str, what: str) -> None:
