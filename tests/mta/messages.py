@@ -1,0 +1,74 @@
+"""Messages that a reporter might send, and some that are no reports. All names are examples."""
+
+import gzip
+import itertools
+from email.message import EmailMessage
+
+REPORTER = "noreply-dmarc@reporter.example"
+
+_number = itertools.count(1)
+
+_RECORD = """<record><row><source_ip>192.0.2.{last}</source_ip><count>{count}</count><policy_evaluated>
+<disposition>none</disposition><dkim>pass</dkim><spf>fail</spf></policy_evaluated></row>
+<identifiers><header_from>example.org</header_from></identifiers>
+<auth_results><dkim><domain>example.org</domain><selector>s1</selector><result>pass</result></dkim>
+<spf><domain>bounce.example</domain><result>fail</result></spf></auth_results></record>
+"""
+_REPORT = """<?xml version="1.0" encoding="UTF-8"?>
+<feedback><version>1.0</version><report_metadata><org_name>Reporter Example</org_name>
+<email>noreply-dmarc@reporter.example</email><report_id>{id}</report_id>
+<date_range><begin>1763510400</begin><end>1763596799</end></date_range></report_metadata>
+<policy_published><domain>example.org</domain><adkim>r</adkim><aspf>r</aspf><p>none</p><sp>none</sp><pct>100</pct>
+</policy_published>
+{records}</feedback>
+"""
+
+
+def report(rows: int = 2, *, eight_bit: bool = False) -> bytes:
+    """An aggregate report that no other call has made, as Google sends it: gzip in an attachment."""
+    identity = f"mta-{next(_number)}"
+    records = "".join(_RECORD.format(last=n % 250 + 1, count=n + 1) for n in range(rows))
+    payload = gzip.compress(_REPORT.format(id=identity, records=records).encode(), mtime=0)
+    message = _message("Report Domain: example.org Submitter: reporter.example Report-ID: " + identity)
+    message.add_attachment(
+        payload,
+        maintype="application",
+        subtype="gzip",
+        filename="reporter.example!example.org!1763510400!1763596799.xml.gz",
+    )
+    raw = message.as_bytes()
+    return raw.replace(b"From: Reporter", b"From: R\xe9porter", 1) if eight_bit else raw
+
+
+def broken_report() -> bytes:
+    """A report whose gzip ends before its first row."""
+    message = _message("Report Domain: example.org Submitter: reporter.example Report-ID: broken")
+    payload = gzip.compress(_REPORT.format(id=f"broken-{next(_number)}", records="").encode(), mtime=0)[:60]
+    message.add_attachment(payload, maintype="application", subtype="gzip", filename="reporter.example!example.org.gz")
+    return message.as_bytes()
+
+
+def plain(size: int = 0) -> bytes:
+    """A message without any report, with a line that begins with From, of about `size` bytes."""
+    message = _message(f"Lunch {next(_number)}")
+    line = "From here on it is about lunch.\n"
+    message.set_content(line * (size // len(line) + 1))
+    return message.as_bytes()
+
+
+def looks_like_report() -> bytes:
+    """What the filters take for a report by its subject, though there is none in it."""
+    message = _message("Report Domain: example.org Submitter: reporter.example")
+    message.set_content(f"There was nothing to report {next(_number)}.\n")
+    return message.as_bytes()
+
+
+def _message(subject: str) -> EmailMessage:
+    message = EmailMessage()
+    message["From"] = f"Reporter <{REPORTER}>"
+    message["To"] = "dmarc@example.org"
+    message["Subject"] = subject
+    message["Date"] = "Thu, 20 Nov 2025 06:00:00 +0000"
+    message["Message-ID"] = f"<{next(_number)}.test@reporter.example>"
+    message.set_content("This is an aggregate report.\n")
+    return message

@@ -1,0 +1,83 @@
+"""Postfix with the real program and the real store: .forward, aliases, pipe(8) with and without a copy."""
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import missing
+
+from . import messages, promises, stand_in
+from .behind import Behind
+from .box import wait_until
+from .packages import UnavailableError
+from .postfix import ARCHIVE, WAYS, Postfix
+from .wires import Sink
+
+pytestmark = pytest.mark.postfix
+
+
+@pytest.fixture(scope="module")
+def server(sink: Sink) -> Iterator[Postfix]:
+    """Postfix with every example."""
+    try:
+        postfix = Postfix(sink)
+    except UnavailableError as reason:
+        missing(str(reason))
+    with contextlib.closing(postfix):
+        yield postfix
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("check", promises.CHECKS, ids=lambda check: check.__name__)
+def test_promise(check: promises.Check, way: str, server: Postfix, behind: Behind) -> None:
+    promises.run(check, server, behind, WAYS[way])
+
+
+def test_killed_fifty_times(server: Postfix, behind: Behind) -> None:
+    promises.run(promises.killed, server, behind, WAYS["pipe"])
+
+
+def test_two_recipients_of_one_message_are_stored_once(server: Postfix, behind: Behind) -> None:
+    behind.configure(server.box)
+    server.deliver(messages.report(rows=4), WAYS["forward"], WAYS["aliases"], WAYS["pipe"])
+    assert server.waiting() == 0
+    assert len(behind.documents()) == 5
+    assert server.sink.messages == []
+
+
+def test_the_queue_shows_what_waits(server: Postfix, behind: Behind) -> None:
+    behind.configure(server.box, deadline=3)
+    behind.gate.close()
+    server.deliver(messages.report(), WAYS["pipe"])
+    (waiting,) = server.queue()
+    assert waiting["queue_name"] == "deferred"
+    assert waiting["recipients"][0]["address"] == "filter@email-report.invalid"
+    assert stand_in.SECRET not in str(waiting)
+    behind.gate.open()
+    behind.configure(server.box)
+    server.retry()
+    assert server.queue() == []
+
+
+def test_a_retry_makes_no_second_copy(server: Postfix) -> None:
+    mailbox = server.box.path(ARCHIVE)
+    mailbox.unlink(missing_ok=True)
+    stand_in.install(server.box, "exit 1")
+    server.deliver(messages.plain(), WAYS["copy"])
+    server.retry()
+    stand_in.install(server.box, "good")
+    server.retry()
+    assert server.waiting() == 0
+    assert mailbox.read_bytes().count(promises.BODY) == 1
+    stand_in.remove(server.box)
+
+
+def test_the_sink_catches_a_bounce(server: Postfix) -> None:
+    """Without the wrapper and without owner-: what the reporter would get. The proof that the other tests look."""
+    server.box.write("/home/alice/.forward", "\"|/usr/bin/sh -c 'echo S3CRET; exit 65'\"\n")
+    server.deliver(messages.report(), "alice@example.org")
+    wait_until(lambda: bool(server.sink.messages), "no bounce")
+    assert b"S3CRET" in server.sink.messages[0]
+    server.sink.messages.clear()
+    server.box.path("/home/alice/.forward").unlink()
