@@ -27,13 +27,14 @@ from . import authres
 from .datasets import ARF, FAILURE, REPORT, SCHEMA_VERSION, Dataset
 from .dates import read_rfc5322, without_comments
 from .fields import Field, Fields, clean, read_domain, write_date
-from .mail import Part, address, addresses, domain_of
+from .mail import Part, addresses, domain_of
 from .report import Context, Document, Envelope, Kind, Options, Problem, Report, make_id, sum_ids
 from .sample import (
     HEADERS_CHARS,
     TYPES,
     Sample,
     attachments,
+    author,
     bare_address,
     begins_with_header,
     body_text,
@@ -51,6 +52,7 @@ from .signals import SIGNALS, signals_of
 __all__ = ["KIND", "SIGNALS", "read"]
 
 VALUES = 100  # of one field that may be repeated
+NOTICE_BYTES = 1024**2  # read of a notice with its copy; Exim copies the header alone
 _SNIFFED = 8 * 1024  # bytes of a part that are looked at to see what it is
 
 _TYPE_FIRST = re.compile(r"\s*Feedback-Type[ \t]*:", re.IGNORECASE)
@@ -231,9 +233,9 @@ def _place(part: Part) -> str:
 def _open_notice(part: Part, sample: Sample | None, sha256: str, context: Context) -> Text:
     """Exim's notice: fields in words, a line that announces the copy, and the copy in the same text or a part."""
     bounds = context.options.bounds
-    text = part.text(bounds.part_bytes).replace("\r\n", "\n")
+    text = part.text(min(NOTICE_BYTES, bounds.part_bytes)).replace("\r\n", "\n")
     copy = _COPY.search(text)
-    said = text if copy is None else text[: copy.start()]
+    said = text[:_SNIFFED] if copy is None else text[: copy.start()][:_SNIFFED]
     if sample is None and copy is not None:
         sample = open_sample(text[copy.end() :].lstrip("\n").encode("utf-8", "replace"), bounds)
     words = {name.lower(): value for name, value in reversed(list(_notice_fields(said)))}
@@ -337,20 +339,17 @@ def _put_sample(draft: Draft, sample: Sample | None, options: Options) -> None:
 
 def _put_header(draft: Draft, sample: Sample) -> None:
     headers = sample.mail.headers
-    raw = {name.lower(): value for name, value in reversed(sample.fields)}
-    draft.set("sample.from", address(raw.get("from", "")))
-    for recipient in dict.fromkeys(addresses(raw.get("to", ""))):
+    draft.set("sample.from", author(sample))
+    for recipient in dict.fromkeys(addresses(sample.get("to") or "")):
         draft.set("sample.to", recipient)
     draft.set("sample.subject", headers.get("subject") or "")
-    draft.set("sample.message_id", raw.get("message-id", ""))
-    if raw.get("date"):
-        date = _read_date(draft, "sample.date", raw["date"])
-        if date:
-            draft.fields["sample.date"] = date
-    text = header_text(sample)
-    if len(text) > HEADERS_CHARS:
+    draft.set("sample.message_id", sample.get("message-id") or "")
+    if (text := sample.get("date")) and (date := _read_date(draft, "sample.date", text)):
+        draft.fields["sample.date"] = date
+    header = header_text(sample)
+    if len(header) > HEADERS_CHARS:
         draft.warn(f"sample.headers: cut after {HEADERS_CHARS} characters")
-    draft.fields["sample.headers"] = text[:HEADERS_CHARS]
+    draft.fields["sample.headers"] = header[:HEADERS_CHARS]
 
 
 def _put_urls(draft: Draft, sample: Sample | None, options: Options) -> None:
@@ -384,13 +383,14 @@ def _put_timestamp(draft: Draft, text: Text, envelope: Envelope) -> None:
         draft.warn("Arrival-Date: given more than once, the first counts")
     timestamp = _read_date(draft, "@timestamp", arrivals[0]) if arrivals else ""
     if not timestamp and text.sample is not None:
-        date = next((value for name, value in text.sample.fields if name.lower() == "date"), "")
-        timestamp = _quiet_date(date)
-    if not timestamp:
+        timestamp = _quiet_date(text.sample.get("date") or "")
+    if not timestamp and envelope.received:
         draft.warn("@timestamp: neither an arrival nor a date of the sample, taken from the report mail")
         timestamp = envelope.received
     if timestamp:
         draft.fields["@timestamp"] = timestamp
+    else:
+        draft.warn("@timestamp: no date anywhere")
 
 
 def _quiet_date(text: str) -> str:
@@ -445,7 +445,7 @@ def _id(dataset: Dataset, text: Text, envelope: Envelope) -> str:
     """From the report and the sample's header as they were sent, before any normalisation (design §4)."""
     sample = [] if text.sample is None else text.sample.fields
     dated = any(name.lower() in _ARRIVAL and value for name, value in text.fields)
-    named = any(name.lower() == "message-id" and value for name, value in sample)
+    named = text.sample is not None and text.sample.get("message-id")
     message = [] if dated or named else [envelope.message_id]
     return make_id(dataset.name, text.canonical, sample, *message)
 
@@ -480,7 +480,7 @@ def _domains(texts: Sequence[Text]) -> list[str]:
     for text in texts:
         reported = [without_comments(value) for name, value in text.fields if name.lower() == "reported-domain"]
         if not any(reported) and text.sample is not None:
-            reported = [domain_of(address(text.sample.mail.headers.get("from") or ""))]
+            reported = [domain_of(author(text.sample))]
         found |= dict.fromkeys(read_domain(domain) for domain in reported[:VALUES])
     found.pop("", None)
     return list(found)

@@ -6,6 +6,7 @@ It is a stranger's message about which somebody complains: nothing in it is beli
 import hashlib
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from .blob import Damaged, Memory
@@ -16,8 +17,8 @@ from .signals import Evidence, collect
 
 HEADERS_CHARS = 16 * 1024  # stored of a header
 BODY_CHARS = 64 * 1024  # stored of a text
-TEXT_BYTES = 1024**2  # of one text part that are searched for URLs
-TEXT_PARTS = 20  # text parts that are searched for URLs
+TEXT_BYTES = 2 * 1024**2  # of all texts that are searched for URLs
+LINES = 20_000  # of a header, or of a feedback part
 ATTACHMENTS = 100  # attachments described
 
 # RFC 6522 §4 knows message/rfc822 and text/rfc822-headers; the others are seen in the wild.
@@ -31,6 +32,7 @@ _FIELD = re.compile(r"([!-9;-~]{1,200})[ \t]*:(.*)", re.DOTALL)  # RFC 5322 §2.
 _USUAL = frozenset(
     {"received", "return-path", "from", "to", "subject", "date", "message-id", "mime-version", "content-type", "sender"}
 )
+_LINE_OR_BREAK = re.compile(r"([^\r\n]+)|[\r\n]+")
 _ENVELOPE_FROM = re.compile(r"\(envelope-from <([^<>\s]*)>\)")  # Exim, also as Baruwa
 
 
@@ -41,6 +43,10 @@ class Sample(NamedTuple):
     header: str  # as it came, decoded
     fields: list[list[str]]  # [name, value] of the header, unfolded, white space collapsed, nothing decoded
     cut: bool  # it is longer than what was read
+
+    def get(self, name: str) -> str | None:
+        """The first field of this lower-case name, encoded words as they stand: they must not become addresses."""
+        return next((value for field, value in self.fields if field.lower() == name), None)
 
 
 def open_sample(data: bytes, bounds: Bounds) -> Sample:
@@ -61,18 +67,28 @@ def decode(data: bytes) -> str:
 def read_fields(text: str) -> list[list[str]]:
     """Header-style fields as [name, value]: unfolded, white space collapsed (RFC 5322 §2.2).
 
-    Lines that are no fields are passed over, and empty lines between fields too. Never raises; linear time.
+    Lines that are no fields are passed over, and empty lines between fields too. Reads LINES lines. Never raises;
+    linear time.
     """
-    unfolded: list[list[str]] = []  # the lines of each field
-    for line in re.split(r"\r\n|\r|\n", text):
+    unfolded: list[list[str]] = [[]]  # the lines of each field
+    for line in islice(_lines(text), LINES):
         if not line.strip():
             unfolded.append([])
-        elif line[0] in " \t" and unfolded and unfolded[-1]:
+        elif line[0] in " \t" and unfolded[-1]:
             unfolded[-1].append(line)
         else:
             unfolded.append([line.strip()])
     matches = (_FIELD.fullmatch(" ".join(lines)) for lines in unfolded)
     return [[match.group(1), " ".join(match.group(2).split())] for match in matches if match is not None]
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines of a text without their ends, any number of empty ones as one."""
+    for token in _LINE_OR_BREAK.finditer(text):
+        if token.group(1) is not None:
+            yield token.group(1)
+        elif token.group() not in {"\r\n", "\n", "\r"}:
+            yield ""
 
 
 def begins_with_header(data: bytes) -> bool:
@@ -98,23 +114,27 @@ def evidence(sample: Sample | None, sender: str | None) -> Evidence:
         return Evidence({}, sender=sender)
     return Evidence(
         collect((name, value) for name, value in sample.fields),
-        author=address(sample.mail.headers.get("from") or "").lower(),
+        author=author(sample).lower(),
         sender=sender if sender is not None else return_path(sample),
         content_type=sample.mail.content_type,
         report_type=sample.mail.parameters.get("report-type", "").lower(),
     )
 
 
+def author(sample: Sample) -> str:
+    """The address in From, '' when there is none."""
+    return address(sample.get("from") or "")
+
+
 def return_path(sample: Sample) -> str | None:
     """The envelope sender by the sample's Return-Path, '' for the null one; None when there is none."""
-    value = sample.mail.headers.get("return-path")
+    value = sample.get("return-path")
     return None if value is None else bare_address(value)
 
 
 def envelope_from(sample: Sample) -> str | None:
     """The envelope sender by the topmost Received field, which Exim at the reporter's wrote; None when not there."""
-    received = sample.mail.headers.get("received")
-    match = _ENVELOPE_FROM.search(received or "")
+    match = _ENVELOPE_FROM.search(sample.get("received") or "")
     return None if match is None else match.group(1)
 
 
@@ -150,8 +170,12 @@ def urls(sample: Sample, limit: int) -> list[str]:
     from .urls import find_urls  # 3 ms, html and urllib.parse
 
     found: dict[str, None] = {}
-    for part, _ in zip(_texts(sample.mail), range(TEXT_PARTS), strict=False):
-        found |= dict.fromkeys(find_urls(part.text(TEXT_BYTES), limit))
+    left = TEXT_BYTES
+    for part in _texts(sample.mail):
+        if left > 0:
+            text = part.text(left)
+            left -= len(text)
+            found |= dict.fromkeys(find_urls(text, limit))
     return list(found)[:limit]
 
 

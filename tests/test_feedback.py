@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from email_report_processor.dates import read_rfc5322
 from email_report_processor.fields import read_identifier, read_ip, write_date
 from email_report_processor.mail import Part, address, domain_of, read_mail
 from email_report_processor.report import Bounds, Context, Document, Envelope, Options, Problem, Report
-from email_report_processor.sample import TYPES
+from email_report_processor.sample import HEADERS_CHARS, TYPES
 from email_report_processor.signals import SIGNALS
 
 REPORTS = Path(__file__).parent / "reports"
@@ -441,6 +442,71 @@ def test_control_characters_are_removed() -> None:
 def test_encoded_words_make_no_address() -> None:
     word = "=?utf-8?q?=3Cboss=40example=2Eorg=3E?= <a@attacker.example>"
     assert one(arf(DATED, f"From: {word}\nDate: x\nTo: {word}\n"))["sample.from"] == "a@attacker.example"
+
+
+def test_encoded_words_make_no_alignment() -> None:
+    word = "=?utf-8?q?=3Cboss=40example=2Eorg=3E?= <a@attacker.example>"
+    signals = one(arf(DATED, f"From: {word}\nDKIM-Signature: d=example.org; b=A\n"))["sample.signals"]
+    assert signals == ["dkim-signed"]
+
+
+def test_notice_with_the_copy_as_a_part() -> None:
+    text = f"{CLAIM}\n\nSender Domain: example.org\nReceived Date: Thu, 19 Nov 2026 11:00:00 +0000\n"
+    parts = f"--b\n\n{text}\n--b\nContent-Type: message/rfc822\n\n{SAMPLE}--b--\n"
+    fields = one(f"Content-Type: multipart/mixed; boundary=b\n\n{parts}".encode())
+    assert fields["event.dataset"] == "dmarc-failure"
+    assert fields["sample.from"] == "a@example.org"
+    assert fields["@timestamp"] == "2026-11-19T11:00:00Z"
+    assert "feedback.type" not in fields
+
+
+def test_a_damaged_attachment_is_described_as_far_as_it_goes() -> None:
+    body = "Content-Type: application/zip\nContent-Transfer-Encoding: base64\n\nUEsDBA==UEsD!\n"
+    (file,) = one(arf(DATED, f"From: a@example.org\n{body}"))["file"]
+    assert file["type"] == "application/zip"
+    assert file["size"] >= 4
+
+
+def test_header_is_bounded_on_both_sides() -> None:
+    header = SAMPLE.partition("\n\n")[0] + "\nX: "
+    room = HEADERS_CHARS - len(header)
+    fields = one(arf(DATED, header + "x" * room + "\n\ntext\n"))
+    assert len(fields["sample.headers"]) == HEADERS_CHARS
+    assert "warnings" not in fields
+    fields = one(arf(DATED, header + "x" * (room + 1) + "\n\ntext\n"))
+    assert len(fields["sample.headers"]) == HEADERS_CHARS
+    assert fields["warnings"] == [f"sample.headers: cut after {HEADERS_CHARS} characters"]
+
+
+def test_no_date_anywhere() -> None:
+    fields = one(arf(FAILED, head="From: r@example.net\n"))
+    assert "@timestamp" not in fields
+    assert "@timestamp: no date anywhere" in fields["warnings"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a:\n" * 500_000,
+        "\n" * 2_000_000,
+        "\n x" * 500_000,
+        "Version: " + "(" * 1_000_000,
+        "Source-IP: " + "(." * 500_000,
+        "Reported-URI: " + "http://a.b/ " * 100_000,
+        "Original-Rcpt-To: " + "<" * 1_000_000,
+        "Identity-Alignment: " + "," * 1_000_000,
+        "From: " + '"(' * 500_000,
+        "DKIM-Signature: " + "d=;" * 300_000,
+        f"{CLAIM}\nSender Domain: a\n" + "----\n" * 200_000,
+        f"{CLAIM}\nSender Domain: a\n------ This is a copy of the headers\n" + " x\n" * 300_000,
+    ],
+    ids=range(12),
+)
+def test_hostile_texts_take_linear_time(text: str) -> None:
+    start = time.process_time()
+    results(arf(FAILED + text, text))
+    results(f"From: a@example.org\n\n{text}".encode())
+    assert time.process_time() - start < 5
 
 
 LINES = st.sampled_from(
