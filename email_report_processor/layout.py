@@ -60,3 +60,8 @@ def _period(date: datetime, granularity: str) -> str:
         case "none":
             return EVERYTHING
     raise ValueError(f"granularity is one of {', '.join(GRANULARITIES)}, not {granularity!r}")
+
+
+def dataset_of(index: str, prefix: str) -> str:
+    """The dataset of an index named by `index_of`; '' when the name does not begin with the prefix."""
+    return index.removeprefix(prefix).rpartition("-")[0] if index.startswith(prefix) else ""
