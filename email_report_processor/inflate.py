@@ -1,0 +1,115 @@
+"""Deflate and gzip undone as a stream, with everything that a broken one still gives (RFC 1951, 1952)."""
+
+import zlib
+from collections.abc import Generator, Iterable, Iterator
+
+from .blob import Damaged
+
+RAW = -zlib.MAX_WBITS  # deflate without a wrapper, as in zip
+GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # told apart by their headers
+AT_ONCE = 256 * 1024  # bytes that are inflated at once
+_SLICE = 16 * 1024  # compressed bytes that are fed at once: thousands of tiny members are copied less often
+_PADDING = b"\0 \t\r\n"
+_MOST_PADDING = 64 * 1024  # bytes behind the data in which another member is looked for
+
+
+class Source:
+    """Pieces in small slices, of which one can be put back."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        """Take any pieces."""
+        self._slices = (piece[at : at + _SLICE] for piece in pieces for at in range(0, len(piece), _SLICE))
+        self.back = b""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Itself."""
+        return self
+
+    def __next__(self) -> bytes:
+        """What was put back, else the next slice."""
+        if self.back:
+            piece, self.back = self.back, b""
+            return piece
+        return next(self._slices)
+
+
+def inflate(source: Source, wbits: int, what: str) -> Generator[bytes, None, None]:
+    """One stream; what follows it is put back. Raises Damaged when it breaks or ends early, after all that it gave."""
+    inflater = zlib.decompressobj(wbits)
+    for piece in source:
+        data, full = piece, True
+        while data or full:
+            spare = inflater.copy()  # zlib drops what it had inflated in the call that fails
+            try:
+                out = inflater.decompress(data, AT_ONCE)
+            except zlib.error as error:
+                yield from _last_bytes(spare, data)
+                raise Damaged(f"{what} is broken ({error})") from error
+            if out:
+                yield out
+            if inflater.eof:
+                source.back = inflater.unused_data
+                return
+            data, full = inflater.unconsumed_tail, len(out) == AT_ONCE
+    raise Damaged(f"{what} ends early")
+
+
+def _last_bytes(inflater: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
+    """What can be inflated before the error, in ever smaller steps."""
+    for step in (4096, 64, 1):
+        while True:
+            spare = inflater.copy()
+            try:
+                out = inflater.decompress(data, step)
+            except zlib.error:
+                inflater = spare
+                break
+            if not out:
+                return
+            data = inflater.unconsumed_tail
+            yield out
+
+
+def gunzip(pieces: Iterable[bytes], notes: list[str]) -> Iterator[bytes]:
+    """All members of a gzip file (or one zlib stream). Raises Damaged.
+
+    Blanks before it and bytes behind it are ignored, the latter with a note: Mimecast adds CR LF.
+    """
+    source = Source(pieces)
+    source.back = _skip(source, b" \t\r\n", _MOST_PADDING)
+    while True:
+        yield from inflate(source, GZIP_OR_ZLIB, "the gzip data")
+        if not _next_member(source, notes):
+            return
+
+
+def _next_member(source: Source, notes: list[str]) -> bool:
+    behind = source.back
+    try:
+        rest = _skip(source, _PADDING, _MOST_PADDING)
+        if len(rest) == 1:
+            rest += next(source, b"")
+    except Damaged as error:
+        _note(notes, f"behind the gzip data: {error}")
+        return False
+    if rest.startswith(b"\x1f\x8b"):
+        source.back = rest
+        return True
+    if behind or rest:
+        _note(notes, "bytes behind the gzip data were ignored")
+    return False
+
+
+def _skip(source: Source, padding: bytes, limit: int) -> bytes:
+    """The next bytes that are no padding; '' at the end, or after `limit` bytes of padding."""
+    for piece in source:
+        rest = piece.lstrip(padding)
+        if rest or limit < 0:
+            return rest
+        limit -= len(piece)
+    return b""
+
+
+def _note(notes: list[str], text: str) -> None:
+    if text not in notes:
+        notes.append(text)
