@@ -1,6 +1,9 @@
 """Dates as reporters write them, and what must be left alone."""
 
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -8,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from email_report_processor import dates
 from email_report_processor.dates import MAX_CHARS, lacks_offset, read_rfc3339, read_rfc5322, without_comments
 
 
@@ -77,6 +81,38 @@ def test_dates_by_hand(text: str, expected: datetime) -> None:
 def test_what_is_no_date(text: str) -> None:
     with pytest.raises(ValueError, match=r"date|offset"):
         read_rfc5322(text)
+
+
+@pytest.mark.parametrize(
+    "date", ["Thu, 19 Nov 2026 08:30:15 +0100 (CET)", "19 Nov 2026 08:30 GMT", "2026-11-19T08:30:15Z"]
+)
+def test_ordinary_dates_import_little(date: str) -> None:
+    code = f"import sys; from email_report_processor import dates; dates.read_rfc5322({date!r}); print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"email.utils", "dateutil"} & set(run.stdout.split())
+
+
+PIECES = st.tuples(
+    st.sampled_from(["Thu, ", "Thu,", ""]),
+    st.sampled_from(["19", "9", "31", "0"]),
+    st.sampled_from(["Nov", "fEB", "Xyz"]),
+    st.sampled_from(["2026", "1969", "0026"]),
+    st.sampled_from(["08:30:15", "08:30", "23:59:60", "24:00:00", "08:60:00"]),
+    st.sampled_from(["+0100", "-0000", "-2359", "+9900", "GMT", "EDT", "cest", "Z", "A", "XYZ"]),
+)
+
+
+@given(PIECES)
+def test_short_cut_agrees_with_the_standard_library(pieces: tuple[str, ...]) -> None:
+    text = "{}{} {} {} {} {}".format(*pieces)
+    assert outcome(dates.read_rfc5322, text) == outcome(dates._read_standard, text)
+
+
+def outcome(read: Callable[[str], datetime], text: str) -> datetime | None:
+    try:
+        return read(text)
+    except ValueError:
+        return None
 
 
 def test_length_is_bounded_on_both_sides() -> None:
