@@ -1,0 +1,487 @@
+"""DMARC aggregate reports: RFC 7489 Appendix C, RFC 9990, their drafts, and what reporters make of them.
+
+One document for each `<record>` and one `report` document for the whole. Which element goes into which field stands
+in datasets.py; here is only what the world does otherwise: any order, any namespace, names for names, words for words.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from . import authres
+from .datasets import AGGREGATE, REPORT, SCHEMA_VERSION
+from .fields import Field, Fields, clean, read_domain, read_epoch, read_identifier, write_date
+from .payload import OverBound, Payload
+from .repetitions import repetitions
+from .report import Bounds, Context, Document, Kind, Problem, Report, make_id
+from .xmlrecords import ForbiddenError, Shape, Shapes, Survey, as_reported, bodies, survey
+
+# Elements that hold others. A leaf counts only when all elements around it are of these (or around the outermost of
+# these): what stands in an unknown element is somebody's extension (RFC 9990 §3.2).
+_HEAD = frozenset({"feedback", "report_metadata", "date_range", "policy_published"})
+_RECORD = frozenset({"row", "policy_evaluated", "reason", "identifiers", "identities", "auth_results", "dkim", "spf"})
+_CONTAINERS = _HEAD | _RECORD
+
+_MOST = 100  # results, reasons and errors of a kind in one document (RFC 9990 §3.1.3: at most 100 signatures a row)
+_WARNINGS = 20  # warnings of one document
+_RFC_9990 = re.compile(r"xmlns(?::[^\s=]+)?\s*=\s*[\"']urn:ietf:params:xml:ns:dmarc-2\.0[\"']")
+
+# Words of draft-era reporters (comments of the schema in RFC 7489 App. C for SPF; `hardfail` as in viewers' tests).
+_ALIASES = {
+    "auth_results.spf.result": {"hardfail": "fail", "unknown": "temperror", "error": "permerror"},
+    "auth_results.dkim.result": {"hardfail": "fail", "error": "permerror"},
+}
+
+
+def read(payload: Payload, context: Context) -> Report | Problem | None:
+    """Read a payload: a Report, a Problem when it is a DMARC report that cannot be read, None when it is none."""
+    bounds = context.options.bounds
+    try:
+        surveyed = survey(payload, bounds, _CONTAINERS)
+    except OverBound as error:
+        return Problem(payload.place, f"DMARC aggregate report over a bound: {error}")
+    except ForbiddenError as error:
+        return Problem(payload.place, f"DMARC aggregate report refused: {error}")
+    if surveyed is None:
+        return None
+    values = _head_values(surveyed)
+    if not surveyed.rows:
+        if surveyed.damage:
+            return Problem(payload.place, f"DMARC aggregate report without a readable record: {surveyed.damage}")
+        if not any(values.texts.get(name) for name in ("org_name", "report_id", "begin", "domain")):
+            return _nothing(payload, surveyed)
+    head = _read_head(values, surveyed, context)
+    return Report(AGGREGATE.name, head.report, surveyed.rows, partial(_documents, payload, surveyed, head, bounds))
+
+
+def _nothing(payload: Payload, surveyed: Survey) -> Problem | None:
+    # A text that merely mentions our elements is not ours.
+    if not surveyed.is_report:
+        return None
+    return Problem(payload.place, "DMARC aggregate report without metadata and without records")
+
+
+KIND = Kind(AGGREGATE.name, read)
+
+
+# --- head ---
+
+
+class _Values(NamedTuple):
+    """What stands outside of the records, by local name: stripped text, as reported."""
+
+    texts: Mapping[str, str]  # the first of each name
+    errors: Sequence[str]
+    policies: int  # how many policy_published there are
+
+
+class _Head(NamedTuple):
+    common: Fields  # of every document of the report
+    row: Fields  # of every row
+    report: Fields  # of the report document
+    identity: tuple[str, ...]  # who, whom, which, when: as reported
+
+
+def _head_values(surveyed: Survey) -> _Values:
+    texts: dict[str, str] = {}
+    errors = []
+    policies: list[int] = []
+    for leaf, text in surveyed.head:
+        name = leaf.path[-1] if leaf.path else ""
+        if not _is_known(leaf.path[:-1], _HEAD):
+            continue
+        if "policy_published" in leaf.path[:-1]:
+            if leaf.parent not in policies:
+                policies.append(leaf.parent)
+            if leaf.parent != policies[0]:
+                continue
+        if name == "error":
+            errors.append(text)
+        else:
+            texts.setdefault(name, text)
+    return _Values(texts, errors, len(policies))
+
+
+def _is_known(path: Sequence[str], known: frozenset[str]) -> bool:
+    """Whether the elements around a leaf are all known, or at least all from the first known one on."""
+    start = next((number for number, name in enumerate(path) if name in known), len(path))
+    return known.issuperset(path[start:])
+
+
+def _fields_under(wire: str) -> dict[str, Field]:
+    return {field.wire.rpartition("/")[2]: field for field in AGGREGATE.fields if field.wire.startswith(wire)}
+
+
+_METADATA = _fields_under("feedback/report_metadata")
+_POLICY = _fields_under("feedback/policy_published")
+
+
+def _read_head(values: _Values, surveyed: Survey, context: Context) -> _Head:
+    warnings = _Warnings(surveyed.warnings)
+    limit = context.options.bounds.string_chars
+    metadata = _typed(_METADATA, values.texts, limit, warnings)
+    policy = _typed(_POLICY, values.texts, limit, warnings)
+    if values.policies > 1:
+        warnings.add(f"policy_published: the first of {values.policies} is used")
+    stamp = _stamp(values.texts, context, metadata, warnings)
+    envelope = _envelope(context, values.texts.get("email", ""))
+    common = {"@timestamp": stamp, "schema_version": SCHEMA_VERSION, **envelope, **metadata}
+    common["report.format"] = _format(values.texts, surveyed.root)
+    row = {**common, "event.dataset": AGGREGATE.name, **policy}
+    report = {**common, "event.dataset": REPORT.name, "report.dataset": AGGREGATE.name}
+    report |= _about(values, surveyed, policy, context, limit)
+    if warnings.texts:
+        report["warnings"] = warnings.texts
+    return _Head(common, row, report, _identity(values.texts))
+
+
+def _about(values: _Values, surveyed: Survey, policy: Fields, context: Context, limit: int) -> Fields:
+    """Fields of the report document alone."""
+    about: Fields = {"report.sha256": surveyed.sha256, "rows": surveyed.rows, "salvaged": not surveyed.strict}
+    if domain := policy.get("policy_published.domain"):
+        about["report.domain"] = [domain]
+    errors = [clean(error)[:limit] for error in values.errors[:_MOST] if error]
+    if errors:
+        about["report.errors"] = errors
+    end, received = _epoch(values.texts.get("end", "")), context.envelope.received
+    if end and received:
+        about["report.delay"] = int((datetime.fromisoformat(received) - end).total_seconds())
+    return about
+
+
+def _envelope(context: Context, email: str) -> Fields:
+    envelope = context.envelope
+    found = {
+        "report.from_domain": envelope.from_domain,
+        "report.message_id": envelope.message_id,
+        "report.received": envelope.received,
+        "report.feed": context.options.feed,
+        "report.authentication": authres.verdict(envelope.authentication, (_domain_of(email),)),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _domain_of(email: str) -> str:
+    return read_domain(email.rpartition("@")[2].strip(" <>"))
+
+
+def _epoch(text: str) -> datetime | None:
+    try:
+        return read_epoch(text)
+    except ValueError:
+        return None
+
+
+def _stamp(texts: Mapping[str, str], context: Context, metadata: Fields, warnings: "_Warnings") -> str:
+    """`@timestamp`: the middle of the period, so that a day's report falls on that day in every time zone."""
+    for name in ("begin", "end"):
+        if not texts.get(name):
+            warnings.add(f"report.{name}: missing")
+    begin, end = _epoch(texts.get("begin", "")), _epoch(texts.get("end", ""))
+    if begin and end and begin <= end:
+        metadata["report.duration"] = duration = int((end - begin).total_seconds())
+        return write_date(begin + timedelta(seconds=duration // 2))
+    if begin and end:
+        warnings.add("report.end: before report.begin")
+    if end:
+        return write_date(end)
+    if context.envelope.received:
+        warnings.add("@timestamp: the date of the message, as the report has no end")
+        return context.envelope.received
+    warnings.add("@timestamp: neither the report's end nor the message's date is known")
+    return write_date(begin or datetime.fromtimestamp(0, UTC))
+
+
+def _format(texts: Mapping[str, str], root: str) -> str:
+    """Which format a report follows; neither the namespace nor the version alone says so (standards §1.2)."""
+    if _RFC_9990.search(root) or not texts.keys().isdisjoint(("np", "testing", "discovery_method", "generator")):
+        return "rfc9990"
+    return "rfc7489" if "version" in texts else "draft"
+
+
+def _identity(texts: Mapping[str, str]) -> tuple[str, ...]:
+    """Who reports about whom, which report, which period: as reported, before any normalisation (design §4)."""
+    return (
+        AGGREGATE.name,
+        texts.get("org_name", ""),
+        texts.get("email", "").rpartition("@")[2].lower(),
+        texts.get("domain", "").lower(),
+        read_identifier(texts.get("report_id", "")),
+        texts.get("begin", ""),
+        texts.get("end", ""),
+    )
+
+
+# --- values ---
+
+
+class _Warnings:
+    """A short list of short sentences."""
+
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        self.texts = list(texts)[:_WARNINGS]
+
+    def add(self, text: str) -> None:
+        """Once each, and not too many."""
+        if text not in self.texts and len(self.texts) < _WARNINGS:
+            self.texts.append(text)
+
+
+class _Value(NamedTuple):
+    """A text that was read: the value (None when it cannot be read), and what had to be done to it."""
+
+    value: Any
+    warning: str = ""
+    raw: str = ""  # the text, when it cannot be read
+
+
+def _read_value(field: Field, text: str, limit: int) -> _Value:
+    try:
+        value = field.type.read(text)
+    except ValueError:
+        return _Value(None, f"{field.name}: not {_WHAT.get(field.type.name, 'readable')}", clean(text[:limit]))
+    if not isinstance(value, str):
+        return _Value(value)
+    if alias := _ALIASES.get(field.name, {}).get(value):
+        return _Value(alias, f"{field.name}: {value} read as {alias}")
+    if len(value) > limit:
+        return _Value(value[:limit], f"{field.name}: cut at {limit} characters")
+    return _Value(value)
+
+
+_WHAT = {"ip": "an address", "date": "a date", "long": "a count", "integer": "a number", "boolean": "y or n"}
+
+
+def _typed(table: Mapping[str, Field], texts: Mapping[str, str], limit: int, warnings: _Warnings) -> Fields:
+    """The fields of a table that have a text, in the order of the table."""
+    found: Fields = {}
+    for name, field in table.items():
+        if texts.get(name):
+            _put(found, field.name, _read_value(field, texts[name], limit), warnings)
+    return found
+
+
+def _put(fields: Fields, name: str, read: _Value, warnings: _Warnings) -> None:
+    if read.warning:
+        warnings.add(read.warning)
+    if read.value is None:
+        fields[f"raw.{name}"] = read.raw
+    elif read.value != "":
+        fields[name] = read.value
+
+
+class _Memo(dict[str, _Value]):
+    """Texts of one field that were read already: rows repeat each other."""
+
+    def __init__(self, field: Field, limit: int) -> None:
+        super().__init__()
+        self.field = field
+        self.limit = limit
+
+    def __missing__(self, text: str) -> _Value:
+        read = _read_value(self.field, text, self.limit)
+        if len(text) <= 256:
+            if len(self) >= 4096:
+                self.clear()
+            self[text] = read
+        return read
+
+
+# --- rows ---
+
+_BY_WIRE = {field.wire: field for field in AGGREGATE.fields if field.wire.startswith("record/")}
+_SINGLE = {wire.rpartition("/")[2]: field for wire, field in _BY_WIRE.items() if not (field.objects or field.many)}
+# Found wherever they stand in a record: no other element of a record has their name.
+_ANYWHERE = frozenset({"source_ip", "count", "disposition", "header_from", "envelope_from", "envelope_to"})
+
+
+class _Plan(NamedTuple):
+    """Which leaf of a record of one shape goes where."""
+
+    pattern: str  # of the shape
+    ip: int  # number of the leaf; -1: there is none
+    number: int  # likewise of the count
+    rest: Callable[[Sequence[str]], Any]  # the texts of all other leaves
+    singles: tuple[tuple[Field, int], ...]
+    reasons: tuple[tuple[tuple[Field, int], ...], ...]  # one for each element
+    dkim: tuple[tuple[tuple[Field, int], ...], ...]
+    spf: tuple[tuple[tuple[Field, int], ...], ...]
+
+
+def _plan(shape: Shape) -> _Plan:
+    singles: dict[str, int] = {}
+    groups: dict[str, dict[int, dict[str, int]]] = {"reason": {}, "dkim": {}, "spf": {}}
+    for number, leaf in enumerate(shape.leaves):
+        if not leaf.path or not _RECORD.issuperset(leaf.path[:-1]):
+            continue
+        *above, name = leaf.path
+        inner = above[-1] if above else ""
+        if inner in groups:
+            groups[inner].setdefault(leaf.parent, {}).setdefault(name, number)
+        elif name in _ANYWHERE or (name in {"dkim", "spf"} and inner in {"policy_evaluated", "row", ""}):
+            singles.setdefault(name, number)
+    ip, count = singles.pop("source_ip", -1), singles.pop("count", -1)
+    others = [number for number in range(len(shape.leaves)) if number not in {ip, count}]
+    return _Plan(
+        shape.pattern,
+        ip,
+        count,
+        itemgetter(*others) if others else lambda _: "",
+        tuple((field, singles[name]) for name, field in _SINGLE.items() if name in singles),
+        _grouped(groups["reason"], "record/row/policy_evaluated/reason"),
+        _grouped(groups["dkim"], "record/auth_results/dkim"),
+        _grouped(groups["spf"], "record/auth_results/spf"),
+    )
+
+
+def _grouped(groups: Mapping[int, Mapping[str, int]], wire: str) -> tuple[tuple[tuple[Field, int], ...], ...]:
+    table = {name.removeprefix(f"{wire}/"): field for name, field in _BY_WIRE.items() if name.startswith(f"{wire}/")}
+    return tuple(
+        tuple((field, leaves[name]) for name, field in table.items() if name in leaves) for leaves in groups.values()
+    )
+
+
+class _Rest(NamedTuple):
+    """A row without its address and count: what rows of one sender share."""
+
+    fields: Fields
+    warnings: tuple[str, ...]
+
+
+class _Rows:
+    """Makes fields of records; remembers what repeats."""
+
+    def __init__(self, head: _Head, bounds: Bounds) -> None:
+        self.head = head.row
+        self.limit = bounds.string_chars
+        self.memos = {field.name: _Memo(field, bounds.string_chars) for field in _BY_WIRE.values()}
+        self.ips, self.counts = self.memos["source.ip"], self.memos["count"]
+        self.rests: dict[tuple[str, Any], _Rest] = {}
+
+    def fields(self, plan: _Plan, texts: list[str]) -> Fields:
+        """The fields of one row."""
+        rest = self._rest(plan, texts)
+        fields = rest.fields.copy()
+        warnings = rest.warnings
+        for name, number, memo in (("source.ip", plan.ip, self.ips), ("count", plan.number, self.counts)):
+            text = texts[number] if number >= 0 else ""
+            value, warning, raw = memo[text] if text else _Value(None, f"{name}: missing")
+            if value is None:
+                del fields[name]
+            else:
+                fields[name] = value
+            if raw:
+                fields[f"raw.{name}"] = raw
+            if warning:
+                warnings = (*warnings, warning)
+        if warnings:
+            fields["warnings"] = list(warnings[:_WARNINGS])
+        return fields
+
+    def _rest(self, plan: _Plan, texts: list[str]) -> _Rest:
+        key = (plan.pattern, plan.rest(texts))
+        found = self.rests.get(key)
+        if found is None:
+            found = self._read_rest(plan, texts)
+            if sum(map(len, texts)) <= 1024:
+                if len(self.rests) >= 1024:
+                    self.rests.clear()
+                self.rests[key] = found
+        return found
+
+    def _read_rest(self, plan: _Plan, texts: list[str]) -> _Rest:
+        warnings = _Warnings()
+        # The address and the count are put in later: here they hold their place, so that all rows have one order.
+        fields: Fields = {**self.head, "source.ip": "", "count": 0}
+        for field, number in plan.singles:
+            if texts[number]:
+                _put(fields, field.name, self.memos[field.name][texts[number]], warnings)
+            elif field.name == "identifiers.envelope_from":  # the null reverse-path (RFC 9990 §3.1.1.11)
+                fields[field.name] = ""
+        verdicts = [fields.get(f"policy_evaluated.{name}") for name in ("dkim", "spf")]
+        if any(verdicts):
+            fields["dmarc.result"] = "pass" if "pass" in verdicts else "fail"
+        self._put_reasons(fields, plan, texts, warnings)
+        self._put_results(fields, "auth_results.dkim", plan.dkim, texts, warnings)
+        self._put_results(fields, "auth_results.spf", plan.spf, texts, warnings)
+        return _Rest(fields, tuple(warnings.texts))
+
+    def _put_reasons(self, fields: Fields, plan: _Plan, texts: list[str], warnings: _Warnings) -> None:
+        for reason in plan.reasons[:_MOST]:
+            for field, number in reason:
+                value = self._value(field, texts[number], warnings)
+                if value and value not in fields.setdefault(field.name, []):
+                    fields[field.name].append(value)
+        for name in ("policy_evaluated.reason.type", "policy_evaluated.reason.comment"):
+            if fields.get(name) == []:
+                del fields[name]
+
+    def _put_results(
+        self,
+        fields: Fields,
+        name: str,
+        groups: tuple[tuple[tuple[Field, int], ...], ...],
+        texts: list[str],
+        warnings: _Warnings,
+    ) -> None:
+        results = []
+        for group in groups:
+            values = {
+                field.name.removeprefix(f"{name}."): self._value(field, texts[at], warnings) for field, at in group
+            }
+            if result := {key: value for key, value in values.items() if value}:
+                results.append(result)
+        if len(results) > _MOST:
+            warnings.add(f"{name}: the first {_MOST} of {len(results)} are used")
+            del results[_MOST:]
+        if results:
+            joined, keys = _JOINED[name]
+            fields[name] = results
+            fields[joined] = [" / ".join(result.get(key, "-") for key in keys) for result in results]
+
+    def _value(self, field: Field, text: str, warnings: _Warnings) -> Any:
+        read = self.memos[field.name][text]
+        if read.warning:
+            warnings.add(read.warning)
+        return read.value
+
+
+_JOINED = {
+    "auth_results.dkim": ("dkim.signatures", ("domain", "selector", "result")),
+    "auth_results.spf": ("spf.checks", ("domain", "scope", "result")),
+}
+
+
+def _documents(payload: Payload, surveyed: Survey, head: _Head, bounds: Bounds) -> Iterator[Document]:
+    """The rows, then the report: the second pass.
+
+    The id of a row is make_id(*identity, record, n), where `record` is the list of xmlrecords.Shape and n how often the
+    same record came before in this payload.
+    """
+    rows = _Rows(head, bounds)
+    shapes = Shapes(_CONTAINERS, bounds.xml_depth, _plan)
+    start = hashlib.sha256((_json(head.identity)[:-1] + ",").encode("utf-8", "surrogatepass"))
+    repeated = repetitions(surveyed.rows)
+    total = messages = 0
+    for body in bodies(payload, surveyed.encoding, bounds):
+        shape, plan, texts = shapes.read(body)
+        digest = start.copy()
+        digest.update(as_reported(shape, texts).encode("utf-8", "surrogatepass"))
+        digest.update(b",%d]" % repeated.count(digest.digest()))
+        number = digest.hexdigest()[:40]
+        fields = rows.fields(plan, texts)
+        total += int(number, 16)
+        messages += fields.get("count", 0)
+        yield Document(AGGREGATE.name, number, fields)
+    identity = ("report", *head.identity)
+    report = {**head.report, "report.identity": make_id(*identity), "messages": messages}
+    yield Document(REPORT.name, make_id(*identity, total % 2**160), report)
+
+
+def _json(values: Sequence[Any]) -> str:
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))

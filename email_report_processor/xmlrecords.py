@@ -1,0 +1,642 @@
+"""The one reader of XML: a payload as a head and a stream of records, read twice.
+
+The first pass, `survey`, judges: expat (without handlers for elements, so at C speed, under defusedxml's rules) says
+whether the document is well-formed, and our own splitter finds the records. The second pass, `bodies` and `Shapes`,
+is the same splitter, so both agree on every character. A document that is not well-formed goes through the same code
+and merely bears the word salvaged: there is no second reader that could disagree with the first.
+
+    bytes -> text (encoding) -> plain (no comments, PIs, CDATA, DTD) -> records, and what is outside of them -> leaves
+
+Names are local names: neither namespace nor prefix identifies the format (RFC 7489 and RFC 9990 reports carry any).
+Measured against expat with handlers, ElementTree and lxml in benchmarks/xml_readers.md.
+"""
+
+import codecs
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from json.encoder import encode_basestring
+from operator import itemgetter
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from .payload import Damaged, OverBound, Payload
+from .report import Bounds
+
+RECORD_LEVEL = 2  # depth of a record: it counts as a child of the root wherever it is
+CHUNK = 64 * 1024  # bytes given to expat and decoded at once
+
+_NAME = r"(?:[^\s<>/:]+:)?"  # a prefix, which means nothing
+_REPORT = re.compile(rf"<{_NAME}(?:feedback|report_metadata|policy_published)[\s/>]")
+_ROOT = re.compile(rf"\s*<{_NAME}feedback[\s/>]")
+_HTML = re.compile(r"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
+
+
+class ForbiddenError(Exception):
+    """A DOCTYPE or an entity declaration: refused on every path (design §6), whatever it would do."""
+
+
+class Leaf(NamedTuple):
+    """An element without child elements."""
+
+    path: tuple[str, ...]  # local names from the outermost element down to this one
+    parent: int  # number of the parent element: leaves of one parent belong together
+
+
+class Survey(NamedTuple):
+    """What the first pass found out."""
+
+    encoding: str  # the codec of both passes
+    head: tuple[tuple[Leaf, str], ...]  # everything outside of the records, with its stripped text
+    root: str  # the outermost start tag with its attributes, as it stands
+    is_report: bool  # whether the root element is `feedback`
+    sha256: str  # of the bytes
+    rows: int
+    strict: bool  # well-formed; else salvaged
+    damage: str  # why the payload ends early, '' when it does not
+    warnings: tuple[str, ...]
+
+
+class Notes:
+    """What the splitter has to say beside the records."""
+
+    def __init__(self) -> None:
+        self.unclosed = 0  # records without an end tag
+        self.unfinished = ""  # what of a comment, CDATA section or PI was still open at the end
+
+
+def survey(payload: Payload, bounds: Bounds, containers: frozenset[str]) -> Survey | None:
+    """Read a payload to its end and judge it; None when nothing in it looks like a DMARC report.
+
+    containers: names of elements that hold others (see `read_shape`). Raises OverBound, ForbiddenError.
+    """
+    damage: list[str] = []
+    pieces = _pieces(payload.chunks, damage)
+    first = next(pieces, b"")
+    encoding, complaint = guess_encoding(first)
+    start = first.decode(encoding, _REPAIR)
+    if not _REPORT.search(start) or _HTML.match(start):
+        return None
+    judge = _Judge(bounds, complaint)
+    text = _Text(encoding)
+    notes, outside = Notes(), _Outside(bounds.record_bytes)
+    plain = _plain(_watched(first, pieces, judge, text), notes)
+    rows = _count(_records(plain, outside, notes, bounds.record_bytes), bounds, containers)
+    judge.close()
+    complaint = damage[0] if damage else judge.complaint
+    return Survey(
+        encoding,
+        tuple(read_leaves(outside.text, containers, bounds.xml_depth)),
+        outside.first_tag(),
+        _ROOT.match(outside.text) is not None,
+        judge.sha256.hexdigest(),
+        rows,
+        not complaint,
+        "".join(damage),
+        tuple(_warnings(payload, complaint, text, notes)),
+    )
+
+
+def bodies(payload: Payload, encoding: str, bounds: Bounds) -> Iterator[str]:
+    """The inside of each record, in order: the second pass over what `survey` has seen. Raises nothing of its own."""
+    text = _Text(encoding)
+    notes = Notes()
+    return _records(_plain(text.read(_pieces(payload.chunks, [])), notes), None, notes, bounds.record_bytes)
+
+
+def _warnings(payload: Payload, complaint: str, text: "_Text", notes: Notes) -> Iterator[str]:
+    yield from payload.warnings
+    if complaint:
+        yield f"salvaged: {complaint}"
+    if text.repaired:
+        yield f"encoding: bytes that are not {text.encoding} were read as windows-1252"
+    if notes.unclosed:
+        yield f"record: {notes.unclosed} without an end tag left out"
+    if notes.unfinished:
+        yield f"{notes.unfinished} without its end: what follows was not read"
+
+
+def _watched(first: bytes, pieces: Iterator[bytes], judge: "_Judge", text: "_Text") -> Iterator[str]:
+    def watched() -> Iterator[bytes]:
+        piece: bytes | None = first
+        while piece:
+            judge.feed(piece)
+            yield piece
+            piece = next(pieces, None)
+
+    return text.read(watched())
+
+
+def _count(records: Iterator[str], bounds: Bounds, containers: frozenset[str]) -> int:
+    """How many records there are. Raises OverBound, also for one that is too deep."""
+    rows = 0
+    for body in records:
+        rows += 1
+        if rows > bounds.rows:
+            raise OverBound(f"the report has more rows than bounds.rows = {bounds.rows}")
+        # No element is deeper than there are start tags: few records need the exact answer.
+        if body.count("<") - body.count("</") > bounds.xml_depth - RECORD_LEVEL:
+            read_shape(split(body)[1::2], "record", containers, bounds.xml_depth)
+    return rows
+
+
+# --- bytes ---
+
+
+def _pieces(chunks: Callable[[], Iterator[bytes]], damage: list[str]) -> Iterator[bytes]:
+    """The payload in pieces of CHUNK, however it is cut; where it breaks it ends, and `damage` says why."""
+    buffer = bytearray()
+    try:
+        for chunk in chunks():
+            if len(chunk) == CHUNK and not buffer:
+                yield chunk
+                continue
+            buffer += chunk
+            start = 0
+            while len(buffer) - start >= CHUNK:
+                yield bytes(buffer[start : start + CHUNK])
+                start += CHUNK
+            del buffer[:start]
+    except Damaged as error:
+        damage.append(str(error) or "the data ends early")
+    if buffer:
+        yield bytes(buffer)
+
+
+class _Judge:
+    """Whether the bytes are well-formed XML, by expat, and their SHA-256.
+
+    The rules of defusedxml with forbid_dtd (its expatreader.py): no DOCTYPE, no entity, no external reference.
+    """
+
+    def __init__(self, bounds: Bounds, complaint: str) -> None:
+        import pyexpat  # 1 ms; only for what looks like a report
+
+        self.error = pyexpat.ExpatError
+        self.parser = pyexpat.ParserCreate()
+        self.parser.StartDoctypeDeclHandler = _forbid_dtd
+        self.parser.EntityDeclHandler = _forbid_entity
+        self.parser.UnparsedEntityDeclHandler = _forbid_entity
+        self.parser.ExternalEntityRefHandler = _forbid_entity
+        self.sha256 = hashlib.sha256()
+        self.complaint = complaint
+        self.fed = 0
+        self.longest = bounds.record_bytes
+
+    def feed(self, piece: bytes, final: bool = False) -> None:
+        """Judge a piece. Raises ForbiddenError; OverBound for a tag or comment that expat would have to hold."""
+        self.sha256.update(piece)
+        if self.complaint:
+            return
+        try:
+            self.parser.Parse(piece, final)
+        except (self.error, LookupError, ValueError) as error:  # the last two: a label that is no 8-bit encoding
+            self.complaint = str(error)[:80] or type(error).__name__
+            return
+        self.fed += len(piece)
+        if self.fed - self.parser.CurrentByteIndex > self.longest:
+            raise OverBound(f"a tag or comment has more bytes than bounds.record_bytes = {self.longest}")
+
+    def close(self) -> None:
+        """Judge the end."""
+        self.feed(b"", final=True)
+
+
+def _forbid_dtd(name: str, *_: Any) -> None:
+    raise ForbiddenError(f"it has a DOCTYPE ({name[:40]!r}), which is refused")
+
+
+def _forbid_entity(*_: Any) -> int:
+    raise ForbiddenError("it declares or refers to an entity, which is refused")
+
+
+# --- text ---
+
+_REPAIR = "email-report-processor.repair"
+_MARKS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+    (b"<\x00", "utf-16-le"),  # no byte order mark; XML 1.0 App. F.1
+    (b"\x00<", "utf-16-be"),
+)
+_DECLARED = re.compile(rb"[^<]{0,1024}<\?xml[^<>]{0,200}?\sencoding\s*=\s*[\"']([A-Za-z0-9._:-]{1,40})[\"']")
+_CODECS = re.compile(r"iso8859|cp\d|koi8|kz1048|mac|gb|big5|euc|shift_jis|iso2022|tis|ptcp|hp_roman|johab|hz|latin")
+_ASCII = b"<?xml version=\"1.0\" encoding='x'?>abcxyzABCXYZ0189-_.:/!&;=@"
+
+
+def _repair(error: UnicodeError) -> tuple[str, int]:
+    """Bytes that the encoding does not have are taken for windows-1252, which is what they mostly are."""
+    assert isinstance(error, UnicodeDecodeError)
+    if error.encoding.startswith(("utf-16", "utf-32")):
+        return "\ufffd", error.end
+    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+
+
+codecs.register_error(_REPAIR, _repair)
+
+
+def guess_encoding(start: bytes) -> tuple[str, str]:
+    """The codec of an XML document by its first bytes, and what is wrong with its label ('' when nothing)."""
+    for mark, codec in _MARKS:
+        if start.startswith(mark):
+            return codec, ""
+    declared = _DECLARED.match(start)
+    label = declared[1].decode("ascii").lower() if declared else "utf-8"
+    if label in {"utf-8", "utf8", "us-ascii", "ascii"}:
+        return "utf-8", ""
+    try:
+        codec = codecs.lookup(label).name
+        if _CODECS.match(codec) and _ASCII.decode(codec) == _ASCII.decode("ascii"):
+            return codec, ""
+    except (LookupError, UnicodeError):
+        pass
+    return "utf-8", f"encoding {label!r} is unknown or wrong"
+
+
+class _Text:
+    """Bytes to text; never raises."""
+
+    def __init__(self, encoding: str) -> None:
+        self.encoding = encoding
+        self.decoder = codecs.getincrementaldecoder(encoding)()
+        self.repaired = False  # whether some bytes were not of the encoding
+
+    def read(self, pieces: Iterator[bytes]) -> Iterator[str]:
+        """The text of the pieces."""
+        for piece in pieces:
+            yield self._decode(piece)
+        yield self._decode(b"", final=True)
+
+    def _decode(self, piece: bytes, final: bool = False) -> str:
+        state = self.decoder.getstate()
+        try:
+            return self.decoder.decode(piece, final)
+        except UnicodeDecodeError:
+            self.repaired = True
+            self.decoder = codecs.getincrementaldecoder(self.encoding)(_REPAIR)
+            self.decoder.setstate(state)
+            return self.decoder.decode(piece, final)
+
+
+_SPECIAL = re.compile(r"<(?:!--|!\[CDATA\[|\?(?:xml\s)?|![A-Za-z])")
+_CDATA = "<![CDATA["
+_OPENINGS = {"<!--": "a comment", _CDATA: "a CDATA section", "<?": "a processing instruction"}
+_CLOSINGS = {"<!--": "-->", _CDATA: "]]>", "<?": "?>", "<?xml": ">"}
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+def _plain(texts: Iterator[str], notes: Notes) -> Iterator[str]:
+    """The text without comments and processing instructions, CDATA sections escaped. Raises ForbiddenError."""
+    rest = opening = ""
+    for text in texts:
+        whole = rest + text
+        stop = whole.rfind("<", -8)  # the longest mark has nine characters: one may begin here
+        stop = stop if stop >= 0 else len(whole)
+        if not opening and "<!" not in whole and "<?" not in whole:
+            yield whole[:stop]
+            rest = whole[stop:]
+        else:
+            plain, rest, opening = _strip(whole, stop, opening)
+            yield plain
+    plain, rest, opening = _strip(rest, len(rest), opening)
+    yield plain if opening else plain + rest
+    if opening:
+        notes.unfinished = _OPENINGS.get(opening, "an XML declaration")
+
+
+def _strip(text: str, stop: int, opening: str) -> tuple[str, str, str]:
+    """The plain text up to `stop` or the end of what is open there, the rest, and what is open in the rest."""
+    plain: list[str] = []
+    place = 0
+    while opening or place < stop:
+        if opening:
+            closing = _CLOSINGS.get(opening, ">")
+            end = text.find(closing, place)
+            upto = end if end >= 0 else max(place, len(text) - len(closing) + 1)
+            if opening == _CDATA:
+                plain.append(text[place:upto].translate(_ESCAPES))
+            if end < 0:
+                return "".join(plain), text[upto:], opening
+            place, opening = end + len(closing), ""
+        else:
+            found = _SPECIAL.search(text, place, stop)
+            plain.append(text[place : found.start() if found else stop])
+            if not found:
+                break
+            place, opening = found.end(), found[0].rstrip()
+            if opening[1] == "!" and opening not in _CLOSINGS:
+                raise ForbiddenError(f"it has a declaration ({text[found.start() : place + 20]!r}), which is refused")
+    return "".join(plain), text[max(place, stop) :], opening
+
+
+# --- records ---
+
+_ANY_RECORD = re.compile(r"<(/?)((?:[^\s<>/:]+:)?record)(\s[^<>]*|/)?>")
+_ANY_END = re.compile(r"</(?:[^\s<>/:]+:)?record\s*>")
+
+
+class _Outside:
+    """What stands outside of the records, bounded."""
+
+    def __init__(self, bound: int) -> None:
+        self.bound = bound
+        self.parts: list[str] = []
+        self.size = 0
+
+    def add(self, text: str) -> None:
+        """Raises OverBound."""
+        if text and not text.isspace():
+            self.parts.append(text)
+            self.size += len(text)
+            if self.size > self.bound:
+                raise OverBound(f"more than bounds.record_bytes = {self.bound} outside of the records")
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "".join(self.parts)
+
+    def first_tag(self) -> str:
+        """The outermost start tag, without its brackets."""
+        found = _TAG.search(self.text)
+        return found[1] if found else ""
+
+
+def _records(texts: Iterator[str], outside: _Outside | None, notes: Notes, bound: int) -> Iterator[str]:
+    """The inside of each record; the rest goes to `outside`. Raises OverBound.
+
+    Texts are cut at the end tag as it was spelled last. A piece that holds nothing but white space, the start tag and
+    no other mention of a record is the inside of one; all others are looked at closely.
+    """
+    outside = outside or _Outside(2**62)
+    start, end = "<record>", "</record>"
+    rest = ""
+    for text in texts:
+        rest += text
+        if end not in rest and (other := _ANY_END.search(rest)):
+            end = other[0]
+            start = f"<{end[2:-1].rstrip()}>"
+        *pieces, rest = rest.split(end)
+        for piece in pieces:
+            before, found, body = piece.partition(start)
+            if found and "record" not in body and (not before or before.isspace()) and len(body) <= bound:
+                yield body
+            else:
+                yield from _closely(piece + end, outside, notes, bound)
+        if len(rest) > bound:
+            start_at = _begin(rest, bound)
+            yield from _closely(rest[:start_at], outside, notes, bound)
+            rest = rest[start_at:]
+    yield from _closely(rest, outside, notes, bound)
+
+
+def _closely(text: str, outside: _Outside, notes: Notes, bound: int) -> Iterator[str]:
+    """The inside of each record in a text of whole records. Raises OverBound.
+
+    A record within a record of the same name means that the first has no end tag. One of another prefix within a
+    record is somebody's extension.
+    """
+    opened: re.Match[str] | None = None
+    foreign = place = 0  # place: where the part that is not yet dealt with begins
+    for tag in _ANY_RECORD.finditer(text):
+        if opened and not tag[1] and tag[2] != opened[2]:
+            foreign += not _empty(tag)
+        elif not tag[1]:
+            if opened:
+                _unclosed(text[opened.start() : tag.start()], outside, notes)
+            else:
+                outside.add(text[place : tag.start()])
+            opened, place = (None, tag.end()) if _empty(tag) else (tag, tag.end())
+            if _empty(tag):
+                yield ""
+        elif opened and foreign and tag[2] != opened[2]:
+            foreign -= 1
+        elif opened:
+            if tag.start() - place > bound:
+                raise OverBound(f"a record has more than bounds.record_bytes = {bound}")
+            yield text[place : tag.start()]
+            opened, foreign, place = None, 0, tag.end()
+        else:  # an end tag of nothing
+            outside.add(text[place : tag.start()])
+            place = tag.end()
+    if opened:
+        _unclosed(text[opened.start() :], outside, notes)
+    else:
+        outside.add(text[place:])
+
+
+def _empty(tag: re.Match[str]) -> bool:
+    return (tag[3] or "").endswith("/")
+
+
+def _unclosed(text: str, outside: _Outside, notes: Notes) -> None:
+    """A record without its end tag is no row; metadata that come after it still count."""
+    notes.unclosed += 1
+    if "report_metadata" in text or "policy_published" in text:
+        outside.add(text)
+
+
+def _begin(rest: str, bound: int) -> int:
+    """Where in a text without the usual end tag the last record begins, or may begin. Raises OverBound."""
+    starts = [tag for tag in _ANY_RECORD.finditer(rest) if not tag[1] and not _empty(tag)]
+    if not starts:
+        return max(rest.rfind("<"), len(rest) - bound)
+    last = next(tag for tag in reversed(starts) if tag[2] == starts[0][2])
+    if len(rest) - last.end() > bound:
+        raise OverBound(f"a record has more than bounds.record_bytes = {bound}")
+    return last.start()
+
+
+# --- leaves ---
+
+_TAG = re.compile(r"<([^<>]+)>")
+_QUOTED_TAG = re.compile(r"<([^<>\"']*+(?:(?:\"[^\"<]*+\"|'[^'<]*+')[^<>\"']*+)*+|[^<>]+)>")
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+_TAG_NAME = re.compile(r"(?:[^\s/<>:]+:)?([^\W\d][^\s/<>:]*)(?=[\s/]|$)")
+_REFERENCE = re.compile(r"&(?:#0*([0-9]{1,7})|#x0*([0-9a-fA-F]{1,6})|(lt|gt|amp|quot|apos));")
+_NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
+
+
+class Shape(NamedTuple):
+    """The elements of a text that has these tags: everything about it but the texts of its leaves.
+
+    `pattern` is JSON with %s for the JSON of each leaf's text: a list of all elements in document order, each as its
+    local name followed by the number of its child elements, or by its stripped text when it has none.
+    """
+
+    leaves: tuple[Leaf, ...]
+    pick: Callable[[Sequence[str]], tuple[str, ...]]  # texts between the tags -> text of each leaf
+    merges: tuple[tuple[int, ...], ...]  # texts of leaves that are in pieces (broken tags within them)
+    pattern: str
+
+
+def split(text: str) -> list[str]:
+    """Texts and tags in turn, beginning and ending with a text."""
+    if "\r" in text:  # XML 1.0 §2.11
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    parts = _TAG.split(text)
+    if ('"' in text or "'" in text) and any(map(_torn, parts[1::2])):
+        return _QUOTED_TAG.split(text)
+    return parts
+
+
+def _torn(tag: str) -> bool:
+    """Whether a tag was cut at a '>' within an attribute."""
+    if '"' not in tag and "'" not in tag:
+        return False
+    rest = _QUOTED.sub("", tag)
+    return '"' in rest or "'" in rest
+
+
+def leaf_texts(shape: Shape, parts: list[str], references: bool = True) -> list[str]:
+    """The stripped text of each leaf; without `references` there is no '&' in it."""
+    texts = parts[0::2]
+    texts.append("")  # of elements without an end tag
+    for first, *others in shape.merges:
+        texts[first] = "".join([texts[first], *(texts[other] for other in others)])
+    picked = shape.pick(texts)
+    if references:
+        picked = tuple(_REFERENCE.sub(_dereference, text) for text in picked)
+    return [text.strip() for text in picked]
+
+
+def _dereference(found: re.Match[str]) -> str:
+    decimal, hexadecimal, name = found.groups()
+    if name:
+        return _NAMED[name]
+    code = int(decimal) if decimal else int(hexadecimal, 16)
+    return chr(code) if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 else found[0]
+
+
+def read_leaves(text: str, containers: frozenset[str], depth: int) -> list[tuple[Leaf, str]]:
+    """The leaves of a text that is read once. Raises OverBound."""
+    parts = split(text)
+    shape = read_shape(parts[1::2], "", containers, depth)
+    return list(zip(shape.leaves, leaf_texts(shape, parts), strict=True))
+
+
+class _Element:
+    """An element while a shape is worked out."""
+
+    __slots__ = ("children", "depth", "name", "parent", "texts", "unclosed")
+
+    def __init__(self, name: str, parent: int, texts: list[int]) -> None:
+        self.name = name
+        self.parent = parent
+        self.texts = texts  # numbers of the texts directly within it
+        self.unclosed = False
+        self.children = self.depth = 0
+
+
+def read_shape(tags: Sequence[str], root: str, containers: frozenset[str], depth: int) -> Shape:
+    """The shape of the inside of an element `root`, '' for a whole document. Raises OverBound by `depth`.
+
+    An end tag that closes nothing is ignored. An element that is still open when one around it ends is closed there if
+    it is one of `containers`; any other holds nothing, and what seemed to be in it belongs to the element around it
+    (IKEA: `<xs:schema …>`, never closed).
+    """
+    elements = _elements(tags, root, containers)
+    elements[0].depth = RECORD_LEVEL if root else 0
+    _settle(elements, depth)
+    paths: list[tuple[str, ...]] = []
+    leaves, texts, pattern = [], [], []
+    for element in elements:
+        path = (*paths[element.parent], element.name) if element.parent >= 0 else ()
+        paths.append(path)
+        pattern.append(encode_basestring(element.name).replace("%", "%%"))
+        pattern.append(str(element.children) if element.children else "%s")
+        if not element.children:
+            leaves.append(Leaf(path, element.parent))
+            texts.append(element.texts[: 1 if element.unclosed else None] or [len(tags) + 1])
+    pick = _picker([numbers[0] for numbers in texts])
+    merges = tuple(tuple(numbers) for numbers in texts if len(numbers) > 1)
+    return Shape(tuple(leaves), pick, merges, f"[{','.join(pattern)}]")
+
+
+def _picker(numbers: list[int]) -> Callable[[Sequence[str]], tuple[str, ...]]:
+    if len(numbers) == 1:  # itemgetter would give the text itself
+        return lambda texts: (texts[numbers[0]],)
+    return itemgetter(*numbers)
+
+
+def _elements(tags: Sequence[str], root: str, containers: frozenset[str]) -> list[_Element]:
+    """The elements in document order, each with its parent as the tags say."""
+    elements = [_Element(root, -1, [0])]
+    stack = [0]
+    opened: dict[str, int] = {}  # how often each name is on the stack: an end tag without a start costs no search
+    for number, tag in enumerate(tags, 1):
+        closing = tag[0] == "/"
+        found = _TAG_NAME.match(tag, 1 if closing else 0)
+        name = found[1] if found else ""
+        if not closing and name:
+            elements.append(_Element(name, stack[-1], []))
+            if tag[-1] != "/":
+                stack.append(len(elements) - 1)
+                opened[name] = opened.get(name, 0) + 1
+        elif opened.get(name):
+            while elements[stack[-1]].name != name:
+                _give_up(elements[stack.pop()], opened, containers)
+            opened[elements[stack.pop()].name] -= 1
+        elements[stack[-1]].texts.append(number)
+    for number in stack[1:]:
+        _give_up(elements[number], opened, containers)
+    return elements
+
+
+def _give_up(element: _Element, opened: dict[str, int], containers: frozenset[str]) -> None:
+    opened[element.name] -= 1
+    element.unclosed = element.name not in containers
+
+
+def _settle(elements: list[_Element], bound: int) -> None:
+    """Give the children of unclosed elements to the elements around them; count children and depth."""
+    for element in elements[1:]:
+        above = elements[element.parent]
+        if above.unclosed:  # its own parent is settled, so one step is enough
+            element.parent = above.parent
+            above = elements[element.parent]
+        above.children += 1
+        element.depth = above.depth + 1
+        if element.depth > bound:
+            raise OverBound(f"elements are nested deeper than bounds.xml_depth = {bound}")
+
+
+Plan = TypeVar("Plan")
+
+_SHAPES = 256  # shapes remembered; a report has a few, an attacker's has as many as rows
+_LONGEST = 4096  # characters of a record whose shape is remembered
+
+
+class Shapes(Generic[Plan]):
+    """Reads the insides of records: what has to be worked out for a shape is worked out once.
+
+    plan: what the caller makes of a shape, remembered with it.
+    """
+
+    def __init__(self, containers: frozenset[str], depth: int, plan: Callable[[Shape], Plan]) -> None:
+        self.containers = containers
+        self.depth = depth
+        self.plan = plan
+        self.known: dict[tuple[str, ...], tuple[Shape, Plan]] = {}
+
+    def read(self, body: str) -> tuple[Shape, Plan, list[str]]:
+        """The shape of a record, its plan, and the text of each leaf."""
+        parts = split(body)
+        tags = tuple(parts[1::2])
+        found = self.known.get(tags)
+        if found is None:
+            shape = read_shape(tags, "record", self.containers, self.depth)
+            found = shape, self.plan(shape)
+            if len(body) <= _LONGEST:
+                if len(self.known) >= _SHAPES:
+                    self.known.clear()
+                self.known[tags] = found
+        shape, plan = found
+        return shape, plan, leaf_texts(shape, parts, "&" in body)
+
+
+def as_reported(shape: Shape, texts: list[str]) -> str:
+    """The canonical JSON of a record, independent of white space, prefixes, attributes, comments and encoding."""
+    return shape.pattern % tuple(map(encode_basestring, texts))
