@@ -76,7 +76,7 @@ def reporter(fields: Sequence[str], authserv_ids: Iterable[str]) -> Mapping[str,
         return None
     found: dict[str, tuple[str, ...]] = {}
     for one in results:
-        domain = _DOMAINS[one.method](one) if one.result == "pass" else ""
+        domain = domain_of(one) if one.result == "pass" else ""
         if domain and domain not in found.get(one.method, ()):
             found[one.method] = (*found.get(one.method, ()), domain)
     return found
@@ -94,6 +94,11 @@ def verdict(authentication: Mapping[str, tuple[str, ...]] | None, reporter_domai
     passed = [domain for domains in authentication.values() for domain in domains]
     claimed = list(reporter_domains)
     return "pass" if any(aligned(one, other) for one in passed for other in claimed) else "fail"
+
+
+def domain_of(one: Result) -> str:
+    """Whom a result of `dkim`, `spf` or `dmarc` is about; '' when it does not say, or is of another method."""
+    return _DOMAINS[one.method](one) if one.method in _DOMAINS else ""
 
 
 def _trusted(fields: Sequence[str], authserv_ids: Iterable[str]) -> Iterator[Result]:

@@ -40,9 +40,16 @@ def aligned(one: str, other: str, strict: bool = False) -> bool:
 
     Raises ListMissingError.
     """
+    if strict or len(one) > _LONGEST or len(other) > _LONGEST:
+        return _normal(one) == _normal(other) != ""
+    return _aligned(one, other)
+
+
+@lru_cache(maxsize=4096)
+def _aligned(one: str, other: str) -> bool:
     one, other = _normal(one), _normal(other)
-    if one == other or strict:
-        return one == other != ""
+    if one == other:
+        return one != ""
     domain = organizational_domain(one)
     return domain != "" and domain == organizational_domain(other)
 
