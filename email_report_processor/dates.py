@@ -38,7 +38,7 @@ def read_rfc5322(text: str) -> datetime:
     Raises ValueError.
     """
     plain = without_comments(_bounded(text))
-    if _RFC3339.match(plain):
+    if _RFC3339.fullmatch(plain):
         return read_rfc3339(plain)
     if (match := _RFC5322.fullmatch(plain)) and (value := _read_ordinary(*match.groups())):
         return value
