@@ -7,7 +7,7 @@ without case and with `_` for `-`. Ids are made of what the report says, as it s
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Set
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from . import authres
@@ -76,10 +76,7 @@ def read(payload: Payload, context: Context) -> Report | Problem | None:
     if loaded is None:
         return None
     entries = [_entry(said) for said in loaded.policies]
-    try:
-        head = _head(loaded, entries, context)
-    except UnreadableError as error:
-        return Problem(payload.place, str(error))
+    head = _head(loaded, entries, context)
     if head["rows"] > bounds.rows:
         return Problem(payload.place, f"the report has {head['rows']} rows, more than bounds.rows = {bounds.rows}")
 
@@ -195,7 +192,7 @@ def _get(place: Object, name: str) -> Any:
 
 
 def _head(loaded: _Loaded, entries: list[_Entry], context: Context) -> Fields:
-    """The fields of the `report` document. Raises UnreadableError when there is no date at all."""
+    """The fields of the `report` document."""
     limit = context.options.bounds.string_chars
     fields: Fields = {"event.dataset": REPORT.name, "schema_version": SCHEMA_VERSION, "report.format": "rfc8460"}
     fields["report.dataset"] = SMTP_TLS.name
@@ -212,7 +209,7 @@ def _head(loaded: _Loaded, entries: list[_Entry], context: Context) -> Fields:
     fields["messages"] = sum(one.get("sessions.successful", 0) + one.get("sessions.failed", 0) for one in sums)
     fields["salvaged"] = loaded.salvaged
     fields["warnings"] = [*loaded.warnings, *fields.get("warnings", ())]
-    return {name: value for name, value in fields.items() if value is not False and value not in ("", [])}
+    return {name: value for name, value in fields.items() if value not in ("", [])}
 
 
 def _identity(report: Object) -> str:
@@ -257,7 +254,8 @@ def _put_period(fields: Fields, period: Object, envelope: Envelope) -> None:
         fields["@timestamp"] = envelope.received
         _warn(fields, "@timestamp", "the report has no period, this is the date of its message")
     else:
-        raise UnreadableError("an SMTP TLS report without a readable period, in a message without a date")
+        fields["@timestamp"] = write_date(datetime.fromtimestamp(0, UTC))
+        _warn(fields, "@timestamp", "neither the report nor its message has a date")
 
 
 def _put_date(fields: Fields, name: str, said: Any) -> datetime | None:

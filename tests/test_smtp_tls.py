@@ -297,8 +297,9 @@ def test_period(
 
 
 def test_no_date_at_all() -> None:
-    data = json.dumps(report(**{"date-range": ...})).encode()
-    assert "without a readable period" in problem(data, envelope=Envelope(bare=True))
+    *_, head = documents(report(**{"date-range": ...}), envelope=Envelope(bare=True))
+    assert head.fields["@timestamp"] == "1970-01-01T00:00:00Z"
+    assert head.fields["warnings"] == ["@timestamp: neither the report nor its message has a date"]
 
 
 @pytest.mark.parametrize(
