@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple, NoReturn
@@ -23,10 +23,11 @@ from .kept import KeepError
 from .log import Log, LogOptions, open_log, take_descriptors
 from .process import FilterOptions, Job, Outcome, Verdict, describe, keep, process
 from .settings import Settings, SettingsError, load
-from .store import Store, StoreError, Written
+from .store import Row, Store, StoreError, Written
 from .watch import TEMPFAIL, Watch
 
 DATAERR = 65  # EX_DATAERR, only where a site asks for it
+STILL_TAKING = 10.0  # seconds: a store that took a row within them was answering at the deadline
 INPUT_LIMIT = 4 * 1024**3  # bytes of one message that can be kept; bounds.message_bytes says how many are read
 
 _HOW = """\
@@ -165,24 +166,42 @@ def _filter(run: Run) -> int:
     if blob.size == 0:
         run.log("warning", "the input is empty: nothing to do")
         return 0
-    watch.when_late = partial(_late, blob, job, watch)
-    return _answer(process(blob, _announcing(job, watch)), job, run)
+    watch.when_late = late = partial(_late, blob, job, watch)
+    watched = job._replace(open_store=lambda: _Watched(job.open_store(), watch, late))
+    return _answer(process(blob, watched), job, run)
 
 
-def _announcing(job: Job, watch: Watch) -> Job:
-    """The job, but when its store is opened the deadline is no longer the message's fault."""
+class _Watched:
+    """The store, seen from outside: whether it kept taking rows when the deadline passed."""
 
-    def open_store() -> Store:
-        store = job.open_store()
-        watch.when_late = watch.give_back
-        return store
+    def __init__(self, store: Store, watch: Watch, when_late: Callable[[], int]) -> None:
+        self._store = store
+        self._watch = watch
+        self._when_late = when_late
+        self._taken = time.monotonic()
+        self.name = store.name
+        self.scan = store.scan
+        self.totals = store.totals
+        self.close = store.close
+        watch.when_late = self._late
 
-    return job._replace(open_store=open_store)
+    def write(self, rows: Iterable[Row]) -> Written:
+        return self._store.write(self._passing(rows))
+
+    def _passing(self, rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            self._taken = time.monotonic()
+            yield row
+
+    def _late(self) -> int:
+        """It took rows until just now: the rest is a matter of time, which `kept --retry` has. Else it hangs."""
+        alive = time.monotonic() - self._taken < STILL_TAKING
+        return self._when_late() if alive else self._watch.give_back()
 
 
 def _late(blob: Blob, job: Job, watch: Watch) -> int:
-    """The deadline passed while the message was read: it would pass again, so a copy is kept."""
-    reason = f"reading it took longer than {watch.seconds:g} s"
+    """The deadline passed while the message was read and stored: it would pass again, so a copy is kept."""
+    reason = f"reading and storing it takes longer than {watch.seconds:g} s"
     try:
         keep(blob, job, Outcome(None, Written(0, 0), 0, Verdict("unfinished", reason)))
     except KeepError as error:

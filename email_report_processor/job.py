@@ -10,7 +10,7 @@ from .classify import Site
 from .enrich import open_databases, read_senders
 from .process import FilterOptions, Job, Layout
 from .report import Bounds, Options
-from .settings import GeoOptions, Settings, SettingsError, StoreOptions, state_dir
+from .settings import GeoOptions, Settings, SettingsError, StoreOptions, secret, state_dir
 from .store import Store, open_store
 
 EMBEDDED = "reports.sqlite"  # the embedded store, in the state directory
@@ -40,6 +40,8 @@ def open_url(
     """A store by its URL, with the [store] options of the settings. Raises SettingsError."""
     from .opensearch import OpenSearchOptions  # without opensearch-py, which waits until it is used
 
+    options = settings.record("opensearch", OpenSearchOptions)
+    options = options._replace(password=secret(settings, "opensearch", "password") or options.password)
     given = settings.table.get("store", {}).get("url")
     state = state_dir(settings, environ)
     if url.startswith("sqlite:"):
@@ -51,7 +53,7 @@ def open_url(
             budget=settings.record("store", StoreOptions).retry_seconds if budget is None else budget,
             state=str(state),
             output=os.fdopen(stdout, "wb", closefd=False) if url == "-" else None,
-            opensearch=settings.record("store", OpenSearchOptions),
+            opensearch=options,
         )
     except ValueError as error:
         raise SettingsError(f"{given.origin if given else 'command line'}: [store] url: {error}") from error
@@ -88,5 +90,5 @@ def make_job(
         senders=senders,
         databases=databases,
         filter=settings.record("filter", FilterOptions),
-        kept=settings.record("kept", kept.KeptOptions),
+        keeping=settings.record("kept", kept.KeptOptions),
     )

@@ -50,7 +50,7 @@ class Job(NamedTuple):
     senders: Senders | None = None
     databases: Databases | None = None
     filter: FilterOptions = FilterOptions()
-    kept: kept.KeptOptions = kept.KeptOptions()
+    keeping: kept.KeptOptions = kept.KeptOptions()
 
 
 class Verdict(NamedTuple):
@@ -107,14 +107,14 @@ def keep(blob: Blob, job: Job, outcome: Outcome) -> Outcome:
     """Keep a copy of a message for the reason of its outcome. Raises KeepError."""
     assert outcome.verdict is not None
     category, reason = outcome.verdict
-    dropped = kept.keep(job.maildir, blob, category, reason, job.now(), job.kept)
+    dropped = kept.keep(job.maildir, blob, category, reason, job.now(), job.keeping)
     return outcome._replace(notes=(*outcome.notes, *(f"dropped a kept message to make room: {one}" for one in dropped)))
 
 
 def _keeps(verdict: Verdict, job: Job) -> bool:
     if job.filter.unreadable == "65" and verdict.category in {"no-report", "unreadable"}:
         return False
-    return verdict.category != "no-report" or job.kept.no_report == "keep"
+    return verdict.category != "no-report" or job.keeping.no_report == "keep"
 
 
 def _verdict(reading: Reading, written: Written) -> Verdict | None:

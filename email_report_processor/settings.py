@@ -39,6 +39,12 @@ class StoreOptions(NamedTuple):
     retry_seconds: float = 60.0  # how long one message may wait for a store that is busy or away
 
 
+class SecretFiles(NamedTuple):
+    """Files that hold a secret, so that the settings themselves may be read by everybody."""
+
+    password_file: str = ""  # the password is its first line; in the place of `password`
+
+
 class StateOptions(NamedTuple):
     """Where the program keeps what it must remember."""
 
@@ -87,7 +93,8 @@ def _sections() -> dict[str, tuple[Any, ...]]:
     from .opensearch import OpenSearchOptions
 
     return {
-        "store": (StoreOptions, Layout, OpenSearchOptions),
+        "store": (StoreOptions, Layout),
+        "opensearch": (OpenSearchOptions, SecretFiles),
         "state": (StateOptions,),
         "filter": (FilterOptions,),
         "read": (Options,),
@@ -116,6 +123,22 @@ def load(flags: Mapping[tuple[str, str], Any], config: str | None, environ: Mapp
         table.setdefault(section, {})[key] = Setting(value, f"flag --{key}")
     _refuse_unknown(table)
     return Settings(table, tuple(sources))
+
+
+def secret(settings: Settings, section: str, name: str) -> str:
+    """The secret in the file that `<section>.<name>_file` names, '' when there is none. Raises SettingsError."""
+    setting = settings.table.get(section, {}).get(f"{name}_file")
+    if setting is None:
+        return ""
+    path = _read_str(setting.value, str, name)
+    try:
+        first = Path(path).read_text("utf-8").partition("\n")[0].strip()
+    except (OSError, UnicodeDecodeError) as error:
+        fault = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise SettingsError(f"{setting.origin}: [{section}] {name}_file = {path!r} cannot be read: {fault}") from None
+    if not first:
+        raise SettingsError(f"{setting.origin}: [{section}] {name}_file = {path!r}: its first line is empty")
+    return first
 
 
 def state_dir(settings: Settings, environ: Mapping[str, str]) -> Path:

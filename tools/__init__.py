@@ -1,1 +1,1 @@
-"""What `make` runs."""
+"""What is run by hand or by make, and not installed."""

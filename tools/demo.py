@@ -1,0 +1,80 @@
+"""The demo: the real filter on sample messages, as a mail server calls it, into an embedded store of its own."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+from . import samples
+
+PROGRAMS = Path(sys.executable).parent
+HERE = Path(__file__).resolve().parents[1]
+
+
+def main(folder: Path) -> int:
+    """Run the demo in a folder that may be removed afterwards."""
+    messages = folder / "messages"
+    samples.main(messages)
+    store = folder / "reports.sqlite"
+    environ = {
+        "EMAIL_REPORT_PROCESSOR_STORE_URL": f"sqlite:{store}",
+        "EMAIL_REPORT_PROCESSOR_STATE_DIR": str(folder),
+        "EMAIL_REPORT_PROCESSOR_LOG_TO": str(folder / "log"),
+        "EMAIL_REPORT_PROCESSOR_CONFIG": os.devnull,
+    }
+    print(f"Each message of {show(messages)} goes through the filter, as a mail server would do it:\n")
+    for path in sorted(messages.iterdir()):
+        print("  " + feed(path, folder / "log", environ))
+    print(f"\nWhat is in the store {show(store)}:\n")
+    for index, documents in stored(store):
+        print(f"  {index:<45}{documents:>4} documents")
+    print()
+    sys.stdout.flush()
+    for arguments in (["summary", "--since", "all"], ["kept"]):
+        print(f"$ email-report-admin {' '.join(arguments)}\n", flush=True)
+        subprocess.run([PROGRAMS / "email-report-admin", *arguments], env=os.environ | environ, check=True)
+        print(flush=True)
+    print(further(folder, store))
+    return 0
+
+
+def feed(path: Path, log: Path, environ: dict[str, str]) -> str:
+    """Pipe one message into the filter, and say what it logged."""
+    log.unlink(missing_ok=True)
+    with path.open("rb") as message:
+        done = subprocess.run([PROGRAMS / "email-report-processor"], stdin=message, env=environ, check=False)
+    line = log.read_text("utf-8").splitlines()[-1].partition("]: ")[2]
+    words = dict(pair.split("=", 1) for pair in line.partition(": ")[2].split(", ") if "=" in pair)
+    said = f"{words.get('report', '-'):<16} rows {words.get('rows', '-'):>3}  stored {words.get('stored', '-'):>3}"
+    return f"{path.name:<30} status {done.returncode}  {said}  kept {words.get('kept', '-').split(':')[0]}"
+
+
+def stored(store: Path) -> list[tuple[str, int]]:
+    """Index and number of documents."""
+    connection = sqlite3.connect(store)
+    try:
+        return list(connection.execute("SELECT idx, count(*) FROM documents GROUP BY idx ORDER BY idx"))
+    finally:
+        connection.close()
+
+
+def show(path: Path) -> str:
+    """A path, short where it can be."""
+    return str(path.relative_to(HERE)) if path.is_relative_to(HERE) else str(path)
+
+
+def further(folder: Path, store: Path) -> str:
+    """How to go on."""
+    program = show(PROGRAMS / "email-report-processor")
+    return f"""\
+To look further:
+  {program} --store - < {show(folder)}/messages/failure.eml     the documents of one message, as JSON
+  sqlite3 {show(store)} '.tables'                               a view for each dataset
+  {show(PROGRAMS / "email-report-admin")} summary --help
+  docs/fields.md                                                what every field means
+Next: contrib/forward-examples/ connects your mail server, docs/opensearch.md your OpenSearch."""
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(".demo").resolve()))
