@@ -410,15 +410,15 @@ class Templates:
 
 def _place(url: str) -> SplitResult:
     """The parts of a node's URL. Raises ValueError, without repeating a password."""
+    if "@" in url:
+        raise ValueError(
+            "credentials do not belong into the URL, where logs show them: set [opensearch] username and password_file"
+        )
     try:
         place = urlsplit(url.strip())
         port = place.port
     except ValueError as error:
-        raise ValueError(f"not a URL of OpenSearch ({error})") from error
-    if "@" in place.netloc:
-        raise ValueError(
-            "credentials do not belong into the URL, where logs show them: set [opensearch] username and password_file"
-        )
+        raise ValueError(f"not a URL of OpenSearch: {error}") from error
     if place.scheme not in {"http", "https"} or not place.hostname or place.query or place.fragment or port == 0:
         raise ValueError(f"not a URL of OpenSearch: {url!r}; write https://HOST:9200")
     return place
