@@ -109,7 +109,7 @@ def _read_standard(text: str) -> datetime:
         parsed = parsedate_tz(text)
     except (IndexError, TypeError) as error:  # seen for odd blanks and commas in several releases of Python
         raise ValueError(f"not a date: {text[:40]!r}") from error
-    if parsed is None:
+    if parsed is None or abs(parsed[9] or 0) > 86400:  # any number of digits is an offset to parsedate_tz
         raise ValueError(f"not a date: {text[:40]!r}")
     year = parsed[0] + 1900 if 100 <= parsed[0] < 1000 else parsed[0]  # three digits: RFC 5322 §4.3
     return _in_utc((year, *parsed[1:6]), timedelta(seconds=parsed[9] or 0) if offset is None else offset)
@@ -141,11 +141,11 @@ def _read_by_hand(text: str) -> datetime:
             parse(text, default=default, dayfirst=order, tzinfos=_zone_of)
             for default, order in zip(defaults, orders, strict=True)
         )
+        agreed, offset = one == other, one.utcoffset() or timedelta(0)
     except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError) as error:
         raise ValueError(f"not a date: {text[:40]!r}") from error  # dateutil raises all of these for odd texts
-    if one != other:
+    if not agreed:
         raise ValueError(f"not a whole date, or one with two readings: {text[:40]!r}")
-    offset = one.utcoffset() or timedelta(0)
     return _in_utc((one.year, one.month, one.day, one.hour, one.minute, one.second), offset, one.microsecond)
 
 
