@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from . import kept
 from .classify import Site
+from .classify import check as check_site
 from .enrich import open_databases, read_senders
 from .process import FilterOptions, Job, Layout
 from .report import Bounds, Options
@@ -75,10 +76,12 @@ def make_job(
     databases, warnings = open_databases(settings.record("geo", GeoOptions).databases)
     for warning in warnings:
         warn(warning)
+    site = settings.record("site", Site)
     try:
         senders = read_senders(settings.mapping("senders"))
+        check_site(site)
     except ValueError as error:
-        raise SettingsError(f"[senders]: {error}") from error
+        raise SettingsError(f"[senders] or [site] in {' and '.join(settings.sources)}: {error}") from error
     options = settings.record("read", Options, Options._fields[:3])
     return Job(
         open_store=choice.open,
@@ -86,7 +89,7 @@ def make_job(
         maildir=kept.directory(state_dir(settings, environ)),
         options=options._replace(bounds=settings.record("bounds", Bounds)),
         layout=settings.record("store", Layout),
-        site=settings.record("site", Site),
+        site=site,
         senders=senders,
         databases=databases,
         filter=settings.record("filter", FilterOptions),

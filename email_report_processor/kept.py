@@ -14,8 +14,9 @@ from .blob import CHUNK, Blob, chunks
 from .fields import clean
 
 FIELD = b"X-Email-Report-Processor-"
-CATEGORIES = ("no-report", "unreadable", "rejected", "unfinished", "failed")
-UNREADABLE_DAYS = 30  # unreadable messages are given up after these, when there is no room
+CATEGORIES = ("no-report", "salvaged", "unreadable", "rejected", "unfinished", "failed")
+BROKEN = ("salvaged", "unreadable")  # given up after BROKEN_DAYS, when there is no room
+BROKEN_DAYS = 30
 
 _HEADER_LIMIT = 16 * 1024
 
@@ -175,7 +176,7 @@ def _make_room(maildir: Path, size: int, now: str, options: KeptOptions) -> list
     messages, used = len(sizes) + 1, sum(sizes) + size
     if messages <= options.max_messages and used <= options.max_bytes:
         return []
-    dropped = []
+    dropped: list[str] = []
     for kept in _droppable(maildir, now):
         if messages <= options.max_messages and used <= options.max_bytes:
             return dropped
@@ -191,11 +192,11 @@ def _make_room(maildir: Path, size: int, now: str, options: KeptOptions) -> list
 
 
 def _droppable(maildir: Path, now: str) -> list[Kept]:
-    # What is no report goes first; unreadable reports only after 30 days; the others never.
+    # What is no report goes first; broken reports only after 30 days; the others never.
     from datetime import datetime, timedelta
 
-    old = (datetime.fromisoformat(now) - timedelta(days=UNREADABLE_DAYS)).isoformat()
+    old = (datetime.fromisoformat(now) - timedelta(days=BROKEN_DAYS)).isoformat()
     messages = list(listing(maildir))
     return [kept for kept in messages if kept.category == "no-report"] + [
-        kept for kept in messages if kept.category == "unreadable" and kept.time < old
+        kept for kept in messages if kept.category in BROKEN and kept.time < old
     ]

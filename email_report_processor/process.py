@@ -92,7 +92,7 @@ def store_message(blob: Blob, job: Job) -> Outcome:
             raise
         unfinished = Verdict("unfinished", f"time was up while the store kept answering: {error}")
         return Outcome(reading, Written(0, 0), tally.repaired, unfinished)
-    return Outcome(reading, written, tally.repaired, _verdict(reading, written))
+    return Outcome(reading, written, tally.repaired, _verdict(reading, written, tally))
 
 
 def process(blob: Blob, job: Job) -> Outcome:
@@ -117,7 +117,7 @@ def _keeps(verdict: Verdict, job: Job) -> bool:
     return verdict.category != "no-report" or job.keeping.no_report == "keep"
 
 
-def _verdict(reading: Reading, written: Written) -> Verdict | None:
+def _verdict(reading: Reading, written: Written, tally: "Tally") -> Verdict | None:
     if reading.problems:
         return Verdict(
             "unreadable", "; ".join(f"{problem.place}: {problem.reason}" for problem in reading.problems[:5])
@@ -129,6 +129,8 @@ def _verdict(reading: Reading, written: Written) -> Verdict | None:
         return Verdict(
             "rejected", f"the store refuses {len(written.rejected)} documents, first {first.row.id}: {first.reason}"
         )
+    if tally.salvaged:
+        return Verdict("salvaged", f"{tally.salvaged} broken reports were read as far as they go")
     return None
 
 
@@ -148,8 +150,8 @@ class Tally:
     """What is counted while rows pass by."""
 
     def __init__(self) -> None:
-        self.repaired = 0
-        self.rows = 0
+        self.repaired = 0  # warnings
+        self.salvaged = 0  # reports
 
 
 def guarded_rows(reading: Reading, reports: list[Report], job: Job, tally: Tally) -> Iterator[Row]:
@@ -170,8 +172,8 @@ def _rows(reading: Reading, reports: list[Report], job: Job, tally: Tally) -> It
             if key not in indices:
                 indices[key] = _index(document.dataset, begin, reading, job.layout)
             complete(document, job, now)
-            tally.rows += 1
             tally.repaired += len(fields.get("warnings", ()))
+            tally.salvaged += bool(fields.get("salvaged"))
             yield Row(indices[key], document.id, encode(fields))
 
 
