@@ -55,10 +55,13 @@ def parse(value: str) -> AuthenticationResults:
     Pass the value as it stands, merely unfolded: undoing RFC 2047 would let a sender's local part become results.
     """
     segments = _segments(value[:_VALUE_CHARS])
+    words = [_plain(word) for word in _words(segments[0])]
     authserv_id, version = "", ""
-    if "=" not in _unquoted(segments[0]):
-        words = [_plain(word) for word in _words(segments.pop(0))]
+    if words[1:2] != ["="]:  # else it is missing, and this is a result
+        segments = segments[1:]
         authserv_id, version = (*words, "", "")[:2]
+    if not version.isdigit():  # Yahoo: `mta1.example.com from=example.org; dkim=pass`
+        version = ""
     results = (_result(segment) for segment in segments)
     return AuthenticationResults(authserv_id.lower(), version, tuple(one for one in results if one is not None))
 
@@ -160,11 +163,6 @@ def _segments(value: str) -> list[str]:
             segments.append("".join([*pieces, value[start : mark.start()]]))
             pieces, start = [], mark.end()
     return [*segments, "".join([*pieces, "" if depth else value[start:]])]
-
-
-def _unquoted(segment: str) -> str:
-    """The tokens outside quoted strings."""
-    return "".join(piece for piece in _TOKEN.findall(segment) if not piece.startswith('"'))
 
 
 def _plain(piece: str) -> str:

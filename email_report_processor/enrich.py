@@ -57,7 +57,7 @@ def read_senders(mapping: Mapping[str, str]) -> Senders | None:
             networks.append((read_network(key), name))
         elif key[:2].upper() == "AS" and key[2:].isdigit():
             systems[int(key[2:])] = name
-        elif organizational_domain(read_domain(key)):
+        elif "." in key and organizational_domain(read_domain(key)):
             domains[read_domain(key)] = name
         else:
             raise ValueError(f"{key!r} is no network, AS number or domain; write 192.0.2.0/24, AS64500 or example.net")

@@ -50,6 +50,7 @@ def test_appendix_b7() -> None:
         ("mx.example.org;", "mx.example.org", []),
         ('"mx.example.org"; spf=none', "mx.example.org", ["spf"]),
         ("spf=pass smtp.mailfrom=a.example; dkim=none", "", ["spf", "dkim"]),  # no authserv-id
+        ("mx.example.org from=a.example; dkim=pass", "mx.example.org", ["dkim"]),  # Yahoo
         ("mx.example.org; dkim=pass (never closed; spf=pass", "mx.example.org", ["dkim"]),
         ("mx.example.org; dkim=pass (a (b) c; d) x; spf=fail", "mx.example.org", ["dkim", "spf"]),
         ('mx.example.org; dkim="pass; spf=pass', "mx.example.org", ["dkim"]),

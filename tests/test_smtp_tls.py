@@ -17,6 +17,7 @@ from email_report_processor import smtp_tls
 from email_report_processor.datasets import REPORT, SMTP_TLS
 from email_report_processor.fields import write_date
 from email_report_processor.payload import Damaged, OverBound, Payload
+from email_report_processor.reading import read_message
 from email_report_processor.report import Bounds, Context, Document, Envelope, Options, Problem, Report
 
 GOLDEN = sorted((Path(__file__).parent / "reports" / "smtp-tls").glob("*.eml"))
@@ -94,6 +95,12 @@ def read_golden(path: Path) -> list[Document]:
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_golden(path: Path) -> None:
     assert [list(document) for document in read_golden(path)] == json.loads(path.with_suffix(".json").read_text())
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_golden_by_the_whole_way(path: Path) -> None:
+    (found,) = read_message(path.read_bytes()).reports
+    assert [list(document) for document in found.documents()] == json.loads(path.with_suffix(".json").read_text())
 
 
 def test_golden_documents_have_every_field_and_no_other() -> None:
