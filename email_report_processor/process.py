@@ -83,7 +83,7 @@ def store_message(blob: Blob, job: Job) -> Outcome:
         return Outcome(None, Written(0, 0), 0, Verdict("failed", _last_line(error)), (_traceback(error),))
     try:
         written = _store(reading, job, tally)
-    except PureError as error:
+    except (PureError, MemoryError) as error:
         return Outcome(
             reading, Written(0, 0), tally.repaired, Verdict("failed", _last_line(error)), (_traceback(error),)
         )
@@ -208,12 +208,14 @@ def guarded(step: Callable[[], Result]) -> Result:
         raise PureError(f"{type(error).__name__}: {error}") from error
 
 
-def _last_line(error: PureError) -> str:
+def _last_line(error: PureError | MemoryError) -> str:
+    if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
+        return "not enough memory to read it; give the filter more, then email-report-admin kept --retry"
     return f"a bug of email-report-processor, please report it: {error}"
 
 
-def _traceback(error: PureError) -> str:
-    return " | ".join(line.strip() for line in traceback.format_exception(error.__cause__))
+def _traceback(error: PureError | MemoryError) -> str:
+    return " | ".join(line.strip() for line in traceback.format_exception(error.__cause__ or error))
 
 
 def describe(outcome: Outcome, milliseconds: int) -> str:

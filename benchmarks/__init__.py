@@ -1,0 +1,1 @@
+"""What is fast, measured against floors of the same run (docs: benchmarks/README.md)."""

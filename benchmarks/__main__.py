@@ -1,0 +1,32 @@
+"""`make bench`: every benchmark, and whether its target was met. `python -m benchmarks one big` runs some."""
+
+import contextlib
+import sys
+from collections.abc import Callable
+
+from tests import nodes
+
+from . import big_report, one_message
+
+
+def _with_node(bench: Callable[[str], bool]) -> bool:
+    """A benchmark against the OpenSearch node of EMAIL_REPORT_TEST_NODE, else against one of its own."""
+    with contextlib.closing(nodes.plain()) as node:
+        return bench(node.url)
+
+
+BENCHMARKS: dict[str, Callable[[], bool]] = {
+    "one": lambda: _with_node(one_message.main),
+    "big": big_report.main,
+}
+
+
+def main(names: list[str]) -> int:
+    """Run the named benchmarks, or all of them."""
+    print("CPU time of whole processes: ours / floor = ratio (target), peak memory (target)")
+    met = [BENCHMARKS[name]() for name in names or BENCHMARKS]  # each of them, also after a miss
+    return 0 if all(met) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
