@@ -145,7 +145,7 @@ def _whole_members(decoder: json.JSONDecoder, text: str, begin: int) -> dict[str
                 found[name] = []  # filled as far as it goes
                 index = _whole_elements(decoder, text, index, found[name])
             else:
-                found[name], index = decoder.raw_decode(text, index)
+                found[name], index = _whole_value(decoder, text, index)
             index = _skip(text, _behind(",", text, index))
     except ValueError:
         return found
@@ -156,12 +156,20 @@ def _whole_elements(decoder: json.JSONDecoder, text: str, begin: int, found: lis
     """Append the elements of an array to `found`; the index behind it. Raises ValueError where it breaks."""
     index = _skip(text, begin + 1)
     while not text.startswith("]", index):
-        value, index = decoder.raw_decode(text, index)
+        value, index = _whole_value(decoder, text, index)
         found.append(value)
         index = _skip(text, index)
         if not text.startswith("]", index):
             index = _skip(text, _behind(",", text, index))
     return index + 1
+
+
+def _whole_value(decoder: json.JSONDecoder, text: str, begin: int) -> tuple[Any, int]:
+    """A value and the index behind it. Raises ValueError when it breaks; a number at the very end may be cut."""
+    value, end = decoder.raw_decode(text, begin)
+    if end == len(text) and text[end - 1] not in '"]}el':
+        raise ValueError("the text ends within a number")
+    return value, end
 
 
 def _behind(mark: str, text: str, index: int) -> int:
