@@ -5,6 +5,7 @@ Two results only for a mail server: 0, "I have it safely", and 75, "you keep it"
 
 import argparse
 import os
+import signal
 import stat
 import sys
 import time
@@ -20,9 +21,9 @@ from .blob import CHUNK, Blob, spool
 from .fields import write_date
 from .job import choose_store, make_job
 from .kept import KeepError
-from .log import Log, LogOptions, open_log, take_descriptors
+from .log import Descriptors, Log, LogOptions, open_log, take_descriptors
 from .process import FilterOptions, Job, Outcome, Verdict, describe, keep, process
-from .settings import Settings, SettingsError, load
+from .settings import FLAGS, Settings, SettingsError, load
 from .store import Row, Store, StoreError, Written
 from .watch import TEMPFAIL, Watch
 
@@ -70,6 +71,7 @@ def main(argv: Sequence[str]) -> int:
     if arguments.help or arguments.version:
         return _inform(arguments)
     if arguments.paths:
+        usual_signals()
         from .importer import main as import_paths  # 4 ms, only for people
 
         return import_paths(arguments)
@@ -104,29 +106,21 @@ def add_common(made: argparse.ArgumentParser) -> None:
     made.add_argument("--state", metavar="DIR", help="kept messages, the embedded store")
 
 
-_FLAGS = {
-    "store": ("store", "url"),
-    "state": ("state", "dir"),
-    "feed": ("read", "feed"),
-    "deadline": ("filter", "deadline"),
-    "unreadable": ("filter", "unreadable"),
-    "log": ("log", "to"),
-}
-
-
 def flags(arguments: argparse.Namespace) -> dict[tuple[str, str], Any]:
     """The settings that were given as flags."""
     given = vars(arguments)
-    return {place: given[name] for name, place in _FLAGS.items() if given.get(name) is not None}
+    return {place: given[name] for name, place in FLAGS.items() if given.get(name) is not None}
 
 
 def filter_message(arguments: argparse.Namespace) -> int:
     """Read one message from standard input and answer the mail server. Never raises."""
     started = time.monotonic()
-    descriptors = take_descriptors()
+    descriptors = Descriptors(0, 1, 2)
     warnings.simplefilter("ignore")  # they would be written to standard error
     log = open_log(LogOptions(), descriptors.stderr)
     try:
+        descriptors = take_descriptors()
+        log = open_log(LogOptions(), descriptors.stderr)
         settings = load(flags(arguments), arguments.config, os.environ)
         log = open_log(settings.record("log", LogOptions), descriptors.stderr)
         return _filter(Run(settings, descriptors.stdin, descriptors.stdout, log, started))
@@ -234,6 +228,13 @@ def _drain(descriptor: int) -> None:
 def now() -> str:
     """The time, as documents have it."""
     return write_date(datetime.now(UTC).replace(microsecond=0))
+
+
+def usual_signals() -> None:
+    """For people: Ctrl-C is an exception, the others end the process."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _is_terminal(descriptor: int) -> bool:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from . import kept
 from .classify import Site
@@ -13,6 +13,8 @@ from .process import FilterOptions, Job, Layout
 from .report import Bounds, Options
 from .settings import GeoOptions, Settings, SettingsError, StoreOptions, secret, state_dir
 from .store import Store, open_store
+
+Result = TypeVar("Result")
 
 EMBEDDED = "reports.sqlite"  # the embedded store, in the state directory
 
@@ -77,11 +79,8 @@ def make_job(
     for warning in warnings:
         warn(warning)
     site = settings.record("site", Site)
-    try:
-        senders = read_senders(settings.mapping("senders"))
-        check_site(site)
-    except ValueError as error:
-        raise SettingsError(f"[senders] or [site] in {' and '.join(settings.sources)}: {error}") from error
+    senders = _checked(settings, "senders", lambda: read_senders(settings.mapping("senders")))
+    _checked(settings, "site", lambda: check_site(site))
     options = settings.record("read", Options, Options._fields[:3])
     return Job(
         open_store=choice.open,
@@ -95,3 +94,11 @@ def make_job(
         filter=settings.record("filter", FilterOptions),
         keeping=settings.record("kept", kept.KeptOptions),
     )
+
+
+def _checked(settings: Settings, section: str, step: Callable[[], Result]) -> Result:
+    try:
+        return step()
+    except ValueError as error:
+        origins = dict.fromkeys(setting.origin for setting in settings.table[section].values())
+        raise SettingsError(f"{' and '.join(origins)}: [{section}] {error}") from error

@@ -6,6 +6,8 @@ stand our own header fields, which `read` takes off again.
 
 import hashlib
 import os
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -18,7 +20,9 @@ CATEGORIES = ("no-report", "salvaged", "unreadable", "rejected", "unfinished", "
 BROKEN = ("salvaged", "unreadable")  # given up after BROKEN_DAYS, when there is no room
 BROKEN_DAYS = 30
 
+_NAMES = ("Category", "Reason", "Time")  # of our fields, in the order in which they are written
 _HEADER_LIMIT = 16 * 1024
+_ABANDONED = 36 * 3600  # seconds after which nobody writes a file in tmp/ any more (maildir(5))
 
 
 class KeptOptions(NamedTuple):
@@ -113,21 +117,23 @@ class _From:
 
 
 def _own_fields(head: bytes) -> tuple[dict[str, str], int]:
-    fields = {}
+    """Our fields and where they end. No more than `_header` writes: a stranger's message may begin with such too."""
+    fields: dict[str, str] = {}
     offset = 0
-    while head.startswith(FIELD, offset):
+    for name in _NAMES:
         end = head.find(b"\n", offset)
-        if end < 0:
-            break
-        name, _, value = head[offset + len(FIELD) : end].decode("utf-8", "replace").partition(":")
-        fields[name.lower()] = value.strip()
+        start = FIELD + name.encode() + b": "
+        if end < 0 or not head.startswith(start, offset):
+            return {}, 0
+        fields[name.lower()] = head[offset + len(start) : end].decode("utf-8", "replace").strip()
         offset = end + 1
     return fields, offset
 
 
 def _header(category: str, reason: str, time: str) -> bytes:
-    lines = {"Category": category, "Reason": clean(reason)[:900], "Time": time}
-    return b"".join(FIELD + f"{name}: {value}\n".encode("utf-8", "replace") for name, value in lines.items())
+    values = (category, clean(reason)[:900], time)
+    lines = zip(_NAMES, values, strict=True)
+    return b"".join(FIELD + f"{name}: {value}\n".encode("utf-8", "replace") for name, value in lines)
 
 
 def _sha256(blob: Blob) -> str:
@@ -147,7 +153,8 @@ def _make(maildir: Path) -> None:
 
 
 def _write(maildir: Path, name: str, header: bytes, blob: Blob) -> None:
-    temporary = maildir / "tmp" / f"{name}.{os.getpid()}"
+    # At the deadline the watch may keep what the main thread is keeping already.
+    temporary = maildir / "tmp" / f"{name}.{os.getpid()}.{threading.get_native_id()}"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb", buffering=CHUNK) as file:
@@ -172,23 +179,44 @@ def _sync(path: Path) -> None:
 
 
 def _make_room(maildir: Path, size: int, now: str, options: KeptOptions) -> list[str]:
-    sizes = [entry.stat().st_size for folder in ("new", "cur") for entry in os.scandir(maildir / folder)]
+    """Remove what may go until there is room for a message of this size; nothing when that would not be enough."""
+    _sweep(maildir / "tmp")
+    sizes = list(_sizes(maildir))
     messages, used = len(sizes) + 1, sum(sizes) + size
-    if messages <= options.max_messages and used <= options.max_bytes:
-        return []
-    dropped: list[str] = []
-    for kept in _droppable(maildir, now):
+    going: list[Kept] = []
+    for kept in _droppable(maildir, now) if messages > options.max_messages or used > options.max_bytes else ():
         if messages <= options.max_messages and used <= options.max_bytes:
-            return dropped
+            break
+        going.append(kept)
+        messages, used = messages - 1, used - kept.size - kept.offset
+    if messages > options.max_messages or used > options.max_bytes:
+        raise KeepError(
+            f"{maildir} is full ({options.max_messages} messages or {options.max_bytes} bytes); look at it with"
+            " `email-report-admin kept`, or raise [kept] max_messages and max_bytes"
+        )
+    for kept in going:
         kept.path.unlink(missing_ok=True)
-        messages, used = messages - 1, used - kept.size
-        dropped.append(f"{kept.path.name} ({kept.category}, {kept.time}: {kept.reason})")
-    if messages <= options.max_messages and used <= options.max_bytes:
-        return dropped
-    raise KeepError(
-        f"{maildir} is full ({options.max_messages} messages or {options.max_bytes} bytes); look at it with"
-        " `email-report-admin kept`, or raise [kept] max_messages and max_bytes"
-    )
+    return [f"{kept.path.name} ({kept.category}, {kept.time}: {kept.reason})" for kept in going]
+
+
+def _sizes(maildir: Path) -> Iterator[int]:
+    for folder in ("new", "cur"):
+        for entry in os.scandir(maildir / folder):
+            try:
+                yield entry.stat().st_size
+            except FileNotFoundError:
+                continue  # another process took it away
+
+
+def _sweep(tmp: Path) -> None:
+    """Remove what a process that was killed left behind."""
+    old = time.time() - _ABANDONED
+    for entry in os.scandir(tmp):
+        try:
+            if entry.stat(follow_symlinks=False).st_mtime < old:
+                os.unlink(entry.path)
+        except FileNotFoundError:
+            continue  # it was another's turn
 
 
 def _droppable(maildir: Path, now: str) -> list[Kept]:

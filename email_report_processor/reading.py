@@ -40,6 +40,8 @@ def read_message(raw: bytes | Blob, options: Options | None = None) -> Reading:
         mail = read_mail(blob, mime_depth=bounds.mime_depth, mime_parts=bounds.mime_parts)
         envelope = read_envelope(mail, options)
         results = list(_walk(mail, Context(envelope, options)))
+        if mail.over:  # what stands behind the bound may be a report
+            results.append(Problem("message", mail.over))
     else:
         envelope = Envelope(bare=True)
         results = list(_payloads(Payload("input", "", lambda: chunks(blob)), Context(envelope, options)))

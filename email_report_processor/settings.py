@@ -7,11 +7,13 @@ with the value, and what to write instead. A secret is never quoted.
 
 import os
 import pwd
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 
 from .classify import Site
+from .datasets import BY_NAME
 from .kept import KeptOptions
 from .log import LogOptions
 from .process import FilterOptions, Layout
@@ -107,6 +109,17 @@ def _sections() -> dict[str, tuple[Any, ...]]:
 
 
 SECTIONS = _sections()
+
+# Flag -> the setting that it stands for.
+FLAGS = {
+    "store": ("store", "url"),
+    "state": ("state", "dir"),
+    "feed": ("read", "feed"),
+    "deadline": ("filter", "deadline"),
+    "unreadable": ("filter", "unreadable"),
+    "log": ("log", "to"),
+}
+_FLAG_OF = {place: flag for flag, place in FLAGS.items()}
 FREE = ("senders",)  # sections whose keys are names of the user's own
 
 
@@ -120,7 +133,7 @@ def load(flags: Mapping[tuple[str, str], Any], config: str | None, environ: Mapp
         sources.append(path)
     sources += _add_environment(table, environ)
     for (section, key), value in flags.items():
-        table.setdefault(section, {})[key] = Setting(value, f"flag --{key}")
+        table.setdefault(section, {})[key] = Setting(value, f"flag --{_FLAG_OF[section, key]}")
     _refuse_unknown(table)
     return Settings(table, tuple(sources))
 
@@ -130,7 +143,7 @@ def secret(settings: Settings, section: str, name: str) -> str:
     setting = settings.table.get(section, {}).get(f"{name}_file")
     if setting is None:
         return ""
-    path = _read_str(setting.value, str, name)
+    path = _text(section, f"{name}_file", setting)
     try:
         first = Path(path).read_text("utf-8").partition("\n")[0].strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -235,10 +248,13 @@ def _convert(section: str, key: str, type_: Any, setting: Setting) -> Any:
     if reader is None:
         raise TypeError(f"settings: no reader for {section}.{key}: {type_}")
     try:
-        return reader(setting.value, type_, key)
+        value = reader(setting.value, type_, key)
+        if check := _CHECKS.get((section, key)):
+            check(value)
     except ValueError as error:
         shown = "" if any(word in key for word in _SECRET) else f" = {setting.value!r}"
         raise SettingsError(f"{setting.origin}: [{section}] {key}{shown}: {error}") from None
+    return value
 
 
 def _text(section: str, key: str, setting: Setting) -> str:
@@ -266,7 +282,7 @@ def _read_int(value: Any, _type: Any, key: str) -> int:
         return value
     if isinstance(value, str):
         number, unit = _split_unit(value)
-        if number.isdigit() and (unit in _UNITS if key.endswith("_bytes") else unit == ""):
+        if number and (unit in _UNITS if key.endswith("_bytes") else unit == ""):
             return int(number) * _UNITS[unit]
     examples = 'such as 1048576 or "1 MiB"' if key.endswith("_bytes") else "such as 100"
     raise ValueError(f"write a whole number of 0 or more, {examples}")
@@ -304,8 +320,11 @@ def _read_list(value: Any, _type: Any, _key: str) -> tuple[str, ...]:
 
 
 def _read_mapping(value: Any, _type: Any, _key: str) -> dict[str, str]:
-    if isinstance(value, str):
-        value = dict(item.split("=", 1) for item in value.split(",") if "=" in item)
+    if isinstance(value, str):  # of a variable
+        pairs = [item.partition("=") for item in value.split(",") if item.strip()]
+        if not all(equals and name.strip() for name, equals, _ in pairs):
+            raise ValueError("write name=value, several joined by commas")
+        value = {name.strip(): item.strip() for name, _, item in pairs}
     if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
         raise ValueError('write a table of texts, such as {name = "value"}')
     return dict(value)
@@ -319,4 +338,33 @@ _READERS: dict[Any, Callable[[Any, Any, str], Any]] = {
     tuple: _read_list,
     Mapping: _read_mapping,
     Literal: _read_choice,
+}
+
+
+# What a type cannot say. Each raises ValueError with what to write instead.
+
+
+def _check_seconds(value: float) -> None:
+    if not value:
+        raise ValueError("write more than 0 seconds, such as 120")
+
+
+def _check_datasets(value: Iterable[str]) -> None:
+    for name in value:
+        if name not in BY_NAME:
+            raise ValueError(f"there is no dataset {name!r}; write some of {', '.join(BY_NAME)}")
+
+
+def _check_prefix(value: str) -> None:
+    # What OpenSearch takes for the name of an index, of at most 255 bytes with dataset and period behind it.
+    if not re.fullmatch(r"(?:[a-z0-9][a-z0-9._-]{0,199})?", value):
+        raise ValueError("write lower-case letters, digits, dots, dashes and underscores, such as email-report-")
+
+
+_CHECKS: dict[tuple[str, str], Callable[[Any], None]] = {
+    ("filter", "deadline"): _check_seconds,
+    ("filter", "datasets"): _check_datasets,
+    ("opensearch", "timeout"): _check_seconds,
+    ("opensearch", "pipelines"): _check_datasets,
+    ("store", "index_prefix"): _check_prefix,
 }

@@ -23,9 +23,9 @@ class Watch:
         self.seconds = seconds
         self.log = log
         self.when_late: Callable[[], int] = self.give_back
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         for number in SIGNALS:  # below Exim they start ignored, and an ignored signal is never pending
             signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         threading.Thread(target=self._wait, name="watch", daemon=True).start()
 
     def left(self) -> float:
@@ -38,11 +38,16 @@ class Watch:
         return TEMPFAIL
 
     def _wait(self) -> None:
-        received = signal.sigtimedwait(SIGNALS, self.left())
-        if received is None:
-            os._exit(self._late())
-        self.log("error", f"ended by {signal.Signals(received.si_signo).name}; the mail server keeps the message")
-        os._exit(TEMPFAIL)
+        status = TEMPFAIL
+        try:
+            received = signal.sigtimedwait(SIGNALS, self.left())
+            if received is None:
+                status = self._late()
+            else:
+                name = signal.Signals(received.si_signo).name
+                self.log("error", f"ended by {name}; the mail server keeps the message")
+        finally:  # whatever went wrong: nobody else ends this process
+            os._exit(status)
 
     def _late(self) -> int:
         try:
