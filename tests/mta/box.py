@@ -45,6 +45,7 @@ class Box:
         if os.geteuid() != 0:
             raise UnavailableError("a place of its own for a mail server takes root: its daemons change users")
         self.lines: list[str] = []
+        self._daemons: list[subprocess.Popen[bytes]] = []
         self._process = self._start(_setup(packages))
         self.root = Path(f"/proc/{self._init()}/root")
         for user in (DMARC, ALICE, *users):
@@ -58,6 +59,8 @@ class Box:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(10)
+        for daemon in self._daemons:
+            daemon.wait(10)
         self._log.close()
 
     def path(self, inside: str) -> Path:
@@ -81,17 +84,35 @@ class Box:
         assert not check or done.returncode == 0, (command, done.returncode, done.stdout, done.stderr)
         return done
 
-    def spawn(self, *command: str) -> subprocess.Popen[bytes]:
-        """Start a daemon that stays in the foreground; it ends with the box. Its output is the box's /run/NAME.out."""
-        with self.path(f"/run/{Path(command[0]).name}.out").open("ab") as output:
-            return subprocess.Popen(
-                self._enter(command), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=ENVIRONMENT
+    def spawn(self, port: int, *command: str) -> None:
+        """Start a daemon that stays in the foreground and wait until it listens; it ends with the box."""
+        name = f"/run/{Path(command[0]).name}.out"
+        with self.path(name).open("ab") as output:
+            self._daemons.append(
+                subprocess.Popen(
+                    self._enter(command), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=ENVIRONMENT
+                )
             )
+        wait_until(
+            lambda: _listens(port), lambda: f"{command} listens not: {self.path(name).read_text()} {self.lines}", 15
+        )
 
     def processes(self, word: str) -> list[int]:
-        """The processes of the box (as numbered outside) whose command line has the word in it."""
-        space = os.readlink(f"/proc/{self._init()}/ns/pid")
-        return [pid for pid, line in _command_lines() if word in line and _namespace(pid) == space]
+        """The processes of the box, by their numbers in it, whose command line has the word in it."""
+        return [pid for pid, line in self._command_lines() if word in line]
+
+    def kill(self, pid: int) -> bool:
+        """Kill a process of the box at once; false when it had ended before."""
+        return self.run("kill", "-KILL", str(pid), check=False).returncode == 0
+
+    def _command_lines(self) -> Iterator[tuple[int, str]]:
+        for entry in self.path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    line = (entry / "cmdline").read_bytes()
+                except OSError:  # gone meanwhile
+                    continue
+                yield int(entry.name), line.replace(b"\0", b" ").decode("utf-8", "replace")
 
     def _enter(self, command: Sequence[str]) -> list[str]:
         return ["nsenter", "-t", str(self._init()), "-m", "-p", "--", *command]
@@ -200,22 +221,6 @@ def _reachable() -> list[str]:
     return lines
 
 
-def _command_lines() -> Iterator[tuple[int, str]]:
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                yield int(entry.name), (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-            except OSError:  # gone meanwhile
-                continue
-
-
-def _namespace(pid: int) -> str:
-    try:
-        return os.readlink(f"/proc/{pid}/ns/pid")
-    except OSError:  # gone meanwhile
-        return ""
-
-
 def free_port() -> int:
     """A TCP port of the loopback interface that nobody listens on now."""
     with socket.socket() as probe:
@@ -233,9 +238,10 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def wait_until(condition: Callable[[], bool], failure: str, seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], bool], failure: Callable[[], str] | str, seconds: float = 30) -> None:
     """Return when the condition holds; the failure says what did not come about."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, failure
+        if time.monotonic() > end:
+            raise AssertionError(failure if isinstance(failure, str) else failure())
         time.sleep(0.05)

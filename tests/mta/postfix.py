@@ -61,7 +61,7 @@ exec /usr/sbin/postconf "$@"
 class Postfix:
     """A running Postfix with every example of ours. Ends with its box."""
 
-    mortal: tuple[str, ...] = ("email-report-processor-pipe", "bin/email-report-processor ")
+    mortal: tuple[str, ...] = ("/bin/sh /usr/local/bin/email-report-processor-pipe", "bin/email-report-processor ")
 
     def __init__(self, sink: Sink) -> None:
         self.sink = sink

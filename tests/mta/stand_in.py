@@ -16,7 +16,7 @@ BEHAVIOURS = {
     "exit 78": "exit 78",
     "exit 255": "exit 255",
     "killed": "kill -9 $$",
-    "terminated": "kill -15 $$",
+    "terminated": "kill -15 $$; exit 1",
     "traceback": "echo 'Traceback: http://user:S3CRET@store:9200 refused' >&2; exit 1",
     "chatty": "/usr/bin/head -c 200000 /dev/zero; exit 1",
 }

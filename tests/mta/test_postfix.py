@@ -47,7 +47,7 @@ def test_two_recipients_of_one_message_are_stored_once(server: Postfix, behind: 
 
 
 def test_the_queue_shows_what_waits(server: Postfix, behind: Behind) -> None:
-    behind.configure(server.box, deadline=3)
+    behind.configure(server.box, deadline=1)
     behind.gate.close()
     server.deliver(messages.report(), WAYS["pipe"])
     (waiting,) = server.queue()

@@ -1,0 +1,51 @@
+"""Exim with the real program and the real store: router and transport, .forward, filter."""
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import missing
+
+from . import messages, promises
+from .behind import Behind
+from .exim import FILTER, WAYS, Exim
+from .packages import UnavailableError
+from .wires import Sink
+
+pytestmark = pytest.mark.mta
+
+
+@pytest.fixture(scope="module")
+def server(sink: Sink) -> Iterator[Exim]:
+    """Exim with every example."""
+    try:
+        exim = Exim(sink)
+    except UnavailableError as reason:
+        missing(str(reason))
+    with contextlib.closing(exim):
+        yield exim
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("check", promises.CHECKS, ids=lambda check: check.__name__)
+def test_promise(check: promises.Check, way: str, server: Exim, behind: Behind) -> None:
+    promises.run(check, server, behind, WAYS[way])
+
+
+def test_killed_fifty_times(server: Exim, behind: Behind) -> None:
+    promises.run(promises.killed, server, behind, WAYS["router"])
+
+
+def test_two_recipients_of_one_message_are_stored_once(server: Exim, behind: Behind) -> None:
+    behind.configure(server.box)
+    server.deliver(messages.report(rows=4), WAYS["router"], WAYS["forward"])
+    assert server.waiting() == 0
+    assert len(behind.documents()) == 5
+    assert server.sink.messages == []
+
+
+def test_the_filter_leaves_other_mail_alone(server: Exim) -> None:
+    server.deliver(messages.plain(), WAYS["filter"])
+    assert server.waiting() == 0
+    assert promises.BODY in server.box.path(f"/var/mail/{FILTER.name}").read_bytes()

@@ -1,0 +1,45 @@
+"""OpenSMTPD with the real program and the real store: action, .forward."""
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import missing
+
+from . import messages, promises
+from .behind import Behind
+from .opensmtpd import WAYS, OpenSmtpd
+from .packages import UnavailableError
+from .wires import Sink
+
+pytestmark = pytest.mark.mta
+
+
+@pytest.fixture(scope="module")
+def server(sink: Sink) -> Iterator[OpenSmtpd]:
+    """OpenSMTPD with every example."""
+    try:
+        opensmtpd = OpenSmtpd(sink)
+    except UnavailableError as reason:
+        missing(str(reason))
+    with contextlib.closing(opensmtpd):
+        yield opensmtpd
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("check", promises.CHECKS, ids=lambda check: check.__name__)
+def test_promise(check: promises.Check, way: str, server: OpenSmtpd, behind: Behind) -> None:
+    promises.run(check, server, behind, WAYS[way])
+
+
+def test_killed_fifty_times(server: OpenSmtpd, behind: Behind) -> None:
+    promises.run(promises.killed, server, behind, WAYS["action"])
+
+
+def test_two_recipients_of_one_message_are_stored_once(server: OpenSmtpd, behind: Behind) -> None:
+    behind.configure(server.box)
+    server.deliver(messages.report(rows=4), WAYS["action"], WAYS["forward"])
+    assert server.waiting() == 0
+    assert len(behind.documents()) == 5
+    assert server.sink.messages == []
