@@ -198,6 +198,7 @@ _REMEDIES: tuple[tuple[int | str, str, str], ...] = (
     ("illegal_argument_exception", "pipeline with id", "run `email-report-admin setup`, or name no pipeline"),
     ("validation_exception", "shards", "delete indices, choose longer periods, or raise cluster.max_shards_per_node"),
     ("index_not_found_exception", "", "let OpenSearch make the indices (action.auto_create_index)"),
+    (200, "", "check the URL, and what stands before OpenSearch"),
     (401, "", "check the user name and the password"),
     (403, "", "check the rights of this user, and what stands before OpenSearch"),
     (404, "", "check the URL: no OpenSearch answers there"),

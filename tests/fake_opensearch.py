@@ -123,6 +123,8 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer takes 40 ms
+    wbufsize = -1
     server: _Server
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the name in the standard library
@@ -177,4 +179,5 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, text)
         self.end_headers()
         self.wfile.write(data if fault.cut is None else data[: fault.cut])
+        self.wfile.flush()
         self.close_connection = self.close_connection or fault.cut is not None
