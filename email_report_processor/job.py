@@ -48,7 +48,7 @@ def open_url(
     given = settings.table.get("store", {}).get("url")
     state = state_dir(settings, environ)
     if url.startswith("sqlite:"):
-        make_directory(Path(url.removeprefix("sqlite:")).parent)
+        kept.make_directory(Path(url.removeprefix("sqlite:")).parent)
     try:
         return open_store(
             url,
@@ -60,11 +60,6 @@ def open_url(
         )
     except ValueError as error:
         raise SettingsError(f"{given.origin if given else 'command line'}: [store] url: {error}") from error
-
-
-def make_directory(path: Path) -> None:
-    """Make a directory that only its owner may enter. Raises OSError."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def make_job(

@@ -147,9 +147,16 @@ def _make(maildir: Path) -> None:
     for folder in ("new", "cur", "tmp"):
         path = maildir / folder
         if not path.is_dir():
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directory(path)
             _sync(maildir)
             _sync(maildir.parent)
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory that only its owner may enter, and those above it. Raises OSError."""
+    if not path.parent.is_dir():  # mkdir(parents=True) leaves their mode to the umask
+        make_directory(path.parent)
+    path.mkdir(mode=0o700, exist_ok=True)
 
 
 def _write(maildir: Path, name: str, header: bytes, blob: Blob) -> None:
