@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from . import authres
 from .datasets import AGGREGATE, REPORT, SCHEMA_VERSION
-from .fields import Field, Fields, clean, read_domain, read_epoch, read_identifier, write_date
+from .fields import Field, Fields, Type, clean, read_domain, read_epoch, read_identifier, write_date
 from .payload import OverBound, Payload
 from .repetitions import repetitions
 from .report import Bounds, Context, Document, Kind, Problem, Report, make_id
@@ -36,6 +36,7 @@ _ALIASES = {
     "auth_results.spf.result": {"hardfail": "fail", "unknown": "temperror", "error": "permerror"},
     "auth_results.dkim.result": {"hardfail": "fail", "error": "permerror"},
 }
+_ALIASED = frozenset(word for words in _ALIASES.values() for word in words)
 
 
 def read(payload: Payload, context: Context) -> Report | Problem | None:
@@ -108,8 +109,8 @@ def _head_values(surveyed: Survey) -> _Values:
 
 
 def _is_known(path: Sequence[str], known: frozenset[str]) -> bool:
-    """Whether the elements around a leaf are all known, or at least all from the first known one on."""
-    start = next((number for number, name in enumerate(path) if name in known), len(path))
+    """Whether the elements around a leaf are all known from the first known one on, or there are none at all."""
+    start = next((number for number, name in enumerate(path) if name in known), 0)
     return known.issuperset(path[start:])
 
 
@@ -209,7 +210,7 @@ def _identity(texts: Mapping[str, str]) -> tuple[str, ...]:
     return (
         AGGREGATE.name,
         texts.get("org_name", ""),
-        texts.get("email", "").rpartition("@")[2].lower(),
+        texts.get("email", "").rpartition("@")[2].strip(" <>").lower(),
         texts.get("domain", "").lower(),
         read_identifier(texts.get("report_id", "")),
         texts.get("begin", ""),
@@ -241,17 +242,15 @@ class _Value(NamedTuple):
 
 
 def _read_value(field: Field, text: str, limit: int) -> _Value:
+    warning = f"{field.name}: cut at {limit} characters" if len(text) > limit else ""
+    text = text[:limit]
     try:
         value = field.type.read(text)
     except ValueError:
-        return _Value(None, f"{field.name}: not {_WHAT.get(field.type.name, 'readable')}", clean(text[:limit]))
-    if not isinstance(value, str):
-        return _Value(value)
-    if alias := _ALIASES.get(field.name, {}).get(value):
+        return _Value(None, f"{field.name}: not {_WHAT.get(field.type.name, 'readable')}", clean(text))
+    if isinstance(value, str) and (alias := _ALIASES.get(field.name, {}).get(value)):
         return _Value(alias, f"{field.name}: {value} read as {alias}")
-    if len(value) > limit:
-        return _Value(value[:limit], f"{field.name}: cut at {limit} characters")
-    return _Value(value)
+    return _Value(value, warning)
 
 
 _WHAT = {"ip": "an address", "date": "a date", "long": "a count", "integer": "a number", "boolean": "y or n"}
@@ -275,29 +274,41 @@ def _put(fields: Fields, name: str, read: _Value, warnings: _Warnings) -> None:
         fields[name] = read.value
 
 
-class _Memo(dict[str, _Value]):
-    """Texts of one field that were read already: rows repeat each other."""
+class _Memo(dict[str, Any]):
+    """Values of texts that were read already: rows repeat each other. None: there is something to say about it."""
 
-    def __init__(self, field: Field, limit: int) -> None:
+    def __init__(self, type_: Type, limit: int) -> None:
         super().__init__()
-        self.field = field
-        self.limit = limit
+        self.read = type_.read
+        self.longest = min(limit, 256)
 
-    def __missing__(self, text: str) -> _Value:
-        read = _read_value(self.field, text, self.limit)
-        if len(text) <= 256:
-            if len(self) >= 4096:
-                self.clear()
-            self[text] = read
-        return read
+    def __missing__(self, text: str) -> Any:
+        if len(text) > self.longest:
+            return None
+        try:
+            value = self.read(text)
+        except ValueError:
+            return None
+        if len(self) >= 4096:
+            self.clear()
+        self[text] = value = None if value in _ALIASED else value
+        return value
 
 
 # --- rows ---
 
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}\Z")  # canonical already: read_ip costs 3 µs
+
 _BY_WIRE = {field.wire: field for field in AGGREGATE.fields if field.wire.startswith("record/")}
+_BY_NAME = {field.name: field for field in _BY_WIRE.values()}
 _SINGLE = {wire.rpartition("/")[2]: field for wire, field in _BY_WIRE.items() if not (field.objects or field.many)}
 # Found wherever they stand in a record: no other element of a record has their name.
 _ANYWHERE = frozenset({"source_ip", "count", "disposition", "header_from", "envelope_from", "envelope_to"})
+
+
+# Leaves of one element: the key in its object, the field's name, the number of the leaf.
+_Group = tuple[tuple[str, str, int], ...]
 
 
 class _Plan(NamedTuple):
@@ -307,10 +318,10 @@ class _Plan(NamedTuple):
     ip: int  # number of the leaf; -1: there is none
     number: int  # likewise of the count
     rest: Callable[[Sequence[str]], Any]  # the texts of all other leaves
-    singles: tuple[tuple[Field, int], ...]
-    reasons: tuple[tuple[tuple[Field, int], ...], ...]  # one for each element
-    dkim: tuple[tuple[tuple[Field, int], ...], ...]
-    spf: tuple[tuple[tuple[Field, int], ...], ...]
+    singles: tuple[tuple[str, int], ...]  # name of the field and number of the leaf
+    reasons: tuple[_Group, ...]
+    dkim: tuple[_Group, ...]
+    spf: tuple[_Group, ...]
 
 
 def _plan(shape: Shape) -> _Plan:
@@ -332,17 +343,18 @@ def _plan(shape: Shape) -> _Plan:
         ip,
         count,
         itemgetter(*others) if others else lambda _: "",
-        tuple((field, singles[name]) for name, field in _SINGLE.items() if name in singles),
+        tuple((field.name, singles[name]) for name, field in _SINGLE.items() if name in singles),
         _grouped(groups["reason"], "record/row/policy_evaluated/reason"),
         _grouped(groups["dkim"], "record/auth_results/dkim"),
         _grouped(groups["spf"], "record/auth_results/spf"),
     )
 
 
-def _grouped(groups: Mapping[int, Mapping[str, int]], wire: str) -> tuple[tuple[tuple[Field, int], ...], ...]:
+def _grouped(groups: Mapping[int, Mapping[str, int]], wire: str) -> tuple[_Group, ...]:
     table = {name.removeprefix(f"{wire}/"): field for name, field in _BY_WIRE.items() if name.startswith(f"{wire}/")}
     return tuple(
-        tuple((field, leaves[name]) for name, field in table.items() if name in leaves) for leaves in groups.values()
+        tuple((key, field.name, leaves[key]) for key, field in table.items() if key in leaves)
+        for leaves in groups.values()
     )
 
 
@@ -357,31 +369,46 @@ class _Rows:
     """Makes fields of records; remembers what repeats."""
 
     def __init__(self, head: _Head, bounds: Bounds) -> None:
-        self.head = head.row
+        # The address and the count are put in later: here they hold their place, so that all rows have one order.
+        self.blank: Fields = {**head.row, "source.ip": "", "count": 0}
         self.limit = bounds.string_chars
-        self.memos = {field.name: _Memo(field, bounds.string_chars) for field in _BY_WIRE.values()}
-        self.ips, self.counts = self.memos["source.ip"], self.memos["count"]
+        memos: dict[int, _Memo] = {}  # one for each type: the From domain signs, too
+        self.memos = {
+            field.name: memos.setdefault(id(field.type), _Memo(field.type, self.limit)) for field in _BY_WIRE.values()
+        }
+        self.counts = self.memos["count"]
         self.rests: dict[tuple[str, Any], _Rest] = {}
 
     def fields(self, plan: _Plan, texts: list[str]) -> Fields:
-        """The fields of one row."""
+        """The fields of one row. Lists in it are shared with other rows."""
         rest = self._rest(plan, texts)
         fields = rest.fields.copy()
+        address = texts[plan.ip] if plan.ip >= 0 else ""
+        number = texts[plan.number] if plan.number >= 0 else ""
         warnings = rest.warnings
-        for name, number, memo in (("source.ip", plan.ip, self.ips), ("count", plan.number, self.counts)):
-            text = texts[number] if number >= 0 else ""
-            value, warning, raw = memo[text] if text else _Value(None, f"{name}: missing")
-            if value is None:
-                del fields[name]
-            else:
-                fields[name] = value
-            if raw:
-                fields[f"raw.{name}"] = raw
-            if warning:
-                warnings = (*warnings, warning)
+        if _IPV4.match(address):
+            fields["source.ip"] = address
+        else:
+            warnings += self._fill(fields, "source.ip", address)
+        count = self.counts[number]
+        if count is not None:
+            fields["count"] = count
+        else:
+            warnings += self._fill(fields, "count", number)
         if warnings:
             fields["warnings"] = list(warnings[:_WARNINGS])
         return fields
+
+    def _fill(self, fields: Fields, name: str, text: str) -> tuple[str, ...]:
+        """Put in an unusual address or count; the warnings about it."""
+        read = _read_value(_BY_NAME[name], text, self.limit) if text else _Value(None, f"{name}: missing")
+        if read.value is None:
+            del fields[name]
+        else:
+            fields[name] = read.value
+        if read.raw:
+            fields[f"raw.{name}"] = read.raw
+        return (read.warning,) if read.warning else ()
 
     def _rest(self, plan: _Plan, texts: list[str]) -> _Rest:
         key = (plan.pattern, plan.rest(texts))
@@ -396,45 +423,38 @@ class _Rows:
 
     def _read_rest(self, plan: _Plan, texts: list[str]) -> _Rest:
         warnings = _Warnings()
-        # The address and the count are put in later: here they hold their place, so that all rows have one order.
-        fields: Fields = {**self.head, "source.ip": "", "count": 0}
-        for field, number in plan.singles:
-            if texts[number]:
-                _put(fields, field.name, self.memos[field.name][texts[number]], warnings)
-            elif field.name == "identifiers.envelope_from":  # the null reverse-path (RFC 9990 §3.1.1.11)
-                fields[field.name] = ""
-        verdicts = [fields.get(f"policy_evaluated.{name}") for name in ("dkim", "spf")]
-        if any(verdicts):
-            fields["dmarc.result"] = "pass" if "pass" in verdicts else "fail"
-        self._put_reasons(fields, plan, texts, warnings)
+        fields = self.blank.copy()
+        for name, number in plan.singles:
+            text = texts[number]
+            if text:
+                value = self.memos[name][text]
+                if value:
+                    fields[name] = value
+                else:
+                    _put(fields, name, _read_value(_BY_NAME[name], text, self.limit), warnings)
+            elif name == "identifiers.envelope_from":  # the null reverse-path (RFC 9990 §3.1.1.11)
+                fields[name] = ""
+        dkim, spf = fields.get("policy_evaluated.dkim"), fields.get("policy_evaluated.spf")
+        if dkim or spf:
+            fields["dmarc.result"] = "pass" if "pass" in (dkim, spf) else "fail"
+        self._put_reasons(fields, plan.reasons, texts, warnings)
         self._put_results(fields, "auth_results.dkim", plan.dkim, texts, warnings)
         self._put_results(fields, "auth_results.spf", plan.spf, texts, warnings)
         return _Rest(fields, tuple(warnings.texts))
 
-    def _put_reasons(self, fields: Fields, plan: _Plan, texts: list[str], warnings: _Warnings) -> None:
-        for reason in plan.reasons[:_MOST]:
-            for field, number in reason:
-                value = self._value(field, texts[number], warnings)
-                if value and value not in fields.setdefault(field.name, []):
-                    fields[field.name].append(value)
-        for name in ("policy_evaluated.reason.type", "policy_evaluated.reason.comment"):
-            if fields.get(name) == []:
-                del fields[name]
+    def _put_reasons(self, fields: Fields, groups: tuple[_Group, ...], texts: list[str], warnings: _Warnings) -> None:
+        for _, name, number in [one for group in groups[:_MOST] for one in group]:
+            value = self._value(name, texts[number], warnings)
+            if value and value not in fields.setdefault(name, []):
+                fields[name].append(value)
 
     def _put_results(
-        self,
-        fields: Fields,
-        name: str,
-        groups: tuple[tuple[tuple[Field, int], ...], ...],
-        texts: list[str],
-        warnings: _Warnings,
+        self, fields: Fields, name: str, groups: tuple[_Group, ...], texts: list[str], warnings: _Warnings
     ) -> None:
         results = []
         for group in groups:
-            values = {
-                field.name.removeprefix(f"{name}."): self._value(field, texts[at], warnings) for field, at in group
-            }
-            if result := {key: value for key, value in values.items() if value}:
+            found = [(key, self._value(name, texts[at], warnings)) for key, name, at in group if texts[at]]
+            if result := {key: value for key, value in found if value}:
                 results.append(result)
         if len(results) > _MOST:
             warnings.add(f"{name}: the first {_MOST} of {len(results)} are used")
@@ -442,13 +462,15 @@ class _Rows:
         if results:
             joined, keys = _JOINED[name]
             fields[name] = results
-            fields[joined] = [" / ".join(result.get(key, "-") for key in keys) for result in results]
+            fields[joined] = [" / ".join([result.get(key, "-") for key in keys]) for result in results]
 
-    def _value(self, field: Field, text: str, warnings: _Warnings) -> Any:
-        read = self.memos[field.name][text]
-        if read.warning:
-            warnings.add(read.warning)
-        return read.value
+    def _value(self, name: str, text: str, warnings: _Warnings) -> Any:
+        value = self.memos[name][text]
+        if value is None:
+            value, warning, _ = _read_value(_BY_NAME[name], text, self.limit)
+            if warning:
+                warnings.add(warning)
+        return value
 
 
 _JOINED = {
@@ -473,11 +495,11 @@ def _documents(payload: Payload, surveyed: Survey, head: _Head, bounds: Bounds) 
         digest = start.copy()
         digest.update(as_reported(shape, texts).encode("utf-8", "surrogatepass"))
         digest.update(b",%d]" % repeated.count(digest.digest()))
-        number = digest.hexdigest()[:40]
+        number = digest.digest()[:20]
         fields = rows.fields(plan, texts)
-        total += int(number, 16)
+        total += int.from_bytes(number, "big")
         messages += fields.get("count", 0)
-        yield Document(AGGREGATE.name, number, fields)
+        yield Document(AGGREGATE.name, number.hex(), fields)
     identity = ("report", *head.identity)
     report = {**head.report, "report.identity": make_id(*identity), "messages": messages}
     yield Document(REPORT.name, make_id(*identity, total % 2**160), report)

@@ -46,6 +46,8 @@ class Field(NamedTuple):
 
 def clean(text: str) -> str:
     """Remove control and bidirectional-override characters and collapse white space."""
+    if text.isascii() and text.isprintable() and "  " not in text:  # most texts
+        return text.strip()
     return _SPACE.sub(" ", _HOSTILE.sub("", text)).strip()
 
 

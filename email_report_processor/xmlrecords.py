@@ -15,6 +15,7 @@ import codecs
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -25,9 +26,9 @@ from .report import Bounds
 RECORD_LEVEL = 2  # depth of a record: it counts as a child of the root wherever it is
 CHUNK = 64 * 1024  # bytes given to expat and decoded at once
 
-_NAME = r"(?:[^\s<>/:]+:)?"  # a prefix, which means nothing
-_REPORT = re.compile(rf"<{_NAME}(?:feedback|report_metadata|policy_published)[\s/>]")
-_ROOT = re.compile(rf"\s*<{_NAME}feedback[\s/>]")
+_PREFIX = r"(?:[^\s<>/:]+:)?"  # a prefix, which means nothing
+_REPORT = re.compile(rf"<{_PREFIX}(?:feedback|report_metadata|policy_published)[\s/>]")
+_ROOT = re.compile(rf"\s*<{_PREFIX}feedback[\s/>]")
 _HTML = re.compile(r"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 
 
@@ -76,13 +77,12 @@ def survey(payload: Payload, bounds: Bounds, containers: frozenset[str]) -> Surv
     start = first.decode(encoding, _REPAIR)
     if not _REPORT.search(start) or _HTML.match(start):
         return None
-    judge = _Judge(bounds, complaint)
+    judge = _Judge(encoding, complaint, bounds.record_bytes)
     text = _Text(encoding)
     notes, outside = Notes(), _Outside(bounds.record_bytes)
     plain = _plain(_watched(first, pieces, judge, text), notes)
     rows = _count(_records(plain, outside, notes, bounds.record_bytes), bounds, containers)
-    judge.close()
-    complaint = damage[0] if damage else judge.complaint
+    complaint = "".join(damage) or judge.complaint or (text.repaired and f"bytes that are not {encoding}") or ""
     return Survey(
         encoding,
         tuple(read_leaves(outside.text, containers, bounds.xml_depth)),
@@ -116,14 +116,15 @@ def _warnings(payload: Payload, complaint: str, text: "_Text", notes: Notes) -> 
 
 
 def _watched(first: bytes, pieces: Iterator[bytes], judge: "_Judge", text: "_Text") -> Iterator[str]:
-    def watched() -> Iterator[bytes]:
-        piece: bytes | None = first
-        while piece:
-            judge.feed(piece)
-            yield piece
-            piece = next(pieces, None)
-
-    return text.read(watched())
+    """The text of the pieces while they are judged. Raises ForbiddenError, OverBound."""
+    for piece in chain((first,), pieces):
+        judge.sha256.update(piece)
+        decoded = text.decode(piece)
+        judge.feed(piece if judge.native else decoded.encode("utf-8", "surrogatepass"))
+        yield decoded
+    decoded = text.decode(b"", final=True)
+    judge.feed(b"" if judge.native else decoded.encode("utf-8", "surrogatepass"), final=True)
+    yield decoded
 
 
 def _count(records: Iterator[str], bounds: Bounds, containers: frozenset[str]) -> int:
@@ -168,37 +169,33 @@ class _Judge:
     The rules of defusedxml with forbid_dtd (its expatreader.py): no DOCTYPE, no entity, no external reference.
     """
 
-    def __init__(self, bounds: Bounds, complaint: str) -> None:
+    def __init__(self, encoding: str, complaint: str, longest: int) -> None:
         import pyexpat  # 1 ms; only for what looks like a report
 
         self.error = pyexpat.ExpatError
-        self.parser = pyexpat.ParserCreate()
+        self.native = encoding in _NATIVE  # expat decodes it itself; anything else it gets as UTF-8
+        self.parser = pyexpat.ParserCreate(None if self.native else "utf-8")
         self.parser.StartDoctypeDeclHandler = _forbid_dtd
         self.parser.EntityDeclHandler = _forbid_entity
         self.parser.UnparsedEntityDeclHandler = _forbid_entity
         self.parser.ExternalEntityRefHandler = _forbid_entity
         self.sha256 = hashlib.sha256()
-        self.complaint = complaint
+        self.complaint = complaint  # why it is not well-formed
         self.fed = 0
-        self.longest = bounds.record_bytes
+        self.longest = longest
 
     def feed(self, piece: bytes, final: bool = False) -> None:
         """Judge a piece. Raises ForbiddenError; OverBound for a tag or comment that expat would have to hold."""
-        self.sha256.update(piece)
         if self.complaint:
             return
         try:
             self.parser.Parse(piece, final)
-        except (self.error, LookupError, ValueError) as error:  # the last two: a label that is no 8-bit encoding
-            self.complaint = str(error)[:80] or type(error).__name__
+        except (self.error, LookupError, ValueError) as error:  # the last two: a wrong label after a byte order mark
+            self.complaint = str(error)[:80]
             return
         self.fed += len(piece)
         if self.fed - self.parser.CurrentByteIndex > self.longest:
             raise OverBound(f"a tag or comment has more bytes than bounds.record_bytes = {self.longest}")
-
-    def close(self) -> None:
-        """Judge the end."""
-        self.feed(b"", final=True)
 
 
 def _forbid_dtd(name: str, *_: Any) -> None:
@@ -211,6 +208,7 @@ def _forbid_entity(*_: Any) -> int:
 
 # --- text ---
 
+_NATIVE = frozenset({"utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "iso8859-1"})
 _REPAIR = "email-report-processor.repair"
 _MARKS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
@@ -264,12 +262,13 @@ class _Text:
         self.repaired = False  # whether some bytes were not of the encoding
 
     def read(self, pieces: Iterator[bytes]) -> Iterator[str]:
-        """The text of the pieces."""
+        """The text of all pieces."""
         for piece in pieces:
-            yield self._decode(piece)
-        yield self._decode(b"", final=True)
+            yield self.decode(piece)
+        yield self.decode(b"", final=True)
 
-    def _decode(self, piece: bytes, final: bool = False) -> str:
+    def decode(self, piece: bytes, final: bool = False) -> str:
+        """The text of the next piece."""
         state = self.decoder.getstate()
         try:
             return self.decoder.decode(piece, final)
@@ -333,8 +332,10 @@ def _strip(text: str, stop: int, opening: str) -> tuple[str, str, str]:
 
 # --- records ---
 
-_ANY_RECORD = re.compile(r"<(/?)((?:[^\s<>/:]+:)?record)(\s[^<>]*|/)?>")
-_ANY_END = re.compile(r"</(?:[^\s<>/:]+:)?record\s*>")
+# Attributes: a quoted '>' ends no tag. Possessive, so that an open quote costs no search.
+_ATTRIBUTES = r"""[^<>"']*+(?:(?:"[^"<]*+"|'[^'<]*+')[^<>"']*+)*+"""
+_ANY_RECORD = re.compile(rf"<(/?)({_PREFIX}record)(\s{_ATTRIBUTES}|\s[^<>]*|/)?>")
+_ANY_END = re.compile(rf"</{_PREFIX}record\s*>")
 
 
 class _Outside:
@@ -346,10 +347,11 @@ class _Outside:
         self.size = 0
 
     def add(self, text: str) -> None:
-        """Raises OverBound."""
-        if text and not text.isspace():
-            self.parts.append(text)
-            self.size += len(text)
+        """White space counts as one blank. Raises OverBound."""
+        inner = text.strip()
+        if inner:
+            self.parts.append(f" {inner} " if len(inner) + 2 < len(text) else text)
+            self.size += len(self.parts[-1])
             if self.size > self.bound:
                 raise OverBound(f"more than bounds.record_bytes = {self.bound} outside of the records")
 
@@ -452,7 +454,7 @@ def _begin(rest: str, bound: int) -> int:
 # --- leaves ---
 
 _TAG = re.compile(r"<([^<>]+)>")
-_QUOTED_TAG = re.compile(r"<([^<>\"']*+(?:(?:\"[^\"<]*+\"|'[^'<]*+')[^<>\"']*+)*+|[^<>]+)>")
+_QUOTED_TAG = re.compile(rf"<(?!>)({_ATTRIBUTES}|[^<>]+)>")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _TAG_NAME = re.compile(r"(?:[^\s/<>:]+:)?([^\W\d][^\s/<>:]*)(?=[\s/]|$)")
 _REFERENCE = re.compile(r"&(?:#0*([0-9]{1,7})|#x0*([0-9a-fA-F]{1,6})|(lt|gt|amp|quot|apos));")
