@@ -91,24 +91,18 @@ class Settings(NamedTuple):
         return key in self.table.get(section, {})
 
 
-def _sections() -> dict[str, tuple[Any, ...]]:
-    from .opensearch import OpenSearchOptions
-
-    return {
-        "store": (StoreOptions, Layout),
-        "opensearch": (OpenSearchOptions, SecretFiles),
-        "state": (StateOptions,),
-        "filter": (FilterOptions,),
-        "read": (Options,),
-        "bounds": (Bounds,),
-        "site": (Site,),
-        "geo": (GeoOptions,),
-        "kept": (KeptOptions,),
-        "log": (LogOptions,),
-    }
-
-
-SECTIONS = _sections()
+SECTIONS: dict[str, tuple[Any, ...]] = {
+    "store": (StoreOptions, Layout),
+    "opensearch": (SecretFiles,),  # and OpenSearchOptions, see `records`
+    "state": (StateOptions,),
+    "filter": (FilterOptions,),
+    "read": (Options,),
+    "bounds": (Bounds,),
+    "site": (Site,),
+    "geo": (GeoOptions,),
+    "kept": (KeptOptions,),
+    "log": (LogOptions,),
+}
 
 # Flag -> the setting that it stands for.
 FLAGS = {
@@ -121,6 +115,15 @@ FLAGS = {
 }
 _FLAG_OF = {place: flag for flag, place in FLAGS.items()}
 FREE = ("senders",)  # sections whose keys are names of the user's own
+
+
+def records(section: str) -> tuple[Any, ...]:
+    """The option records that a section fills."""
+    if section == "opensearch":
+        from .opensearch import OpenSearchOptions  # 8 ms of ssl and sockets, only where it is set
+
+        return (OpenSearchOptions, *SECTIONS[section])
+    return SECTIONS[section]
 
 
 def load(flags: Mapping[tuple[str, str], Any], config: str | None, environ: Mapping[str, str]) -> Settings:
@@ -189,7 +192,7 @@ def _add_file(table: Table, path: str) -> None:
             content = tomllib.load(file)
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror}); correct its path or permissions") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"{path}: is not TOML ({error}); see docs/settings.md for an example") from error
     for section, values in content.items():
         if not isinstance(values, dict):
@@ -199,8 +202,10 @@ def _add_file(table: Table, path: str) -> None:
 
 
 def _add_environment(table: Table, environ: Mapping[str, str]) -> list[str]:
-    known = {f"{PREFIX}{section}_{key}".upper(): (section, key) for section in SECTIONS for key in _keys(section)}
     found = [name for name in environ if name.startswith(PREFIX) and name != CONFIG_VARIABLE]
+    if not found:
+        return []
+    known = {f"{PREFIX}{section}_{key}".upper(): (section, key) for section in SECTIONS for key in _keys(section)}
     for name in found:
         if name not in known:
             raise SettingsError(f"environment variable {name}: there is no such setting{_similar(name, known)}")
@@ -234,7 +239,7 @@ def _names() -> str:
 
 
 def _keys(section: str) -> list[str]:
-    return [key for kind in SECTIONS[section] for key in _types(kind)]
+    return [key for kind in records(section) for key in _types(kind)]
 
 
 def _types(kind: Callable[..., Any]) -> dict[str, Any]:
