@@ -41,7 +41,7 @@ ALICE = User("alice", 4002, "/home/alice", "/bin/sh")
 class Box:
     """A running box. `lines` is what was written to its syslog."""
 
-    def __init__(self, packages: Path | None = None, users: Sequence[User] = ()) -> None:
+    def __init__(self, packages: Sequence[Path] = (), users: Sequence[User] = ()) -> None:
         if os.geteuid() != 0:
             raise UnavailableError("a place of its own for a mail server takes root: its daemons change users")
         self.lines: list[str] = []
@@ -162,13 +162,11 @@ class Box:
                 return
 
 
-def _setup(packages: Path | None) -> str:
+def _setup(packages: Sequence[Path]) -> str:
     """The shell script that makes the box, says ready, and ends it when its standard input does."""
     lines = ["mount -t tmpfs -o mode=755 tmpfs /run", "mkdir /run/box /run/lock", "chmod 1777 /run/lock"]
     for name in ("etc", "usr", "var", "home", "opt"):
-        lower = f"/{name}"
-        if packages and (packages / name).is_dir():
-            lower = f"{packages / name}:/{name}"
+        lower = ":".join([*(str(root / name) for root in packages if (root / name).is_dir()), f"/{name}"])
         lines += [
             f"mkdir -p /run/box/{name} /run/box/{name}.work",
             f"mount -t overlay -o lowerdir={lower},upperdir=/run/box/{name},workdir=/run/box/{name}.work box /{name}",

@@ -77,7 +77,7 @@ class Exim:
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
         self.port = free_port()
-        self.box = Box(unpacked("exim", "exim4-daemon-light"), _USERS)
+        self.box = Box([unpacked("exim", "exim4-daemon-light")], _USERS)
         for name in ("exim-router.conf", "exim-transport.conf"):
             self.box.write(f"/etc/exim4/{name}", (EXAMPLES / name).read_text(encoding="utf-8"))
         self.box.write("/etc/exim4/exim4.conf", _CONFIG.format(sink=sink.port))

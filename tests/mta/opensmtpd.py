@@ -36,7 +36,7 @@ class OpenSmtpd:
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
         self.port = free_port()
-        self.box = Box(unpacked("opensmtpd", "opensmtpd"), _USERS)
+        self.box = Box([unpacked("opensmtpd", "opensmtpd")], _USERS)
         example = (EXAMPLES / "smtpd.conf").read_text(encoding="utf-8")
         self.box.write("/etc/smtpd.conf", _CONFIG.format(port=self.port, sink=sink.port, example=example))
         self.box.write("/etc/mailname", "mail.example.org\n")

@@ -32,16 +32,16 @@ def unpacked(name: str, *packages: str) -> Path:
     return place / "root"
 
 
-def offered(name: str, program: str, *packages: str) -> Path | None:
-    """Where the tests of `make test` find a program: None for this system itself, else unpacked packages.
+def offered(name: str, program: str, *packages: str) -> list[Path]:
+    """Where the tests of `make test` find a program: nothing to add to this system, or unpacked packages.
 
     A user's machine is not made to download anything: CI is, and EMAIL_REPORT_TEST_DOWNLOAD=1. Raises UnavailableError.
     """
     if shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin"):
-        return None
+        return []
     if "CI" not in os.environ and "EMAIL_REPORT_TEST_DOWNLOAD" not in os.environ:
         raise UnavailableError(f"needs {program}; on Debian: apt-get install {name} (or EMAIL_REPORT_TEST_DOWNLOAD=1)")
-    return unpacked(name, *packages)
+    return [unpacked(name, *packages)]
 
 
 def _system(packages: tuple[str, ...]) -> str:

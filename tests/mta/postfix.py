@@ -2,10 +2,12 @@
 
 import json
 import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from .box import DMARC, EXAMPLES, STATE, Box, User, free_port, wait_until
-from .packages import offered
+from .packages import offered, unpacked
 from .wires import Sink, send
 
 WAYS = {
@@ -63,11 +65,15 @@ class Postfix:
 
     mortal: tuple[str, ...] = ("/bin/sh /usr/local/bin/email-report-processor-pipe", "bin/email-report-processor ")
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(
+        self, sink: Sink, packages: Sequence[Path] | None = None, users: Sequence[User] = (), main: str = ""
+    ) -> None:
+        """`packages` are more than Postfix's own, `main` more lines of main.cf. Raises UnavailableError."""
         self.sink = sink
         self.port = free_port()
-        self.box = Box(offered("postfix", "postconf", "postfix"), _USERS)
-        self._configure()
+        ours = offered("postfix", "postconf", "postfix") if packages is None else [unpacked("postfix", "postfix")]
+        self.box = Box([*ours, *(packages or ())], [*_USERS, *users])
+        self._configure(main)
         # What the package does when it is installed.
         self.box.run("chown", "postfix:", "/var/lib/postfix")
         self.box.run("chgrp", "postdrop", "/usr/sbin/postqueue", "/usr/sbin/postdrop")
@@ -116,8 +122,8 @@ class Postfix:
     def _tries(self) -> int:
         return self.log().count(" status=")
 
-    def _configure(self) -> None:
-        self.box.write("/etc/postfix/main.cf", _MAIN.format(sink=self.sink.port))
+    def _configure(self, main: str) -> None:
+        self.box.write("/etc/postfix/main.cf", _MAIN.format(sink=self.sink.port) + main)
         self.box.write("/etc/postfix/master.cf", _MASTER.format(port=self.port))
         aliases = (EXAMPLES / "aliases").read_text(encoding="utf-8").replace("dmarc:", "aliases:")
         self.box.write(
