@@ -8,7 +8,6 @@ from typing import NamedTuple, TypeVar
 from . import kept
 from .classify import Site
 from .classify import check as check_site
-from .enrich import open_databases, read_senders
 from .process import FilterOptions, Job, Layout
 from .report import Bounds, Options
 from .settings import GeoOptions, Settings, SettingsError, StoreOptions, secret, state_dir
@@ -70,6 +69,8 @@ def make_job(
     warn: Callable[[str], None] = lambda text: None,
 ) -> Job:
     """What the pipeline needs. `warn` is told what is optional and missing. Raises SettingsError."""
+    from .enrich import open_databases, read_senders  # 3 ms, with networks
+
     databases, warnings = open_databases(settings.record("geo", GeoOptions).databases)
     for warning in warnings:
         warn(warning)

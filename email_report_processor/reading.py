@@ -4,18 +4,18 @@ This is the library's entry point. Nothing here or left of here knows a clock, a
 """
 
 from collections.abc import Iterator
+from functools import cache
 
-from . import authres, dmarc_aggregate, feedback, smtp_tls
+from . import authres, feedback
 from .blob import CHUNK, Blob, Memory, chunks
 from .dates import read_rfc5322
 from .fields import read_domain, read_identifier, write_date
 from .mail import Part, address, domain_of, looks_like_mail, read_mail
-from .payload import Payload, find_payloads
-from .report import Bounds, Context, Envelope, Options, Problem, Reading, Report
+from .payload import Payload, find_payloads, head
+from .report import Bounds, Context, Envelope, Kind, Options, Problem, Reading, Report
 
 # Asked in this order. A kind that says anything but None has claimed the node and what is below it.
 KINDS_OF_PARTS = (feedback.KIND,)
-KINDS_OF_PAYLOADS = (dmarc_aggregate.KIND, smtp_tls.KIND)
 
 Result = Report | Problem
 
@@ -76,11 +76,37 @@ def _payloads(outer: Payload, context: Context) -> Iterator[Result]:
         if isinstance(found, Problem):
             yield found
             continue
-        for kind in KINDS_OF_PAYLOADS:
+        for kind in _kinds_of(found):
             result = kind.read(found, context)
             if result is not None:
                 yield result
                 break
+
+
+@cache
+def _dmarc_aggregate() -> Kind:
+    from .dmarc_aggregate import KIND  # 7 ms, only for a file that may be one
+
+    return KIND
+
+
+@cache
+def _smtp_tls() -> Kind:
+    from .smtp_tls import KIND  # 2 ms, only for a file that may be one
+
+    return KIND
+
+
+# Without this byte near its beginning a file is not of the kind; each kind then looks closer.
+KINDS_OF_PAYLOADS = ((b"<", _dmarc_aggregate), (b"{", _smtp_tls))
+
+
+def _kinds_of(payload: Payload) -> Iterator[Kind]:
+    loaded = all(load.cache_info().currsize for _, load in KINDS_OF_PAYLOADS)
+    beginning = b"" if loaded else head(payload, CHUNK)
+    for mark, load in KINDS_OF_PAYLOADS:
+        if loaded or mark in beginning:
+            yield load()
 
 
 def read_envelope(mail: Part, options: Options) -> Envelope:
@@ -90,8 +116,13 @@ def read_envelope(mail: Part, options: Options) -> Envelope:
         message_id=read_identifier(headers.get("message-id") or "")[: options.bounds.string_chars],
         from_domain=read_domain(domain_of(address(headers.get("from") or ""))),
         received=_received(mail),
-        authentication=authres.reporter(headers.get_all("authentication-results"), options.authserv_ids),
+        authentication=authres.reporter(_as_they_stand(mail, "authentication-results"), options.authserv_ids),
     )
+
+
+def _as_they_stand(mail: Part, name: str) -> list[str]:
+    # Undoing RFC 2047 would let a sender write results into a local part: `=?utf-8?q?x=3B_dkim=3Dpass_…?=@a.example`.
+    return [value.decode("latin-1") for value in mail.headers.raw_values(name)]
 
 
 def _received(mail: Part) -> str:

@@ -47,8 +47,9 @@ def _field(field: Field) -> str:
 def settings_page() -> str:
     """Every setting, with its default and its meaning."""
     parts = ["# Settings\n", GENERATED, _SETTINGS_HEAD]
-    for section, kinds in settings.SECTIONS.items():
+    for section in settings.SECTIONS:
         parts.append(f"## [{section}]\n")
+        kinds = settings.records(section)
         parts += [f"{_first_sentence(kind)}\n\n{_keys(section, kind)}" for kind in kinds if _types(kind)]
     parts.append(_SENDERS)
     return "\n".join(parts)
