@@ -24,7 +24,7 @@ _STRAY_PARAMETER = re.compile(rb"[A-Za-z0-9*_-]+=")
 
 _SPACE = re.compile(r"[ \t\r\n]+")
 _WORD = re.compile(r"=\?([^?\s]{1,80})\?([bBqQ])\?([^?]*)\?=")
-_TOKEN = re.compile(r'\s*"?([^\s;="]*)(?!\s*=)')
+_TOKEN = re.compile(r'\s*"?([^\s;="]*+)(?!\s*=)')
 _PARAMETER = re.compile(
     r"([A-Za-z0-9_.-]+)(\*[0-9]{1,3})?(\*)?\s*=\s*"
     r'(?:"((?:[^"\\]|\\.)*)"|([^;]*?)(?=\s*(?:;|$)|\s+[A-Za-z0-9_.*-]+=))'
@@ -32,12 +32,12 @@ _PARAMETER = re.compile(
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 _QUOTED_OR_COMMENT = re.compile(r'"(?:[^"\\]|\\.)*"(?!@)|\([^()]*\)')
 _ANGLE = re.compile(r"<\s*(?:@[^<>:]*:)?([^<>]*?)\s*>")
-_BARE_ADDRESS = re.compile(r'[^\s<>,;:"()@]+@[^\s<>,;:"()@]+')
+_BARE_ADDRESS = re.compile(r'(?:"[^"\\]*"|[^\s<>,;:"()@]+)@[^\s<>,;:"()@]+')
 
 # Python codecs that are no character sets of mail: they are quadratic, warn, or do not give text.
 _NO_CHARSETS = frozenset(
     {"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined"}
-    | {"base64", "bz2", "hex", "quopri", "rot13", "uu", "zlib"}
+    | {"base64", "bz2", "hex", "quopri", "rot13", "rot-13", "uu", "zlib"}
 )
 
 
@@ -138,6 +138,8 @@ def read_parameters(value: bytes) -> tuple[str, dict[str, str]]:
 
     Semicolons and quotes may be missing; RFC 2231 and RFC 2047 are undone. Of repeated parameters the first counts.
     """
+    if not value:
+        return "", {}
     text = _text(value[:VALUE_CHARS]).replace("\r", "").replace("\n", "").strip()
     token = _TOKEN.match(text)
     first, rest = (token[1].lower(), text[token.end() :]) if token else ("", text)

@@ -55,8 +55,8 @@ def inflate(source: Source, wbits: int, what: str) -> Generator[bytes, None, Non
 
 
 def _last_bytes(inflater: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
-    """What can be inflated before the error, in ever smaller steps."""
-    for step in (4096, 64, 1):
+    """What can be inflated before the error: in ever smaller steps, in the end byte by byte of the input."""
+    for step in (4096, 64):
         while True:
             spare = inflater.copy()
             try:
@@ -64,10 +64,15 @@ def _last_bytes(inflater: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
             except zlib.error:
                 inflater = spare
                 break
-            if not out:
-                return
             data = inflater.unconsumed_tail
+            if not (out or data):
+                return
             yield out
+    for at in range(len(data)):
+        try:
+            yield inflater.decompress(data[at : at + 1])
+        except zlib.error:
+            return
 
 
 def gunzip(pieces: Iterable[bytes], notes: list[str]) -> Iterator[bytes]:

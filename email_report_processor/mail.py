@@ -54,6 +54,7 @@ _BEFORE_HEADER = re.compile(rb"(?:\xef\xbb\xbf)?+(?:[ \t]*+%s|>?+From [^\r\n]*+%
 _NO_BREAK = re.compile(rb"[^\r\n]*+")
 _LINE_BREAK = re.compile(rb"\r\n|\n|\r|\Z")
 _FIELD_START = re.compile(rb"[A-Za-z][A-Za-z0-9_.-]*+[ \t]*+:(?!//)")
+_CONTINUED = re.compile(rb"[ \t]|[A-Za-z0-9*_-]+=")
 _CONTENT_TYPE = re.compile(rb"(?:\A|[\r\n])content-type[ \t]*:", re.IGNORECASE)
 _BOUNDARY = re.compile(rb"[\r\n](--[^\r\n]{0,69}[^\r\n \t-])[ \t]*(?=[\r\n])")
 _DASHES = re.compile(rb"[\r\n](--[^\r\n]*)")
@@ -244,7 +245,8 @@ class _Scan:
                 self.open[-1].children.append(part)
             self.open.append(_Open(part, depth))
             if part.content_type.startswith("multipart/") and self._may_add(depth + 1):
-                self._watch(part.parameters.get("boundary") or self._guess_boundary(body))
+                guess = "" if part.encoding in DECODERS else self._guess_boundary(body)
+                self._watch(part.parameters.get("boundary") or guess)
             if not (self._holds_message(part, body) and self._may_add(depth + 1)):
                 return body
             start, place, depth, message = body, f"{place}.1".lstrip("."), depth + 1, True
@@ -308,20 +310,22 @@ class _Scan:
     def _find_header(self, start: int, *, message: bool) -> tuple[tuple[int, int], int]:
         """Where the header of the part at `start` stands, and where its body begins."""
         at = start = self._skip(_BEFORE_HEADER, start) if message else start
+        at = self._skip(_FIELDS, at)
         odd = 0
         while odd < ODD_LINES:
-            at = self._skip(_FIELDS if at == start else _MORE_FIELDS, at)
             line, after = self._line(at)
             if not line or line.rstrip(b" \t") in self.delimiters:
                 return (start, at), at if line else after
             if not line.strip(b" \t"):
                 if (at == start and not message) or self._separates(start, at, after):
                     return (start, at), after
-            elif not _FIELD_START.match(line):  # a field that is left over is a very long one, or the last
+                odd += 1
+            # what _skip leaves of the fields is a very long line, or the last one
+            elif not (_FIELD_START.match(line) or (at > start and _CONTINUED.match(line))):
                 if not ((at > start or message) and self._is_field(after)):
                     break
                 odd += 1
-            at = after
+            at = self._skip(_MORE_FIELDS, after)
         return (start, at), at
 
     def _separates(self, start: int, at: int, after: int) -> bool:
@@ -340,6 +344,7 @@ class _Scan:
             at += taken
             if not taken or len(window) < CHUNK:
                 break
+            pattern = _MORE_FIELDS if pattern is _FIELDS else pattern
         return at
 
     def _line(self, at: int) -> tuple[bytes, int]:
@@ -374,17 +379,19 @@ class _Scan:
         multipart = part.content_type.startswith("multipart/")
         if not (multipart or part.content_type in WHOLE_MESSAGES) or not self._may_add(depth + 1):
             return ()
-        if part.encoding in DECODERS and self.level < DECODED_LEVELS:
-            blob = self.tally.scratch.keep(chain((b"\n",), _undamaged(part.chunks())))
-            inner = _Scan(blob, blob.size, self.tally, self.level + 1)
-            if multipart:
-                return inner.inside(part, 1, depth, part.parameters.get("boundary", ""))
+        found = self._decoded_parts(part, depth) if part.encoding in DECODERS and self.level < DECODED_LEVELS else ()
+        if found or not multipart or self.tally.guessed:
+            return found
+        self.tally.guessed = True  # once: every guess reads the part again
+        start, end = part.extent
+        return _Scan(self.blob, end, self.tally, self.level).inside(part, start, depth, "")
+
+    def _decoded_parts(self, part: Part, depth: int) -> tuple[Part, ...]:
+        blob = self.tally.scratch.keep(chain((b"\n",), _undamaged(part.chunks())))
+        inner = _Scan(blob, blob.size, self.tally, self.level + 1)
+        if part.content_type in WHOLE_MESSAGES:
             return (inner.message(1, f"{part.place}.1".lstrip("."), depth + 1),)
-        if multipart and not self.tally.guessed:
-            self.tally.guessed = True  # once: every guess reads the part again
-            start, end = part.extent
-            return _Scan(self.blob, end, self.tally, self.level).inside(part, start, depth, "")
-        return ()
+        return inner.inside(part, 1, depth, part.parameters.get("boundary", ""))
 
 
 def _undamaged(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -215,6 +215,7 @@ def _bounded(pieces: Iterator[bytes], bound: int, name: str) -> Iterator[bytes]:
     for piece in pieces:
         size += len(piece)
         if size > bound:
+            yield piece[: len(piece) - (size - bound)]
             raise OverBound(f"the file has more bytes than {name} = {bound}")
         yield piece
 

@@ -7,9 +7,11 @@ from itertools import chain
 
 from .blob import CHUNK, Damaged
 
+MOST_ENDS = 100_000  # times that base64 text may be padded and go on: each costs a microsecond
 LINE = 1024  # bytes of a line that are enough to know what it is
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NO_BASE64 = bytes(set(range(256)) - set(_ALPHABET))
+_EQUALS = re.compile(rb"=+")
 _BETWEEN = re.compile(rb"[=\s]*")
 _RUN = re.compile(rb"[A-Za-z0-9+/=]{0,%d}" % LINE)
 _SOFT_BREAK = re.compile(rb"=[ \t]*(?:\r\n|\r|\n)")
@@ -35,7 +37,7 @@ def _base64(pieces: Iterator[bytes]) -> Iterator[bytes]:
     each of their buffers.
     """
     rest = b""  # fewer than four characters
-    padded, held = False, b""
+    padded, ends, held = False, 0, b""
     for arrived in chain(pieces, (b"\n",)):
         piece, held = held + arrived, b""
         at = believed = 0  # up to `believed` it is known to be base64
@@ -44,18 +46,20 @@ def _base64(pieces: Iterator[bytes]) -> Iterator[bytes]:
                 at, believed = _again(piece, at)
                 if believed == at:
                     return
+                if ends > MOST_ENDS:
+                    raise Damaged(f"the base64 text is padded more than {MOST_ENDS} times")
                 if believed < 0:
                     held = piece[at:]
                     break
-            equals = piece.find(b"=", at)
-            stop = equals if equals >= 0 else len(piece)
-            clean = rest + piece[at:stop].translate(None, _NO_BASE64)
-            rest = clean[len(clean) & ~3 :]
-            yield binascii.a2b_base64(clean[: len(clean) & ~3])
-            padded, at = False, stop + 1
-            if equals >= 0 and len(rest) > 1:
-                yield unbase64(rest)
-                rest, padded = b"", True
+            sign = _EQUALS.search(piece, at)
+            clean = rest + piece[at : sign.start() if sign else len(piece)].translate(None, _NO_BASE64)
+            at = sign.end() if sign else len(piece)
+            padded = sign is not None and len(clean) % 4 > 1
+            ends += padded
+            whole = clean + b"=" * (-len(clean) % 4) if padded else clean[: len(clean) & ~3]
+            rest = clean[len(whole) :]
+            if whole:
+                yield binascii.a2b_base64(whole)
     if len(rest) == 1:
         raise Damaged("the base64 text ends in the middle of a group of four characters")
     yield unbase64(rest)

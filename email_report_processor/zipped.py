@@ -84,9 +84,17 @@ def _find_directory(blob: Blob) -> tuple[int, int, int]:
         signature, *_, size, offset = _END64_RECORD.unpack(blob.read(max(stop, 0), stop + _END64_RECORD.size))
         if signature != _END64:
             raise Damaged("the zip64 directory is broken")
-    if size > stop:
-        raise Damaged("the zip directory is broken")
-    return stop - size, stop, stop - size - offset
+    start, shift = stop - size, stop - size - offset
+    if start < 0 or shift > _find_start(blob):
+        raise Damaged("the zip directory is broken, or that of an archive in the archive")
+    return start, stop, shift
+
+
+def _find_start(blob: Blob) -> int:
+    """Where the archive begins when it does so with a file, behind blanks at most; else anywhere."""
+    first = blob.read(0, CHUNK)
+    rest = first.lstrip()
+    return len(first) - len(rest) if rest.startswith(_LOCAL) else blob.size
 
 
 def _zip64(extra: bytes, values: tuple[int, ...]) -> tuple[int, ...]:
