@@ -1,0 +1,146 @@
+"""What the dashboards share: index patterns, field formats, the words for classes, links to each other."""
+
+from email_report_processor import classify
+from email_report_processor.datasets import AGGREGATE, BY_NAME, FAILURE, REPORT, SMTP_TLS
+from email_report_processor.saved_objects import PREFIX
+
+from . import objects as o
+
+# Ids of our objects begin with this; they stay the same under another prefix of the indices.
+OURS = "email-report"
+
+MAIL = o.Pattern(f"{OURS}-dmarc-aggregate", f"{PREFIX}dmarc-aggregate-*", "@timestamp")
+FEEDBACK = o.Pattern(f"{OURS}-feedback", f"{PREFIX}dmarc-failure-*,{PREFIX}arf-*", "@timestamp")
+TLS = o.Pattern(f"{OURS}-smtp-tls", f"{PREFIX}smtp-tls-*", "@timestamp")
+# By arrival: a report with forged dates must show, and what matters here is whether the mail comes in.
+INTAKE = o.Pattern(f"{OURS}-report", f"{PREFIX}report-*", "event.ingested")
+
+DASHBOARDS = {
+    "mail-authentication": "Mail authentication",
+    "failures": "DMARC failures and feedback",
+    "smtp-tls": "SMTP TLS",
+    "intake-health": "Intake health",
+}
+DOCUMENTATION = "how to read this: docs/reading-the-dashboards.md"
+
+
+def id_of(dashboard: str) -> str:
+    """The id of a dashboard."""
+    return f"{OURS}-dashboard-{dashboard}"
+
+
+def links(here: str) -> str:
+    """The other dashboards, as links in Markdown."""
+    others = [f"[{title}](#/view/{id_of(name)})" for name, title in DASHBOARDS.items() if name != here]
+    return " · ".join(others)
+
+
+def what(class_: str) -> str:
+    """A class, for people: its name and what it is."""
+    sentence = classify.CLASSES[class_].what
+    if class_ == "spoof":  # the word would say more than a report can know
+        return f"{sentence[0].lower()}{sentence[1:].rstrip('.')} (spoof)"
+    return f"{class_}: {sentence}"
+
+
+def _to_do() -> dict[str, str]:
+    """Rule -> what to do about its class. Rules of several classes say so for each."""
+    classes: dict[str, list[str]] = {}
+    for rule in (*classify.AGGREGATE_RULES, *classify.FAILURE_RULES):
+        classes.setdefault(rule.name, []).append(rule.class_)
+    return {name: f"{_advice(found)} [{name}]" for name, found in sorted(classes.items())}
+
+
+def _advice(classes: list[str]) -> str:
+    if len(classes) == 1:
+        return classify.CLASSES[classes[0]].do
+    return " ".join(f"{name}: {classify.CLASSES[name].do}" for name in reversed(classes))
+
+
+CLASS_FORMATS = {
+    "class": o.lookup({name: what(name) for name in classify.CLASSES}),
+    "class_rule": o.lookup(_to_do()),
+}
+
+# What to do about a failure type (RFC 8460 §4.3).
+FAILURE_TYPES = {
+    "starttls-not-supported": "the MX offered no STARTTLS: switch it on, or remove this MX",
+    "certificate-host-mismatch": "the certificate does not name the MX: renew it with all MX names",
+    "certificate-expired": "the certificate had expired: renew it, and let something renew it in time",
+    "certificate-not-trusted": "the sender does not trust the issuer: send the whole chain, use a public CA",
+    "validation-failure": "anything else that went wrong: see the reason code below",
+    "tlsa-invalid": "a TLSA record is broken or matches no certificate: publish the new one before changing keys",
+    "dnssec-invalid": "the zone's signatures did not validate: check DNSSEC of the domain and of the MX",
+    "dane-required": "the sender demands DANE and the MX has no usable TLSA records: publish them",
+    "sts-policy-fetch-error": "the MTA-STS policy could not be fetched: check https://mta-sts.DOMAIN/.well-known/mta-sts.txt",
+    "sts-policy-invalid": "the MTA-STS policy could not be read: check its lines",
+    "sts-webpki-invalid": "the MX certificate does not satisfy MTA-STS: public CA, right name, not expired",
+}
+
+_VERDICT = o.coloured(**{"pass": o.PASS, "fail": o.FAIL})
+_ADDRESS = o.link("https://stat.ripe.net/{{value}}")
+FORMATS = {
+    **CLASS_FORMATS,
+    "dmarc.result": _VERDICT,
+    "policy_evaluated.dkim": _VERDICT,
+    "policy_evaluated.spf": _VERDICT,
+    "policy_evaluated.disposition": o.coloured(reject=o.FAIL, quarantine="#9C7414"),
+    "feedback.delivery_result": o.coloured(delivered=o.FAIL, reject=o.PASS, spam="#9C7414"),
+    "report.authentication": _VERDICT,
+    "source.ip": _ADDRESS,
+    "failure.sending_mta_ip": _ADDRESS,
+    "failure.receiving_ip": _ADDRESS,
+    "source.as.number": o.link("https://stat.ripe.net/AS{{value}}"),
+    "file.hash.sha256": o.link("https://www.virustotal.com/gui/file/{{value}}"),
+    "failure.result_type": o.lookup({name: f"{name}: {meaning}" for name, meaning in FAILURE_TYPES.items()}),
+    "policy.type": o.lookup(
+        {"tlsa": "tlsa (DANE)", "sts": "sts (MTA-STS)", "no-policy-found": "no-policy-found (neither)"}
+    ),
+    "report.duration": o.SECONDS,
+    "report.delay": o.SECONDS,
+    "file.size": o.BYTES,
+    "source.port": o.PLAIN_NUMBER,
+}
+
+PATTERNS = {
+    MAIL: o.index_pattern(MAIL, AGGREGATE, FORMATS),
+    FEEDBACK: o.index_pattern(FEEDBACK, FAILURE, FORMATS),
+    TLS: o.index_pattern(TLS, SMTP_TLS, FORMATS),
+    INTAKE: o.index_pattern(INTAKE, REPORT, FORMATS),
+}
+
+# A colour for each class, the same on every chart; what needs nothing is calm.
+CLASS_COLOURS = {
+    "aligned": "#209280",
+    "aligned-dkim-only": "#54B399",
+    "aligned-spf-only": "#A8D5C5",
+    "forwarded": "#6092C0",
+    "mailing-list": "#9170B8",
+    "own-misconfigured": "#DA8B45",
+    "broken-signature": "#D6BF57",
+    "third-party-unaligned": "#B9A888",
+    "temperror": "#98A2B3",
+    "spoof": "#CC5642",
+    "dmarc-pass": "#54B399",
+    "bounce": "#C5B9A0",
+    "auto-reply": "#A987D1",
+    "automated": "#E7A977",
+    "complaint": "#AA6556",
+    "not-spam": "#79AAD9",
+    "unknown": "#98A2B3",
+}
+assert CLASS_COLOURS.keys() == classify.CLASSES.keys(), "a colour for each class"
+assert BY_NAME["arf"].fields == BY_NAME["dmarc-failure"].fields, "one index pattern serves both"
+
+
+def short(class_: str) -> str:
+    """A class in a legend."""
+    return "unauthenticated (spoof)" if class_ == "spoof" else class_
+
+
+def class_series(names: list[str]) -> list[o.Json]:
+    """One series of messages for each class."""
+    return [
+        o.series(f"class-{name}", short(name), CLASS_COLOURS[name], o.sum_of("count"), where=f'class: "{name}"')
+        for name in names
+    ]

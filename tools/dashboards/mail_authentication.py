@@ -1,0 +1,314 @@
+"""Mail authentication: is my mail authenticated, who sends in my name, what do I have to fix? (aggregate reports)"""
+
+from . import objects as o
+from .common import CLASS_COLOURS, MAIL, PATTERNS, id_of, links, short
+
+NAME = "mail-authentication"
+
+_MESSAGES = o.total("count", "Messages")
+_FAILED = o.total_where("dmarc.result: fail", "count", "Failed")
+_DECIDED = "dmarc.result: pass or dmarc.result: fail"
+_PASS_SHARE = o.share("dmarc.result: pass", _DECIDED, "count")
+_HOSTS = o.different("source.ip", "Hosts")
+_DOMAINS = o.different("identifiers.header_from", "From domains")
+_FIRST = o.metric("min", "@timestamp", "First seen")
+_LAST = o.metric("max", "@timestamp", "Last seen")
+
+
+def _id(name: str) -> str:
+    return f"email-report-mail-{name}"
+
+
+def _intro() -> o.Object:
+    return o.text(
+        _id("intro"),
+        "Mail authentication: how to read",
+        f"""
+**Is my mail authenticated, and what do I have to fix?** Numbers are messages, as receivers counted them; the pass rate
+is pass / (pass + fail). Start with *What to fix*: hover over a row and filter for it, then see below who sends it.
+Days are those the reports speak of. Other dashboards: {links(NAME)}
+""",
+    )
+
+
+def _first_screen() -> list[tuple[int, list[o.Panel]]]:
+    choose = o.controls(
+        _id("controls"),
+        "Mail authentication: choose",
+        MAIL,
+        {"identifiers.header_from": "From domain", "report.org_name": "Reporter", "class": "Class"},
+    )
+    return [
+        (4, [o.Panel(_intro(), 26, titled=False), o.Panel(choose, 22, titled=False)]),
+        (4, [o.Panel(_pass_rate(), 10, titled=False), o.Panel(_totals(), 38, titled=False)]),
+        (8, [o.Panel(_over_time(), 22), o.Panel(_dispositions(), 12), o.Panel(_domains(), 14)]),
+        (9, [o.Panel(_to_fix(), 48)]),
+    ]
+
+
+def _pass_rate() -> o.Object:
+    row = o.series("rate", "DMARC pass rate", o.PASS, _PASS_SHARE, formatter="percent")
+    steps = [(0, o.FAIL), (0.8, "#B0801C"), (0.95, o.PASS)]
+    return o.big_rate(_id("pass-rate"), "DMARC pass rate", MAIL, row, steps, query=_DECIDED)
+
+
+def _totals() -> o.Object:
+    numbers = [
+        _MESSAGES,
+        o.total_where("dmarc.result: fail", "count", "Failed DMARC"),
+        _DOMAINS,
+        o.different("source.name", "Known sources"),
+        o.different("source.ip", "Sending hosts"),
+        o.different("report.org_name", "Reporters"),
+    ]
+    return o.numbers(_id("totals"), "Messages, sources, reporters", MAIL, numbers)
+
+
+def _over_time() -> o.Object:
+    rows = [
+        o.series("pass", "pass", o.PASS, o.sum_of("count"), where="dmarc.result: pass"),
+        o.series("fail", "fail", o.FAIL, o.sum_of("count"), where="dmarc.result: fail"),
+        o.series("undecided", "not said", "#98A2B3", o.sum_of("count"), where="not dmarc.result: *"),
+        o.line("share", "pass rate (right)", "#343741", _PASS_SHARE),
+    ]
+    return o.time_line(_id("over-time"), "DMARC pass and fail by day, in messages", MAIL, rows)
+
+
+def _dispositions() -> o.Object:
+    colours = {"none": "#98A2B3", "pass": o.PASS, "quarantine": o.BETWEEN, "reject": o.FAIL}
+    labels = {"none": "none (delivered)", "pass": "pass (RFC 9990)"}
+    rows = [
+        o.series(
+            f"disposition-{name}",
+            labels.get(name, name),
+            colour,
+            o.sum_of("count"),
+            where=f"policy_evaluated.disposition: {name}",
+        )
+        for name, colour in colours.items()
+    ]
+    return o.time_line(_id("dispositions"), "What receivers did, by day", MAIL, rows)
+
+
+def _domains() -> o.Object:
+    rows = [
+        o.series("messages", "Messages", o.PLAIN, o.sum_of("count")),
+        o.series("rate", "Pass rate", o.PASS, _PASS_SHARE, formatter="percent", color_rules=o.graded(0.95, 0.8)),
+    ]
+    return o.rate_table(
+        _id("domains"),
+        "Pass rate by From domain",
+        MAIL,
+        ("identifiers.header_from", "From domain"),
+        rows,
+        size=50,
+        query=_DECIDED,
+        sort="messages",
+    )
+
+
+def _to_fix() -> o.Object:
+    aggs = [
+        _MESSAGES,
+        o.total_where("policy_evaluated.disposition: none", "count", "Delivered"),
+        o.different("source.name", "Sources"),
+        _HOSTS,
+        _DOMAINS,
+        o.terms("class", "What it is", 20),
+        o.terms("class_rule", "What to do", 10),
+    ]
+    return o.table(
+        _id("to-fix"),
+        "What to fix: mail that is not fully authenticated, most messages first",
+        MAIL,
+        aggs,
+        query="not class: aligned",
+        widths=(430, 600, 90, 90, 80, 70),
+        description="Class is triage: most signals are the sender's to choose. Rules: docs/classification.md",
+    )
+
+
+def _sources() -> list[tuple[int, list[o.Panel]]]:
+    return [
+        (13, [o.Panel(_by_name(), 28), o.Panel(_classes_over_time(), 20)]),
+        (13, [o.Panel(_by_address(), 28), o.Panel(_by_system(), 20)]),
+        (13, [o.Panel(_by_country(), 14), o.Panel(_map(), 34)]),
+    ]
+
+
+def _by_name() -> o.Object:
+    by = o.terms("source.name", "Source", 200, missing="(nothing authenticated)")
+    return o.table(
+        _id("by-name"),
+        "Who sends in my name (first seen in the chosen time)",
+        MAIL,
+        [_MESSAGES, _FAILED, _HOSTS, _FIRST, _LAST, by],
+        widths=(240, 100, 90, 70),
+    )
+
+
+def _classes_over_time() -> o.Object:
+    names = [name for name in CLASS_COLOURS if name not in {"aligned", *_ONLY_FEEDBACK}]
+    rows = [
+        o.series(f"class-{name}", short(name), CLASS_COLOURS[name], o.sum_of("count"), where=f'class: "{name}"')
+        for name in names
+    ]
+    return o.time_line(_id("classes"), "What is not fully authenticated, by day and class", MAIL, rows)
+
+
+_ONLY_FEEDBACK = {"dmarc-pass", "bounce", "auto-reply", "automated", "complaint", "not-spam", "unknown"}
+
+
+def _by_address() -> o.Object:
+    aggs = [
+        _MESSAGES,
+        _FAILED,
+        o.different("report.org_name", "Reporters"),
+        o.terms("source.ip", "Host", 100),
+        o.terms("source.name", "Source", 1, missing="(nothing authenticated)"),
+    ]
+    return o.table(_id("by-address"), "Hosts (the link looks the address up)", MAIL, aggs, widths=(240, 220))
+
+
+def _by_system() -> o.Object:
+    aggs = [
+        _MESSAGES,
+        _FAILED,
+        _HOSTS,
+        o.terms("source.as.organization.name", "Network", 50, missing="(not looked up)"),
+    ]
+    return o.table(_id("by-network"), "Networks (autonomous systems)", MAIL, aggs, widths=(260,))
+
+
+def _by_country() -> o.Object:
+    by = o.terms("source.geo.country_iso_code", "Country", 250, missing="(not looked up)")
+    return o.table(_id("by-country"), "Countries", MAIL, [_MESSAGES, _FAILED, by])
+
+
+def _map() -> o.Object:
+    return o.countries(
+        _id("map"),
+        "Countries of the sending hosts (shapes come from the Internet)",
+        MAIL,
+        _MESSAGES,
+        "source.geo.country_iso_code",
+    )
+
+
+def _details() -> list[tuple[int, list[o.Panel]]]:
+    return [
+        (13, [o.Panel(_overrides(), 24), o.Panel(_forwarded(), 24)]),
+        (13, [o.Panel(_dkim(), 24), o.Panel(_spf(), 24)]),
+        (12, [o.Panel(_policies(), 30), o.Panel(_reporters(), 18)]),
+        (16, [o.Panel(rows(), 48)]),
+    ]
+
+
+def _overrides() -> o.Object:
+    aggs = [
+        _MESSAGES,
+        o.terms("policy_evaluated.reason.type", "Reason", 20),
+        o.terms("policy_evaluated.reason.comment", "Comment", 10, missing="—"),
+        o.terms("policy_evaluated.disposition", "Disposition", 5, missing="—"),
+    ]
+    return o.table(_id("overrides"), "Overrides: why a receiver did not follow the policy", MAIL, aggs)
+
+
+def _forwarded() -> o.Object:
+    aggs = [
+        _MESSAGES,
+        _FAILED,
+        o.terms("source.as.organization.name", "Network", 20, missing="(not looked up)"),
+        o.terms("source.ip", "Host", 20),
+        o.terms("report.org_name", "Reporter", 10),
+    ]
+    return o.table(
+        _id("forwarded"),
+        "Forwarded mail and mailing lists",
+        MAIL,
+        aggs,
+        query="class: forwarded or class: mailing-list or policy_evaluated.reason.type: (forwarded or mailing_list or trusted_forwarder)",  # noqa: E501 - one query
+        widths=(180, 160),
+    )
+
+
+def _dkim() -> o.Object:
+    aggs = [
+        _MESSAGES,
+        o.terms("dkim.signatures", "Signature: domain / selector / result", 200, missing="unsigned"),
+        o.terms("policy_evaluated.dkim", "Aligned and valid", 3, missing="not said"),
+        o.terms("identifiers.header_from", "From domain", 10, missing="—"),
+    ]
+    return o.table(_id("dkim"), "DKIM: a message counts once for each of its signatures", MAIL, aggs, widths=(330, 130))
+
+
+def _spf() -> o.Object:
+    aggs = [
+        _MESSAGES,
+        o.terms("spf.checks", "Check: domain / scope / result", 200, missing="no check reported"),
+        o.terms("policy_evaluated.spf", "Aligned and valid", 3, missing="not said"),
+        o.terms("identifiers.header_from", "From domain", 10, missing="—"),
+    ]
+    return o.table(_id("spf"), "SPF: a message counts once for each check", MAIL, aggs, widths=(330, 130))
+
+
+def _policies() -> o.Object:
+    """A row for each policy that was seen, so a change is a new row. An absent `testing` reads as false."""
+    aggs = [
+        _MESSAGES,
+        _FIRST,
+        _LAST,
+        o.different("report.org_name", "Reporters"),
+        o.terms("policy_published.domain", "Domain", 50),
+        o.terms("policy_published.p", "p", 5, missing="—"),
+        o.terms("policy_published.sp", "sp", 5, missing="—"),
+        o.terms("policy_published.np", "np", 5, missing="—"),
+        o.terms("policy_published.testing", "Testing", 2, json_='{"missing":false}'),
+    ]
+    return o.table(
+        _id("policies"),
+        "Published policies, and since when each was seen",
+        MAIL,
+        aggs,
+        widths=(170, 80, 90, 60, 70, 100),
+    )
+
+
+def _reporters() -> o.Object:
+    aggs = [
+        _MESSAGES,
+        _FAILED,
+        o.different("report.id", "Reports"),
+        o.metric("max", "report.end", "Last period ends"),
+        o.terms("report.org_name", "Reporter", 100),
+    ]
+    return o.table(_id("reporters"), "Reporters", MAIL, aggs, widths=(150, 90, 80, 80))
+
+
+def rows() -> o.Object:
+    """The rows themselves."""
+    columns = [
+        "identifiers.header_from",
+        "source.ip",
+        "source.name",
+        "count",
+        "dmarc.result",
+        "policy_evaluated.dkim",
+        "policy_evaluated.spf",
+        "policy_evaluated.disposition",
+        "report.org_name",
+    ]
+    return o.search(_id("rows"), "Mail authentication: rows of the reports", MAIL, columns)
+
+
+def objects() -> list[o.Object]:
+    """Everything of this dashboard, the dashboard last."""
+    placed = [*_first_screen(), *_sources(), *_details()]
+    board = o.dashboard(
+        id_of(NAME),
+        "E-mail reports: Mail authentication",
+        "Is my mail authenticated, who sends in my name, and what do I have to fix?",
+        placed,
+        filtered=MAIL,
+    )
+    return [PATTERNS[MAIL], *(panel.object for _, row in placed for panel in row), board]

@@ -1,0 +1,621 @@
+"""Saved objects of OpenSearch Dashboards as values: index patterns, visualizations, searches, dashboards.
+
+The shapes are those of OpenSearch Dashboards 2.11; the same migration versions are the newest that 3.x knows.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from email_report_processor.datasets import Dataset
+from email_report_processor.templates import mapped_fields
+
+Object = dict[str, Any]
+Agg = dict[str, Any]
+Json = dict[str, Any]
+
+# Above these a server answers "belongs to a more recent version"; below them it migrates what needs no migration.
+MIGRATION = {"index-pattern": "7.6.0", "search": "7.9.3", "visualization": "7.10.0", "dashboard": "7.9.3"}
+COLUMNS = 48  # of a dashboard's grid
+_INDEX = "kibanaSavedObjectMeta.searchSourceJSON.index"
+_PANEL_VERSION = "7.9.3"  # of a panel's shape: from 7.3 on nothing is migrated
+
+# What the UI calls the types of mappings.
+_KINDS = {"keyword": "string", "text": "string", "long": "number", "integer": "number"}
+
+PASS, FAIL, BETWEEN, PLAIN = "#209280", "#CC5642", "#D6A53A", "#6092C0"  # told apart also by the colour-blind
+
+
+class Pattern(NamedTuple):
+    """An index pattern that visualizations can stand on."""
+
+    id: str
+    title: str
+    time_field: str
+
+
+def dump(value: Any) -> str:
+    """JSON in JSON, as saved objects have it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def saved(kind: str, id_: str, attributes: Json, references: Sequence[Json] = ()) -> Object:
+    """One saved object."""
+    return {
+        "attributes": attributes,
+        "id": id_,
+        "migrationVersion": {kind: MIGRATION[kind]},
+        "references": list(references),
+        "type": kind,
+    }
+
+
+# Index patterns
+
+
+def index_pattern(pattern: Pattern, dataset: Dataset, formats: Mapping[str, Json]) -> Object:
+    """With the list of fields, so that it serves before the first document, and a user who may not save it."""
+    known = {name: one for name, one in formats.items() if name in mapped_fields(dataset)}
+    attributes = {
+        "title": pattern.title,
+        "timeFieldName": pattern.time_field,
+        "fields": dump([*_META, *(_field(*pair) for pair in sorted(mapped_fields(dataset).items()))]),
+        "fieldFormatMap": dump(known),
+    }
+    return saved("index-pattern", pattern.id, attributes)
+
+
+def _field(name: str, mapping: Mapping[str, Any]) -> Json:
+    searchable = mapping.get("index", True)
+    aggregatable = mapping["type"] != "text"
+    field = _described(name, mapping["type"], searchable, aggregatable, aggregatable)
+    parent, dot, _ = name.rpartition(".")
+    return field | {"subType": {"multi": {"parent": parent}}} if dot and name.endswith(".text") else field
+
+
+def _described(name: str, type_: str, searchable: bool, aggregatable: bool, doc_values: bool) -> Json:
+    return {
+        "name": name,
+        "type": _KINDS.get(type_, type_),
+        "esTypes": [type_],
+        "count": 0,
+        "scripted": False,
+        "searchable": searchable,
+        "aggregatable": aggregatable,
+        "readFromDocValues": doc_values,
+    }
+
+
+_META = (
+    _described("_id", "_id", True, True, False) | {"type": "string"},
+    _described("_index", "_index", True, True, False) | {"type": "string"},
+    _described("_source", "_source", False, False, False),
+)
+
+
+def lookup(entries: Mapping[str, str]) -> Json:
+    """A field format: other words for stored values."""
+    return {"id": "static_lookup", "params": {"lookupEntries": [{"key": k, "value": v} for k, v in entries.items()]}}
+
+
+def link(template: str) -> Json:
+    """A field format: a link to a site that knows more."""
+    return {"id": "url", "params": {"urlTemplate": template, "labelTemplate": "{{value}}", "type": "a"}}
+
+
+def coloured(**colours: str) -> Json:
+    """A field format: words in a colour."""
+    rules = [{"regex": f"^{word}$", "text": colour, "range": "-Infinity:Infinity"} for word, colour in colours.items()]
+    return {"id": "color", "params": {"fieldType": "string", "colors": rules}}
+
+
+SECONDS = {"id": "duration", "params": {"inputFormat": "seconds", "outputFormat": "humanize", "outputPrecision": 1}}
+BYTES = {"id": "bytes"}
+PLAIN_NUMBER = {"id": "number", "params": {"pattern": "0"}}  # AS 15169 is no 15,169
+
+
+# Aggregations. Their ids are given by `visualization`, in order.
+
+
+def metric(type_: str, field: str, label: str, **params: Any) -> Agg:
+    """A number: sum, min, max, cardinality, median, …"""
+    return {"type": type_, "schema": "metric", "params": {"field": field, "customLabel": label, **params}}
+
+
+def total(field: str, label: str) -> Agg:
+    """A sum."""
+    return metric("sum", field, label)
+
+
+def number(label: str) -> Agg:
+    """The number of documents."""
+    return {"type": "count", "schema": "metric", "params": {"customLabel": label}}
+
+
+def different(field: str, label: str) -> Agg:
+    """How many different values."""
+    return metric("cardinality", field, label)
+
+
+def latest(field: str, label: str, sort: str) -> Agg:
+    """The newest value."""
+    return metric("top_hits", field, label, aggregate="concat", size=1, sortField=sort, sortOrder="desc")
+
+
+def total_where(query: str, field: str, label: str) -> Agg:
+    """A sum over some documents of a row: the sum over the one bucket of a filter."""
+    bucket = {
+        "id": "bucket",
+        "enabled": True,
+        "type": "filters",
+        "schema": "bucketAgg",
+        "params": {"filters": [{"input": kuery(query), "label": ""}]},
+    }
+    inner = {"id": "metric", "enabled": True, "type": "sum", "schema": "metricAgg", "params": {"field": field}}
+    params = {"customBucket": bucket, "customMetric": inner, "customLabel": label}
+    return {"type": "sum_bucket", "schema": "metric", "params": params}
+
+
+def terms(field: str, label: str, size: int = 10, *, missing: str = "", order: str = "1", json_: str = "") -> Agg:
+    """A row for each value, ordered by the metric with the id `order`; missing: what to call rows without a value."""
+    params: Json = {
+        "field": field,
+        "orderBy": order,
+        "order": "desc",
+        "size": size,
+        "otherBucket": False,
+        "otherBucketLabel": "others",
+        "missingBucket": bool(missing),
+        "missingBucketLabel": missing or "Missing",
+        "customLabel": label,
+    }
+    return {"type": "terms", "schema": "bucket", "params": params | ({"json": json_} if json_ else {})}
+
+
+def cases(**queries: str) -> Agg:
+    """A tile for each query; underscores in the labels become blanks."""
+    filters = [{"input": kuery(query), "label": label.replace("_", " ")} for label, query in queries.items()]
+    return {"type": "filters", "schema": "group", "params": {"filters": filters}}
+
+
+def kuery(query: str) -> Json:
+    """A query in the language of the search bar."""
+    return {"query": query, "language": "kuery"}
+
+
+# Visualizations
+
+
+def visualization(
+    id_: str,
+    title: str,
+    type_: str,
+    params: Json,
+    aggs: Iterable[Agg] = (),
+    *,
+    pattern: Pattern | None = None,
+    query: str = "",
+    ui: Json | None = None,
+    references: Sequence[Json] = (),
+    description: str = "",
+) -> Object:
+    """One visualization; `pattern` None for those that name their indices themselves."""
+    numbered = [_numbered(number, agg) for number, agg in enumerate(aggs, 1)]
+    source: Json = {"query": kuery(query), "filter": []}
+    found = list(references)
+    if pattern is not None:
+        source["indexRefName"] = _INDEX
+        found.append({"name": _INDEX, "type": "index-pattern", "id": pattern.id})
+    attributes = {
+        "title": title,
+        "description": description,
+        "visState": dump({"title": title, "type": type_, "params": params, "aggs": numbered}),
+        "uiStateJSON": dump(ui or {}),
+        "version": 1,
+        "kibanaSavedObjectMeta": {"searchSourceJSON": dump(source)},
+    }
+    return saved("visualization", id_, attributes, found)
+
+
+def _numbered(number: int, agg: Agg) -> Agg:
+    numbered = {"id": str(number), "enabled": True, **agg}
+    if agg["type"] != "sum_bucket":
+        return numbered
+    params = dict(agg["params"])
+    for part in ("customBucket", "customMetric"):
+        params[part] = {**params[part], "id": f"{number}-{params[part]['id']}"}
+    return numbered | {"params": params}
+
+
+def table(
+    id_: str,
+    title: str,
+    pattern: Pattern,
+    aggs: Iterable[Agg],
+    *,
+    query: str = "",
+    rows: int = 10,
+    widths: Sequence[int] = (),
+    totals: bool = False,
+    description: str = "",
+) -> Object:
+    """A table; `widths` in pixels of its first columns."""
+    params = {
+        "perPage": rows,
+        "showPartialRows": False,
+        "showMetricsAtAllLevels": False,
+        "showTotal": totals,
+        "totalFunc": "sum",
+        "percentageCol": "",
+    }
+    ui = {"vis": {"columnsWidth": [{"colIndex": i, "width": width} for i, width in enumerate(widths)]}}
+    look = ui if widths else None
+    return visualization(
+        id_, title, "table", params, aggs, pattern=pattern, query=query, ui=look, description=description
+    )
+
+
+def numbers(id_: str, title: str, pattern: Pattern, aggs: Iterable[Agg], *, query: str = "", size: int = 30) -> Object:
+    """Big numbers beside each other; `size` in points."""
+    style = {"bgFill": "#000", "bgColor": False, "labelColor": False, "subText": "", "fontSize": size}
+    look = {
+        "percentageMode": False,
+        "useRanges": False,
+        "colorSchema": "Green to Red",
+        "metricColorMode": "None",
+        "colorsRange": [{"from": 0, "to": 10000}],
+        "labels": {"show": True},
+        "invertColors": False,
+        "style": style,
+    }
+    params = {"addTooltip": True, "addLegend": False, "type": "metric", "metric": look}
+    return visualization(id_, title, "metric", params, aggs, pattern=pattern, query=query)
+
+
+def text(id_: str, title: str, markdown: str) -> Object:
+    """A text; its links stay in this tab."""
+    return visualization(
+        id_, title, "markdown", {"fontSize": 10, "openLinksInNewTab": False, "markdown": markdown.strip()}
+    )
+
+
+def controls(id_: str, title: str, pattern: Pattern, fields: Mapping[str, str]) -> Object:
+    """Lists to choose from: field -> label."""
+    made, references = [], []
+    for place, (field, label) in enumerate(fields.items()):
+        name = f"control_{place}_index_pattern"
+        options = {"type": "terms", "multiselect": True, "dynamicOptions": True, "size": 100, "order": "desc"}
+        made.append(
+            {
+                "id": f"{id_}-{place}",
+                "fieldName": field,
+                "parent": "",
+                "label": label,
+                "type": "list",
+                "options": options,
+                "indexPatternRefName": name,
+            }
+        )
+        references.append({"name": name, "type": "index-pattern", "id": pattern.id})
+    params = {"controls": made, "updateFiltersOnChange": True, "useTimeFilter": True, "pinFilters": False}
+    return visualization(id_, title, "input_control_vis", params, references=references)
+
+
+def coordinates(id_: str, title: str, pattern: Pattern, value: Agg, field: str, *, query: str = "") -> Object:
+    """Circles on a map: they show without its tiles too."""
+    params = {
+        "colorSchema": "Yellow to Red",
+        "mapType": "Scaled Circle Markers",
+        "isDesaturated": True,
+        "addTooltip": True,
+        "heatClusterSize": 1.5,
+        "legendPosition": "bottomright",
+        "mapZoom": 2,
+        "mapCenter": [25, 10],
+        "wms": {"enabled": False, "options": {"format": "image/png", "transparent": True}},
+    }
+    grid = {
+        "type": "geohash_grid",
+        "schema": "segment",
+        "params": {
+            "field": field,
+            "autoPrecision": True,
+            "precision": 2,
+            "useGeocentroid": True,
+            "isFilteredByCollar": True,
+            "mapZoom": 2,
+            "mapCenter": [25, 10],
+        },
+    }
+    return visualization(id_, title, "tile_map", params, [value, grid], pattern=pattern, query=query)
+
+
+def countries(id_: str, title: str, pattern: Pattern, value: Agg, field: str, *, query: str = "") -> Object:
+    """Countries coloured by a number. The shapes come from maps.opensearch.org by default."""
+    join = {"type": "id", "name": "iso2", "description": "ISO 3166-1 alpha-2 code"}
+    layer = {
+        "name": "World Countries",
+        "origin": "elastic_maps_service",
+        "id": "world_countries",
+        "layerId": "elastic_maps_service.World Countries",
+        "isEMS": True,
+        "format": {"type": "geojson"},
+        "created_at": "2017-04-26T17:12:15.978370",
+        "attribution": "",
+        "fields": [join],
+    }
+    params = {
+        "legendPosition": "bottomright",
+        "addTooltip": True,
+        "colorSchema": "Yellow to Red",
+        "emsHotLink": "",
+        "isDisplayWarning": True,
+        "wms": {"enabled": False, "options": {"format": "image/png", "transparent": True}},
+        "mapZoom": 2,
+        "mapCenter": [25, 10],
+        "outlineWeight": 1,
+        "showAllShapes": True,
+        "layerChosenByUser": "default",
+        "selectedLayer": layer,
+        "selectedJoinField": join,
+    }
+    by = terms(field, "Country", 250) | {"schema": "segment"}
+    return visualization(id_, title, "region_map", params, [value, by], pattern=pattern, query=query)
+
+
+# TSVB: time lines with a line of their own, rates, and tables with rates
+
+
+def sum_of(field: str, id_: str = "sum") -> Json:
+    """A sum, as TSVB has it."""
+    return {"id": id_, "type": "sum", "field": field}
+
+
+def share(part: str, whole: str, field: str) -> Json:
+    """Sum where `part` holds by sum where `whole` holds."""
+    return {
+        "id": "share",
+        "type": "filter_ratio",
+        "numerator": kuery(part),
+        "denominator": kuery(whole),
+        "metric_agg": "sum",
+        "field": field,
+    }
+
+
+def rate(good: str, bad: str) -> list[Json]:
+    """good / (good + bad), each the sum of a field; nothing where both are 0."""
+    variables = [{"id": name, "name": name, "field": name} for name in ("good", "bad")]
+    script = "params.good / (params.good + params.bad)"
+    return [
+        sum_of(good, "good"),
+        sum_of(bad, "bad"),
+        {"id": "rate", "type": "math", "script": script, "variables": variables},
+    ]
+
+
+def series(id_: str, label: str, colour: str, metrics: Json | list[Json], *, where: str = "", **more: Any) -> Json:
+    """One series: bars, stacked, unless `more` says otherwise."""
+    made: Json = {
+        "id": id_,
+        "label": label,
+        "color": colour,
+        "metrics": metrics if isinstance(metrics, list) else [metrics],
+        "split_mode": "filter" if where else "everything",
+        "split_color_mode": "opensearchDashboards",
+        "chart_type": "bar",
+        "stacked": "stacked",
+        "line_width": 0,
+        "point_size": 0,
+        "fill": 0.9,
+        "separate_axis": 0,
+        "axis_position": "left",
+        "formatter": "number",
+        "value_template": "{{value}}",
+        "hide_in_legend": 0,
+    }
+    return made | ({"filter": kuery(where)} if where else {}) | more
+
+
+def line(id_: str, label: str, colour: str, metrics: Json | list[Json], **more: Any) -> Json:
+    """A line with an axis of its own, from 0 to 100 %."""
+    look: Json = {
+        "chart_type": "line",
+        "stacked": "none",
+        "line_width": 2,
+        "point_size": 3,
+        "fill": 0,
+        "separate_axis": 1,
+        "axis_position": "right",
+        "axis_min": 0,
+        "axis_max": 1,
+        "formatter": "percent",
+    }
+    return series(id_, label, colour, metrics, **(look | more))
+
+
+def _tsvb(id_: str, title: str, type_: str, pattern: Pattern, rows: Sequence[Json], query: str, **more: Any) -> Object:
+    params: Json = {
+        "id": id_,
+        "type": type_,
+        "series": list(rows),
+        "index_pattern": pattern.title,
+        "default_index_pattern": pattern.title,
+        "time_field": pattern.time_field,
+        "default_timefield": pattern.time_field,
+        "interval": "1d",
+        "drop_last_bucket": 0,
+        "axis_position": "left",
+        "axis_formatter": "number",
+        "axis_scale": "normal",
+        "show_legend": 1,
+        "legend_position": "bottom",
+        "show_grid": 1,
+        "tooltip_mode": "show_all",
+        "isModelInvalid": False,
+        "background_color": None,
+    }
+    ui = more.pop("ui", None)
+    wanted = {"filter": kuery(query)} if query else {}
+    return visualization(id_, title, "metrics", params | wanted | more, ui=ui)
+
+
+def time_line(id_: str, title: str, pattern: Pattern, rows: Sequence[Json], *, query: str = "") -> Object:
+    """Bars by day. @timestamp is the middle of the period, so they stand on the report's day in every time zone."""
+    return _tsvb(id_, title, "timeseries", pattern, rows, query)
+
+
+def big_rate(
+    id_: str, title: str, pattern: Pattern, row: Json, steps: Sequence[tuple[float, str]], *, query: str = ""
+) -> Object:
+    """One number over the whole time range, coloured by steps: at least this value -> background."""
+    rules = [
+        {"id": f"step-{place}", "operator": "gte", "value": least, "background_color": colour, "color": "#FFFFFF"}
+        for place, (least, colour) in enumerate(steps)
+    ]
+    whole = {"time_range_mode": "entire_time_range", "background_color_rules": rules}
+    return _tsvb(id_, title, "metric", pattern, [row], query, **whole)
+
+
+def rate_table(
+    id_: str,
+    title: str,
+    pattern: Pattern,
+    by: tuple[str, str],
+    rows: Sequence[Json],
+    *,
+    size: int = 10,
+    query: str = "",
+    sort: str = "",
+    url: str = "",
+) -> Object:
+    """A table with rates: a row for each value of the field `by` (field, label), ordered by the series `sort`."""
+    more = {
+        "pivot_id": by[0],
+        "pivot_label": by[1],
+        "pivot_type": "string",
+        "pivot_rows": str(size),
+        "time_range_mode": "entire_time_range",
+        "bar_color_rules": [],
+        "drilldown_url": url,
+        "ui": {"table": {"sort": {"column": sort, "order": "desc"}}},
+    }
+    return _tsvb(id_, title, "table", pattern, rows, query, **more)
+
+
+def graded(good: float, fair: float) -> list[Json]:
+    """Rules for the colour of a rate in a table."""
+    return [
+        {"id": "bad", "operator": "lt", "value": fair, "text": FAIL},
+        {"id": "fair", "operator": "gte", "value": fair, "text": "#9C7414"},
+        {"id": "good", "operator": "gte", "value": good, "text": PASS},
+    ]
+
+
+# Searches and dashboards
+
+
+def search(
+    id_: str, title: str, pattern: Pattern, columns: Sequence[str], *, query: str = "", description: str = ""
+) -> Object:
+    """A saved search, newest first."""
+    source = {
+        "query": kuery(query),
+        "filter": [],
+        "highlightAll": True,
+        "version": True,
+        "indexRefName": _INDEX,
+    }
+    attributes = {
+        "title": title,
+        "description": description,
+        "hits": 0,
+        "columns": list(columns),
+        "sort": [[pattern.time_field, "desc"]],
+        "version": 1,
+        "kibanaSavedObjectMeta": {"searchSourceJSON": dump(source)},
+    }
+    return saved("search", id_, attributes, [{"name": _INDEX, "type": "index-pattern", "id": pattern.id}])
+
+
+class Panel(NamedTuple):
+    """An object on a dashboard: its width in columns, and whether its title shows."""
+
+    object: Object
+    width: int
+    titled: bool = True
+
+
+def not_failed(pattern: Pattern) -> tuple[Json, Json]:
+    """The filter that leaves out reports whose reporter failed authentication, and its reference."""
+    name = "kibanaSavedObjectMeta.searchSourceJSON.filter[0].meta.index"
+    filter_ = {
+        "$state": {"store": "appState"},
+        "meta": {
+            "alias": "Without reports whose sender failed authentication",
+            "disabled": False,
+            "negate": True,
+            "type": "phrase",
+            "key": "report.authentication",
+            "params": {"query": "fail"},
+            "indexRefName": name,
+        },
+        "query": {"match_phrase": {"report.authentication": "fail"}},
+    }
+    return filter_, {"name": name, "type": "index-pattern", "id": pattern.id}
+
+
+def dashboard(
+    id_: str,
+    title: str,
+    description: str,
+    rows: Sequence[tuple[int, Sequence[Panel]]],
+    *,
+    filtered: Pattern | None = None,
+    since: str = "now-30d",
+) -> Object:
+    """A dashboard of rows: (height in units of 28 pixels, panels from left to right)."""
+    panels, references = _placed(rows)
+    source: Json = {"query": kuery(""), "filter": []}
+    if filtered is not None:
+        filter_, reference = not_failed(filtered)
+        source["filter"].append(filter_)
+        references.append(reference)
+    attributes = {
+        "title": title,
+        "description": description,
+        "hits": 0,
+        "panelsJSON": dump(panels),
+        "optionsJSON": dump({"hidePanelTitles": False, "useMargins": True}),
+        "version": 1,
+        "timeRestore": True,
+        "timeFrom": since,
+        "timeTo": "now",
+        "refreshInterval": {"pause": True, "value": 0},
+        "kibanaSavedObjectMeta": {"searchSourceJSON": dump(source)},
+    }
+    return saved("dashboard", id_, attributes, references)
+
+
+def _placed(rows: Sequence[tuple[int, Sequence[Panel]]]) -> tuple[list[Json], list[Json]]:
+    panels: list[Json] = []
+    references: list[Json] = []
+    top = 0
+    for height, row in rows:
+        left = 0
+        for panel in row:
+            number = str(len(panels) + 1)
+            panels.append(
+                {
+                    "version": _PANEL_VERSION,
+                    "panelIndex": number,
+                    "gridData": {"x": left, "y": top, "w": panel.width, "h": height, "i": number},
+                    "embeddableConfig": {} if panel.titled else {"hidePanelTitles": True},
+                    "panelRefName": f"panel_{number}",
+                }
+            )
+            references.append({"name": f"panel_{number}", "type": panel.object["type"], "id": panel.object["id"]})
+            left += panel.width
+        assert left == COLUMNS, f"a row of {left} columns"
+        top += height
+    return panels, references
