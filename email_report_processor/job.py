@@ -15,6 +15,9 @@ from .store import Store, open_store
 
 Result = TypeVar("Result")
 
+if TYPE_CHECKING:
+    from .opensearch import OpenSearchOptions
+
 EMBEDDED = "reports.sqlite"  # the embedded store, in the state directory
 
 
@@ -40,10 +43,6 @@ def open_url(
     url: str, settings: Settings, environ: Mapping[str, str], *, stdout: int = 1, budget: float | None = None
 ) -> Store:
     """A store by its URL, with the [store] options of the settings. Raises SettingsError."""
-    from .opensearch import OpenSearchOptions  # without opensearch-py, which waits until it is used
-
-    options = settings.record("opensearch", OpenSearchOptions)
-    options = options._replace(password=secret(settings, "opensearch", "password") or options.password)
     given = settings.table.get("store", {}).get("url")
     state = state_dir(settings, environ)
     if url.startswith("sqlite:"):
@@ -55,10 +54,17 @@ def open_url(
             budget=settings.record("store", StoreOptions).retry_seconds if budget is None else budget,
             state=str(state),
             output=os.fdopen(stdout, "wb", closefd=False) if url == "-" else None,
-            opensearch=options,
+            opensearch=_opensearch(settings) if url.startswith("http") else None,
         )
     except ValueError as error:
         raise SettingsError(f"{given.origin if given else 'command line'}: [store] url: {error}") from error
+
+
+def _opensearch(settings: Settings) -> "OpenSearchOptions":
+    from .opensearch import OpenSearchOptions  # 8 ms of ssl and sockets
+
+    options = settings.record("opensearch", OpenSearchOptions)
+    return options._replace(password=secret(settings, "opensearch", "password") or options.password)
 
 
 def make_job(
