@@ -99,7 +99,7 @@ def broken(server: Server, behind: Behind, to: str) -> None:
 
 def full_disk(server: Server, behind: Behind, to: str) -> None:
     """No room for a copy: the message waits until there is."""
-    with _full(server.box, f"{STATE}/kept"):
+    with full(server.box, f"{STATE}/kept"):
         server.deliver(messages.looks_like_report(), to)
         assert server.waiting() == 1
     server.retry()
@@ -211,7 +211,7 @@ def _kept_one(box: Box) -> bytes:
 
 
 @contextlib.contextmanager
-def _full(box: Box, place: str) -> Iterator[None]:
+def full(box: Box, place: str) -> Iterator[None]:
     """A directory without room."""
     box.run("mkdir", "-p", place)
     box.run("mount", "-t", "tmpfs", "-o", f"size=16k,mode=700,uid={DMARC.uid},gid={DMARC.uid}", "tmpfs", place)

@@ -4,6 +4,7 @@ from .box import Box
 
 # Beside the wrapper, where it is found first.
 PLACE = "/usr/local/bin/email-report-processor"
+SIEVE = "/usr/lib/dovecot/sieve-execute"  # Dovecot calls the wrapper by its link there
 SEEN = "/run/stand-in"
 SECRET = "S3CRET"
 
@@ -36,11 +37,14 @@ def install(box: Box, behaviour: str, *, reads: bool = True) -> None:
     if not box.path(SEEN).exists():
         box.write(SEEN, "", 0o666)
     box.write(PLACE, script, 0o755)
+    if box.path(SIEVE).is_dir():
+        box.write(f"{SIEVE}/email-report-processor", script, 0o755)
 
 
 def remove(box: Box) -> None:
     """Let the wrapper find the real program again."""
     box.path(PLACE).unlink(missing_ok=True)
+    box.path(f"{SIEVE}/email-report-processor").unlink(missing_ok=True)
     box.path(SEEN).unlink(missing_ok=True)
 
 
