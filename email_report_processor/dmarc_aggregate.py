@@ -82,7 +82,6 @@ class _Values(NamedTuple):
 
 
 class _Head(NamedTuple):
-    common: Fields  # of every document of the report
     row: Fields  # of every row
     report: Fields  # of the report document
     identity: tuple[str, ...]  # who, whom, which, when: as reported
@@ -125,28 +124,30 @@ _POLICY = _fields_under("feedback/policy_published")
 def _read_head(values: _Values, surveyed: Survey, context: Context) -> _Head:
     warnings = _Warnings(surveyed.warnings)
     limit = context.options.bounds.string_chars
-    metadata = _typed(_METADATA, values.texts, limit, warnings)
-    policy = _typed(_POLICY, values.texts, limit, warnings)
+    metadata, raw = _typed(_METADATA, values.texts, limit, warnings)
+    policy, raw_policy = _typed(_POLICY, values.texts, limit, warnings)
     if values.policies > 1:
         warnings.add(f"policy_published: the first of {values.policies} is used")
     stamp = _stamp(values.texts, context, metadata, warnings)
     envelope = _envelope(context, values.texts.get("email", ""))
     common = {"@timestamp": stamp, "schema_version": SCHEMA_VERSION, **envelope, **metadata}
     common["report.format"] = _format(values.texts, surveyed.root)
-    row = {**common, "event.dataset": AGGREGATE.name, **policy}
-    report = {**common, "event.dataset": REPORT.name, "report.dataset": AGGREGATE.name}
-    report |= _about(values, surveyed, policy, context, limit)
-    if warnings.texts:
-        report["warnings"] = warnings.texts
-    return _Head(common, row, report, _identity(values.texts))
+    identity = _identity(values.texts)
+    report = {**common, "event.dataset": REPORT.name, "report.identity": make_id(REPORT.name, *identity)}
+    report |= _about(values, surveyed, policy, context)
+    # What is wrong with the head is said once, not in each row.
+    report |= {**raw, **raw_policy, **({"warnings": warnings.texts} if warnings.texts else {})}
+    return _Head({**common, "event.dataset": AGGREGATE.name, **policy}, report, identity)
 
 
-def _about(values: _Values, surveyed: Survey, policy: Fields, context: Context, limit: int) -> Fields:
+def _about(values: _Values, surveyed: Survey, policy: Fields, context: Context) -> Fields:
     """Fields of the report document alone."""
-    about: Fields = {"report.sha256": surveyed.sha256, "rows": surveyed.rows, "salvaged": not surveyed.strict}
+    about: Fields = {"report.dataset": AGGREGATE.name, "report.sha256": surveyed.sha256}
+    about |= {"rows": surveyed.rows, "salvaged": not surveyed.strict}
     if domain := policy.get("policy_published.domain"):
         about["report.domain"] = [domain]
-    errors = [clean(error)[:limit] for error in values.errors[:_MOST] if error]
+    limit = context.options.bounds.string_chars
+    errors = [clean(error[:limit]) for error in values.errors[:_MOST] if error]
     if errors:
         about["report.errors"] = errors
     end, received = _epoch(values.texts.get("end", "")), context.envelope.received
@@ -256,13 +257,16 @@ def _read_value(field: Field, text: str, limit: int) -> _Value:
 _WHAT = {"ip": "an address", "date": "a date", "long": "a count", "integer": "a number", "boolean": "y or n"}
 
 
-def _typed(table: Mapping[str, Field], texts: Mapping[str, str], limit: int, warnings: _Warnings) -> Fields:
-    """The fields of a table that have a text, in the order of the table."""
+def _typed(
+    table: Mapping[str, Field], texts: Mapping[str, str], limit: int, warnings: _Warnings
+) -> tuple[Fields, Fields]:
+    """The fields of a table that have a text, in the order of the table; and the texts that cannot be read."""
     found: Fields = {}
     for name, field in table.items():
         if texts.get(name):
             _put(found, field.name, _read_value(field, texts[name], limit), warnings)
-    return found
+    raw = {name: text for name, text in found.items() if name.startswith("raw.")}
+    return {name: value for name, value in found.items() if name not in raw}, raw
 
 
 def _put(fields: Fields, name: str, read: _Value, warnings: _Warnings) -> None:
@@ -500,9 +504,8 @@ def _documents(payload: Payload, surveyed: Survey, head: _Head, bounds: Bounds) 
         total += int.from_bytes(number, "big")
         messages += fields.get("count", 0)
         yield Document(AGGREGATE.name, number.hex(), fields)
-    identity = ("report", *head.identity)
-    report = {**head.report, "report.identity": make_id(*identity), "messages": messages}
-    yield Document(REPORT.name, make_id(*identity, total % 2**160), report)
+    number_of_all = make_id(REPORT.name, *head.identity, total % 2**160)
+    yield Document(REPORT.name, number_of_all, {**head.report, "messages": messages})
 
 
 def _json(values: Sequence[Any]) -> str:
