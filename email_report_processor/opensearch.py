@@ -9,14 +9,12 @@ for the time budget.
 import hashlib
 import json
 import os
-import random
-import ssl
 import time
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, quote, urlsplit
 
 from . import bulk, templates
@@ -25,7 +23,11 @@ from .datasets import BY_NAME
 from .fields import write_date
 from .layout import dataset_of
 from .store import Question, Row, StoreError, Total, Written
-from .totals import Checked, check, largest
+
+if TYPE_CHECKING:
+    import ssl
+
+    from .totals import Checked
 
 _BULK_PARAMETERS = {"filter_path": "errors,items.*.status,items.*.error.type,items.*.error.reason"}
 _COMPRESS_ABOVE = 1024  # bytes of a body
@@ -104,6 +106,8 @@ class OpenSearchStore:
 
     def totals(self, question: Question) -> list[Total]:
         """See Store; what was written in the last 30 seconds may be missing. Raises ValueError as `check` does."""
+        from .totals import check, largest  # 1 ms, for people only
+
         checked = check(question)
         path = f"/{quote(self._prefix + question.dataset)}-*/_search"
         return largest(_groups(self._client, path, checked), question.size)
@@ -161,7 +165,9 @@ class OpenSearchStore:
     def _indices(self) -> list[str]:
         """Names of all indices with documents, by nothing but the right to search."""
         pattern = ",".join(f"{quote(self._prefix)}{dataset}-*" for dataset in BY_NAME)
-        ask = {"size": 0, "aggs": {"indices": {"terms": {"field": "_index", "size": 10000, "order": {"_key": "asc"}}}}}
+        by_index = {"terms": {"field": "_index", "size": 10000, "order": {"_key": "asc"}}}
+        # Without a query the Security plugin answers this with nothing, instead of 403, to who may not search.
+        ask = {"size": 0, "query": {"match_all": {}}, "aggs": {"indices": by_index}}
         found = self._client.ask(f"/{pattern}/_search", ask).get("aggregations", {})
         return sorted(bucket["key"] for bucket in found.get("indices", {}).get("buckets", []))
 
@@ -207,6 +213,8 @@ class Patience:
                 f"{self._name} {trouble.reason}{asked} (tried for {self._budget - max(0.0, left):.0f} s)",
                 answering=trouble.answering,
             )
+        import random  # 2 ms, and opensearch-py has it loaded
+
         jitter = random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2**self._turn))  # noqa: S311  # no secret
         self._turn += 1
         self._sleep(min(left, max(jitter, trouble.wait)))
@@ -398,6 +406,8 @@ class Templates:
         if not self._state:
             return
         try:
+            if not os.path.isdir(self._state):
+                os.mkdir(self._state, 0o700)
             descriptor = os.open(self._marker(), os.O_WRONLY | os.O_CREAT, 0o600)
             os.utime(descriptor)
             os.close(descriptor)
@@ -468,8 +478,10 @@ def _headers(options: OpenSearchOptions) -> dict[str, str]:
     return headers
 
 
-def _tls_context(name: str, options: OpenSearchOptions) -> ssl.SSLContext:
+def _tls_context(name: str, options: OpenSearchOptions) -> "ssl.SSLContext":
     """The system's trust store (or SSL_CERT_FILE, SSL_CERT_DIR), or `ca_file` alone; 20 ms and 1 ms."""
+    import ssl  # 6 ms, and opensearch-py has it loaded
+
     file = options.ca_file
     try:
         context = ssl.create_default_context(cafile=file or None)
@@ -527,7 +539,7 @@ def _chunks(rows: Iterable[Row], limit: Callable[[], int]) -> Iterator[list[Row]
 # Questions
 
 
-def _groups(client: Client, path: str, checked: Checked) -> Iterator[Total]:
+def _groups(client: Client, path: str, checked: "Checked") -> Iterator[Total]:
     """All groups: a composite aggregation, page by page, since only it knows documents without the field."""
     sums = {f"s{number}": {"sum": {"field": field.name}} for number, field in enumerate(checked.sum)}
     question: dict[str, Any] = {"size": 0, "query": _query(checked), "track_total_hits": True, "aggs": sums}
@@ -547,7 +559,7 @@ def _groups(client: Client, path: str, checked: Checked) -> Iterator[Total]:
         composite["after"] = groups["after_key"]
 
 
-def _total(checked: Checked, key: Mapping[str, Any], documents: int, sums: Mapping[str, Any]) -> Total:
+def _total(checked: "Checked", key: Mapping[str, Any], documents: int, sums: Mapping[str, Any]) -> Total:
     values = [key.get(f"k{number}") for number in range(len(checked.by))]
     return Total(
         tuple(_as_stored(field.type.name, value) for field, value in zip(checked.by, values, strict=True)),
@@ -563,7 +575,7 @@ def _as_stored(type_: str, value: Any) -> Any:
     return value
 
 
-def _query(checked: Checked) -> dict[str, Any]:
+def _query(checked: "Checked") -> dict[str, Any]:
     must: list[dict[str, Any]] = []
     must_not: list[dict[str, Any]] = []
     for field, value in checked.where:

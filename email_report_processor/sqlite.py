@@ -7,18 +7,20 @@ same again in 0.04 s instead of 0.09 s, and the file is smaller (35 MB for 30 MB
 """
 
 import os
-import random
 import resource
 import sqlite3  # 5 ms: store.py imports this module only for `sqlite:`
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .datasets import DATASETS, Dataset
 from .fields import Field
 from .store import Question, Row, StoreError, Total, Written
-from .totals import Checked, check, largest
+
+if TYPE_CHECKING:
+    from .totals import Checked
 
 _T = TypeVar("_T")
 
@@ -76,6 +78,8 @@ class SqliteStore:
 
     def totals(self, question: Question) -> list[Total]:
         """See Store. Raises ValueError when the question names what is not there."""
+        from .totals import check, largest  # 1 ms, for people only
+
         checked = check(question)
         self._must_exist()
         sql, parameters = _query(checked, f"{self._prefix}{question.dataset}-")
@@ -103,6 +107,8 @@ class SqliteStore:
             except sqlite3.Error as error:
                 if _code(error) not in _LOCKED or self._clock() >= until:
                     raise _explain(error, self.name, self._budget) from error
+            import random  # 2 ms, only to wait
+
             self._sleep(random.uniform(0.005, 0.05))  # noqa: S311  # not a secret: neighbours must not wake together
 
     def _connected(self) -> sqlite3.Connection:
@@ -138,13 +144,21 @@ def _make_file(path: str) -> None:
     if path == ":memory:" or os.path.exists(path):
         return
     directory = os.path.dirname(path) or "."
-    os.makedirs(directory, mode=0o700, exist_ok=True)
+    _make_directory(directory)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     parent = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(parent)  # the name is on disk too
     finally:
         os.close(parent)
+
+
+def _make_directory(path: str) -> None:
+    """With those above it; os.makedirs would leave their mode to the umask."""
+    if not os.path.isdir(path):
+        _make_directory(os.path.dirname(path) or ".")
+        with suppress(FileExistsError):  # a neighbour was quicker; or it is a file, which the next step says
+            os.mkdir(path, 0o700)
 
 
 def _connect(path: str, budget: float) -> sqlite3.Connection:
@@ -234,7 +248,7 @@ def _page(connection: sqlite3.Connection, after: tuple[str, str]) -> list[Row]:
 # Questions
 
 
-def _query(checked: Checked, begin: str) -> tuple[str, list[Any]]:
+def _query(checked: "Checked", begin: str) -> tuple[str, list[Any]]:
     """SQL that yields for each group its key, its number of documents and its sums.
 
     A document counts once for each different value of a list, as in a terms aggregation of OpenSearch.
@@ -268,7 +282,7 @@ def _join(number: int, field: Field) -> str:
     return f"LEFT JOIN {elements} ON {_key(number, field)} IS NOT NULL"
 
 
-def _conditions(checked: Checked) -> tuple[list[str], list[Any]]:
+def _conditions(checked: "Checked") -> tuple[list[str], list[Any]]:
     conditions, parameters = [], []
     for field, value in checked.where:
         conditions.append(_equal(field, value))
@@ -292,7 +306,7 @@ def _equal(field: Field, value: Any) -> str:
     return f"EXISTS ({elements} = ?)"
 
 
-def _total(checked: Checked, values: tuple[Any, ...]) -> Total:
+def _total(checked: "Checked", values: tuple[Any, ...]) -> Total:
     size = len(checked.by)
     key = tuple(
         bool(value) if field.type.name == "boolean" and value is not None else value

@@ -552,7 +552,7 @@ def test_without_the_extra(open_: Open, monkeypatch: pytest.MonkeyPatch) -> None
 def real(node: nodes.Node, prefix: str) -> Iterator[OpenSearchStore]:
     for request in templates.requests(prefix, strict=True):
         node.ask(request.method, request.path, request.body)
-    store = OpenSearchStore((node.url,), OpenSearchOptions(), prefix=prefix, budget=2)
+    store = OpenSearchStore((node.url,), OpenSearchOptions(), prefix=prefix)
     yield store
     store.close()
 
@@ -622,8 +622,10 @@ def test_real_blocks(
     real.write([_row(prefix, 1)])
     index = f"/{prefix}dmarc-aggregate-2026.11"
     node.ask("POST" if block is None else "PUT", index + ("/_close" if block is None else "/_settings"), block)
+    impatient = OpenSearchStore((node.url,), OpenSearchOptions(), prefix=prefix, budget=0.5)
     with pytest.raises(StoreError, match=words) as caught:
-        real.write([_row(prefix, 2)])
+        impatient.write([_row(prefix, 2)])
+    impatient.close()
     assert not caught.value.answering
 
 
@@ -859,7 +861,7 @@ def test_secure_writer(secure_node: nodes.SecureNode, prefix: str, role: dict[st
     with pytest.raises(StoreError, match="lacks indices:data/read/search"):
         list(store.scan())
     with pytest.raises(StoreError, match="lacks indices:data/read/search"):
-        store.totals(Question("arf"))
+        store.totals(Question("dmarc-aggregate"))
     store.close()
     assert [decode(json.dumps(one.source).encode())["count"] for one in secure_node.documents(f"{prefix}*")] == [1, 2]
 
@@ -872,6 +874,16 @@ def test_secure_writer_without_templates(secure_node: nodes.SecureNode, prefix: 
     assert secure_node.documents(f"{prefix}*") == []
 
 
+@pytest.fixture
+def nothing_for_everybody(secure_node: nodes.SecureNode) -> Iterator[None]:
+    """The plugin's demonstration gives every user the role own_index, and with it the cluster's bulk right."""
+    mapping = "/_plugins/_security/api/rolesmapping/own_index"
+    secure_node.ask("DELETE", mapping)
+    yield
+    secure_node.ask("PUT", mapping, {"users": ["*"]})
+
+
+@pytest.mark.usefixtures("nothing_for_everybody")
 @pytest.mark.parametrize(
     ("right", "named"),
     [

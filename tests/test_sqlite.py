@@ -72,6 +72,19 @@ def test_rights(store: SqliteStore, path: str) -> None:
     assert stat.S_IMODE(os.stat(os.path.dirname(path)).st_mode) == 0o700
 
 
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_directories_are_ours_alone(tmp_path: Path, umask: int) -> None:
+    old = os.umask(umask)
+    try:
+        store = SqliteStore(str(tmp_path / "a" / "b" / "store.db"))
+        store.write([row(1)])
+    finally:
+        os.umask(old)
+    store.close()
+    for place in (tmp_path / "a", tmp_path / "a" / "b"):
+        assert stat.S_IMODE(place.stat().st_mode) == 0o700
+
+
 def test_sync_and_log(store: SqliteStore, path: str) -> None:
     """What was answered with 0 is on disk: full synchronisation, write-ahead log."""
     store.write([row(1)])
