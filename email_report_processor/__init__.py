@@ -1,3 +1,23 @@
 """Receive e-mail reports (DMARC, ARF, SMTP TLS) and put them into OpenSearch."""
 
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+__all__ = ["Bounds", "Options", "Reading", "read_message"]
+
+if TYPE_CHECKING:
+    from .reading import read_message
+    from .report import Bounds, Options, Reading
+
+
+def __getattr__(name: str) -> Any:
+    """The library's names, loaded when they are used: the command needs none of them at its start."""
+    if name == "read_message":
+        from .reading import read_message
+
+        return read_message
+    if name in __all__:
+        from . import report
+
+        return getattr(report, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -27,6 +27,7 @@ from .watch import TEMPFAIL, Watch
 
 DATAERR = 65  # EX_DATAERR, only where a site asks for it
 STILL_TAKING = 10.0  # seconds: a store that took a row within them was answering at the deadline
+NEARLY_FULL = 0.8  # of the limit on files: said in the log from here on
 INPUT_LIMIT = 4 * 1024**3  # bytes of one message that can be kept; bounds.message_bytes says how many are read
 
 _HOW = """\
@@ -165,7 +166,25 @@ def _filter(run: Run) -> int:
         return 0
     watch.when_late = late = partial(_late, blob, job, watch)
     watched = job._replace(open_store=lambda: _Watched(job.open_store(), watch, late))
-    return _answer(process(blob, watched), job, run)
+    outcome = process(blob, watched)
+    _warn(choice.url, job, run.log)
+    return _answer(outcome, job, run)
+
+
+def _warn(url: str, job: Job, log: Log) -> None:
+    """What will become a fault if nobody looks."""
+    for fault in job.databases.faults if job.databases else ():
+        log("warning", fault)
+    if url.startswith("sqlite:"):
+        from .sqlite import size_state  # loaded already, if anything was stored
+
+        size, limit = size_state(url.removeprefix("sqlite:"))
+        if limit and size > limit * NEARLY_FULL:
+            log(
+                "warning",
+                f"the embedded store has {size} of the {limit} bytes that the mail server allows a file (RLIMIT_FSIZE):"
+                " raise mailbox_size_limit, use pipe(8), or `email-report-admin copy` it to OpenSearch",
+            )
 
 
 class _Watched:
