@@ -75,7 +75,10 @@ class Store(Protocol):
         ...
 
     def scan(self, after: tuple[str, str] | None = None) -> Iterator[Row]:
-        """Every document in the order of (index, id), from the one after `after` on."""
+        """Every document, index by index in the order of their names, from the one after `after` (index, id) on.
+
+        A store that has no order within an index begins again with the whole of that index. Raises StoreError.
+        """
         ...
 
     def totals(self, question: Question) -> list[Total]:

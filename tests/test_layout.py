@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from email_report_processor.layout import GRANULARITIES, index_of, period_of
+from email_report_processor.layout import GRANULARITIES, dataset_of, index_of, period_of
 
 ANCHOR = "2026-11-20T06:12:40Z"
 
@@ -85,3 +85,12 @@ def test_any_date_has_an_index(begin: str, anchor: object, bare: bool) -> None:
     for granularity in GRANULARITIES:  # 1 January 2000 lies in the ISO week 1999.w52
         name = index(begin, str(anchor), bare=bare, granularity=granularity)
         assert re.fullmatch(r"email-report-smtp-tls-((20\d\d|1999)(\.(\d\d|w\d\d)(\.\d\d)?)?|all|outofrange)", name)
+
+
+@pytest.mark.parametrize("granularity", GRANULARITIES)
+@pytest.mark.parametrize("prefix", ["email-report-", "", "a-b", "smtp-"])
+def test_the_dataset_of_an_index(prefix: str, granularity: str) -> None:
+    for begin in (ANCHOR, ""):
+        name = index_of(begin, ANCHOR, bare=False, prefix=prefix, dataset="smtp-tls", granularity=granularity)
+        assert dataset_of(name, prefix) == "smtp-tls"
+        assert dataset_of("x" + name, prefix) != "smtp-tls"
