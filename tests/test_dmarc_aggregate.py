@@ -186,7 +186,8 @@ def test_corpus_others(case: dict[str, Any]) -> None:
 # --- ids ---
 
 HEAD = """<report_metadata><org_name>Example</org_name><email>dmarc@Mail.Example.COM</email>
-<report_id> &lt;r-1&gt; </report_id><date_range><begin>1795046400</begin><end>1795132799</end></date_range></report_metadata>
+<report_id> &lt;r-1&gt; </report_id>
+<date_range><begin>1795046400</begin><end>1795132799</end></date_range></report_metadata>
 <policy_published><domain>Example.org</domain><p>none</p></policy_published>"""
 
 
