@@ -26,7 +26,7 @@ from .store import Row, Store, StoreError, Written
 from .watch import TEMPFAIL, Watch
 
 DATAERR = 65  # EX_DATAERR, only where a site asks for it
-STILL_TAKING = 10.0  # seconds: a store that took a row within them was answering at the deadline
+STILL_TAKING = 10.0  # seconds, or half of the deadline: a store that took a row within them was answering
 NEARLY_FULL = 0.8  # of the limit on files: said in the log from here on
 INPUT_LIMIT = 4 * 1024**3  # bytes of one message that can be kept; bounds.message_bytes says how many are read
 
@@ -59,7 +59,8 @@ def run() -> NoReturn:
     status = main(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         try:
-            stream.flush()
+            if stream is not None:  # the descriptor was closed when the interpreter started
+                stream.flush()
         except (OSError, ValueError):
             continue
     os._exit(status)
@@ -211,7 +212,7 @@ class _Watched:
 
     def _late(self) -> int:
         """It took rows until just now: the rest is a matter of time, which `kept --retry` has. Else it hangs."""
-        alive = time.monotonic() - self._taken < STILL_TAKING
+        alive = time.monotonic() - self._taken < min(STILL_TAKING, self._watch.seconds / 2)
         return self._when_late() if alive else self._watch.give_back()
 
 
