@@ -17,6 +17,8 @@ from .report import Bounds, Context, Envelope, Kind, Options, Problem, Reading, 
 # Asked in this order. A kind that says anything but None has claimed the node and what is below it.
 KINDS_OF_PARTS = (feedback.KIND,)
 
+_NOTIFICATIONS = ("message/delivery-status", "message/global-delivery-status", "message/disposition-notification")
+
 Result = Report | Problem
 
 
@@ -59,10 +61,15 @@ def _walk(part: Part, context: Context) -> Iterator[Result]:
             yield result
             return
     if part.parts:
-        for child in part.parts:
+        for child in part.parts if not _is_notification(part) else ():
             yield from _walk(child, context)
     else:
         yield from _payloads(Payload(_place(part), part.name, part.chunks), context)
+
+
+def _is_notification(part: Part) -> bool:
+    """A bounce or a receipt (RFC 3464, RFC 8098). What it returns was sent by us, such as a report about others."""
+    return part.content_type == "multipart/report" and any(child.content_type in _NOTIFICATIONS for child in part.parts)
 
 
 def _place(part: Part) -> str:
