@@ -63,7 +63,7 @@ def test_scripts_pass_shellcheck(path: Path) -> None:
         unpacked = offered("shellcheck", "shellcheck", "shellcheck")
     except UnavailableError as reason:
         missing(str(reason))
-    shellcheck = unpacked / "usr/bin/shellcheck" if unpacked else "shellcheck"
+    shellcheck = unpacked[0] / "usr/bin/shellcheck" if unpacked else "shellcheck"
     done = subprocess.run([shellcheck, "--shell=sh", str(path)], capture_output=True, text=True, check=False)
     assert done.stdout == ""
 

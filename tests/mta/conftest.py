@@ -10,6 +10,8 @@ from tests.nodes import Node
 from .behind import Behind
 from .wires import Sink
 
+pytest.register_assert_rewrite("tests.mta.promises")
+
 
 @pytest.fixture(scope="module")
 def sink() -> Iterator[Sink]:

@@ -2,7 +2,11 @@
 
 import gzip
 import itertools
+from collections.abc import Callable
 from email.message import EmailMessage
+from xml.sax.saxutils import escape
+
+Change = Callable[[bytes], bytes]
 
 REPORTER = "noreply-dmarc@reporter.example"
 
@@ -15,7 +19,7 @@ _RECORD = """<record><row><source_ip>192.0.2.{last}</source_ip><count>{count}</c
 <spf><domain>bounce.example</domain><result>fail</result></spf></auth_results></record>
 """
 _REPORT = """<?xml version="1.0" encoding="UTF-8"?>
-<feedback><version>1.0</version><report_metadata><org_name>Reporter Example</org_name>
+<feedback><version>1.0</version><report_metadata><org_name>{name}</org_name>
 <email>noreply-dmarc@reporter.example</email><report_id>{id}</report_id>
 <date_range><begin>1763510400</begin><end>1763596799</end></date_range></report_metadata>
 <policy_published><domain>example.org</domain><adkim>r</adkim><aspf>r</aspf><p>none</p><sp>none</sp><pct>100</pct>
@@ -24,26 +28,33 @@ _REPORT = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
-def report(rows: int = 2, *, eight_bit: bool = False) -> bytes:
-    """An aggregate report that no other call has made, as Google sends it: gzip in an attachment."""
+def report(rows: int = 2, *, organisation: str = "Reporter Example", text: int = 0) -> bytes:
+    """An aggregate report that no other call has made, as Google sends it: gzip in an attachment.
+
+    `text` is how many bytes of text stand before the attachment.
+    """
     identity = f"mta-{next(_number)}"
     records = "".join(_RECORD.format(last=n % 250 + 1, count=n + 1) for n in range(rows))
-    payload = gzip.compress(_REPORT.format(id=identity, records=records).encode(), mtime=0)
+    name = escape(organisation)
+    payload = gzip.compress(_REPORT.format(id=identity, name=name, records=records).encode(), mtime=0)
     message = _message("Report Domain: example.org Submitter: reporter.example Report-ID: " + identity)
+    if text:
+        message.set_content("This is an aggregate report.\n" * (text // 29 + 1))
     message.add_attachment(
         payload,
         maintype="application",
         subtype="gzip",
         filename="reporter.example!example.org!1763510400!1763596799.xml.gz",
     )
-    raw = message.as_bytes()
-    return raw.replace(b"From: Reporter", b"From: R\xe9porter", 1) if eight_bit else raw
+    return message.as_bytes()
 
 
 def broken_report() -> bytes:
     """A report whose gzip ends before its first row."""
     message = _message("Report Domain: example.org Submitter: reporter.example Report-ID: broken")
-    payload = gzip.compress(_REPORT.format(id=f"broken-{next(_number)}", records="").encode(), mtime=0)[:60]
+    payload = gzip.compress(
+        _REPORT.format(id=f"broken-{next(_number)}", name="Reporter Example", records="").encode(), mtime=0
+    )[:60]
     message.add_attachment(payload, maintype="application", subtype="gzip", filename="reporter.example!example.org.gz")
     return message.as_bytes()
 

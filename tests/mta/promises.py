@@ -187,7 +187,7 @@ class Killer:
         while self.kills < KILLS and not self._over.is_set():
             victims = [pid for word in self.server.mortal for pid in self.server.box.processes(word)]
             if victims:
-                time.sleep(self._random.uniform(0, 0.3))
+                time.sleep(self._random.uniform(0, 0.6))
                 self.kills += self.server.box.kill(self._random.choice(victims))
             else:
                 time.sleep(0.01)
