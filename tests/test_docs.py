@@ -1,0 +1,71 @@
+"""What the pages say is what the program does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from email_report_processor.admin import COMMANDS
+from email_report_processor.cli import parser
+from email_report_processor.settings import FREE, SECTIONS, SettingsError, load
+from tools import generate_docs
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(
+    {*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("contrib/**/*.md"), *ROOT.glob("benchmarks/*.md")}
+)
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+@pytest.mark.parametrize("name", generate_docs.PAGES)
+def test_generated_pages_are_what_the_code_says(name: str) -> None:
+    assert (generate_docs.DOCS / name).read_text("utf-8") == generate_docs.PAGES[name](), "run make docs"
+
+
+@pages
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text("utf-8")):
+        if not re.match(r"[a-z]+:", target):
+            assert (page.parent / target).exists(), target
+
+
+@pages
+def test_commands_and_flags_exist(page: Path) -> None:
+    text = page.read_text("utf-8")
+    for command in re.findall(r"email-report-admin ([a-z]+)(?=[ `\n])", text):
+        assert command in COMMANDS or command.isupper(), command
+    known = parser().format_help()
+    for line in re.findall(r"^email-report-processor (.*)$", text, re.MULTILINE):
+        for flag in re.findall(r"(?<![\w-])--[a-z-]+", line):
+            assert flag in known, flag
+
+
+@pages
+def test_make_targets_exist(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    for target in re.findall(r"(?:`|^)make ([a-z-]+)", page.read_text("utf-8"), re.MULTILINE):
+        assert target in targets, target
+
+
+@pages
+def test_settings_in_examples_exist(page: Path, tmp_path: Path) -> None:
+    for number, example in enumerate(re.findall(r"```toml\n(.*?)```", page.read_text("utf-8"), re.DOTALL)):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(example, "utf-8")
+        try:
+            load({}, str(path), {})
+        except SettingsError as error:
+            raise AssertionError(f"{page}: {error}") from error
+
+
+@pages
+def test_settings_in_the_text_exist(page: Path) -> None:
+    for section in re.findall(r"`\[([a-z]+)\][ `]", page.read_text("utf-8")):
+        assert section in SECTIONS or section in {*FREE, "geo", "aws"}, section
+
+
+def test_the_changelog_begins_with_what_is_unreleased() -> None:
+    headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert headings[0] == "Unreleased"
