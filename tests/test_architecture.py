@@ -20,7 +20,7 @@ CLIENTS_AND_CLOCKS = {
     "ssl",
     "sqlite3",
     "opensearchpy",
-    "urllib",
+    "http",
     "syslog",
     "signal",
     "subprocess",
