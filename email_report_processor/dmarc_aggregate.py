@@ -40,7 +40,11 @@ _ALIASED = frozenset(word for words in _ALIASES.values() for word in words)
 
 
 def read(payload: Payload, context: Context) -> Report | Problem | None:
-    """Read a payload: a Report, a Problem when it is a DMARC report that cannot be read, None when it is none."""
+    """Read a payload: a Report, a Problem when it is a DMARC report that cannot be read, None when it is none.
+
+    A Report whose head says `salvaged` was broken XML, or cut off: rows may be missing. Its documents share lists
+    with each other: add fields to one, but leave its lists as they are.
+    """
     bounds = context.options.bounds
     try:
         surveyed = survey(payload, bounds, _CONTAINERS)
@@ -90,15 +94,14 @@ class _Head(NamedTuple):
 def _head_values(surveyed: Survey) -> _Values:
     texts: dict[str, str] = {}
     errors = []
-    policies: list[int] = []
+    policies: dict[int, None] = {}  # numbers of the elements, in order
     for leaf, text in surveyed.head:
         name = leaf.path[-1] if leaf.path else ""
         if not _is_known(leaf.path[:-1], _HEAD):
             continue
         if "policy_published" in leaf.path[:-1]:
-            if leaf.parent not in policies:
-                policies.append(leaf.parent)
-            if leaf.parent != policies[0]:
+            policies[leaf.parent] = None
+            if leaf.parent != next(iter(policies)):
                 continue
         if name == "error":
             errors.append(text)

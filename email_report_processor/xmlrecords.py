@@ -24,12 +24,13 @@ from .payload import Damaged, OverBound, Payload
 from .report import Bounds
 
 RECORD_LEVEL = 2  # depth of a record: it counts as a child of the root wherever it is
+MOST_TAGS = 20_000  # of one record, or outside of all: a tag costs 300 bytes of memory while a shape is worked out
 CHUNK = 64 * 1024  # bytes given to expat and decoded at once
 
 _PREFIX = r"(?:[^\s<>/:]+:)?"  # a prefix, which means nothing
 _REPORT = re.compile(rf"<{_PREFIX}(?:feedback|report_metadata|policy_published)[\s/>]")
 _ROOT = re.compile(rf"\s*<{_PREFIX}feedback[\s/>]")
-_HTML = re.compile(r"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
+_HTML = ("<html", "<!doctype html")
 
 
 class ForbiddenError(Exception):
@@ -57,7 +58,7 @@ class Survey(NamedTuple):
     warnings: tuple[str, ...]
 
 
-class Notes:
+class _Notes:
     """What the splitter has to say beside the records."""
 
     def __init__(self) -> None:
@@ -75,11 +76,11 @@ def survey(payload: Payload, bounds: Bounds, containers: frozenset[str]) -> Surv
     first = next(pieces, b"")
     encoding, complaint = guess_encoding(first)
     start = first.decode(encoding, _REPAIR)
-    if not _REPORT.search(start) or _HTML.match(start):
+    if not _REPORT.search(start) or start.lstrip()[:20].lower().startswith(_HTML):
         return None
     judge = _Judge(encoding, complaint, bounds.record_bytes)
     text = _Text(encoding)
-    notes, outside = Notes(), _Outside(bounds.record_bytes)
+    notes, outside = _Notes(), _Outside(bounds.record_bytes)
     plain = _plain(_watched(first, pieces, judge, text), notes)
     rows = _count(_records(plain, outside, notes, bounds.record_bytes), bounds, containers)
     complaint = "".join(damage) or judge.complaint or (text.repaired and f"bytes that are not {encoding}") or ""
@@ -99,16 +100,16 @@ def survey(payload: Payload, bounds: Bounds, containers: frozenset[str]) -> Surv
 def bodies(payload: Payload, encoding: str, bounds: Bounds) -> Iterator[str]:
     """The inside of each record, in order: the second pass over what `survey` has seen. Raises nothing of its own."""
     text = _Text(encoding)
-    notes = Notes()
+    notes = _Notes()
     return _records(_plain(text.read(_pieces(payload.chunks, [])), notes), None, notes, bounds.record_bytes)
 
 
-def _warnings(payload: Payload, complaint: str, text: "_Text", notes: Notes) -> Iterator[str]:
+def _warnings(payload: Payload, complaint: str, text: "_Text", notes: "_Notes") -> Iterator[str]:
     yield from payload.warnings
     if complaint:
         yield f"salvaged: {complaint}"
     if text.repaired:
-        yield f"encoding: bytes that are not {text.encoding} were read as windows-1252"
+        yield f"encoding: bytes that are not {text.encoding} were repaired"
     if notes.unclosed:
         yield f"record: {notes.unclosed} without an end tag left out"
     if notes.unfinished:
@@ -134,8 +135,11 @@ def _count(records: Iterator[str], bounds: Bounds, containers: frozenset[str]) -
         rows += 1
         if rows > bounds.rows:
             raise OverBound(f"the report has more rows than bounds.rows = {bounds.rows}")
+        tags = body.count("<")
+        if tags > MOST_TAGS:
+            raise OverBound(f"a record has more than {MOST_TAGS} tags")
         # No element is deeper than there are start tags: few records need the exact answer.
-        if body.count("<") - body.count("</") > bounds.xml_depth - RECORD_LEVEL:
+        if tags - body.count("</") > bounds.xml_depth - RECORD_LEVEL:
             read_shape(split(body)[1::2], "record", containers, bounds.xml_depth)
     return rows
 
@@ -220,7 +224,8 @@ _MARKS = (
     (b"\x00<", "utf-16-be"),
 )
 _DECLARED = re.compile(rb"[^<]{0,1024}<\?xml[^<>]{0,200}?\sencoding\s*=\s*[\"']([A-Za-z0-9._:-]{1,40})[\"']")
-_CODECS = re.compile(r"iso8859|cp\d|koi8|kz1048|mac|gb|big5|euc|shift_jis|iso2022|tis|ptcp|hp_roman|johab|hz|latin")
+# Families of codecs for text; Python has others (rot13, idna, unicode_escape), and a stranger names one.
+_CODECS = ("iso8859", "cp", "koi8", "kz", "mac", "gb", "big5", "euc", "shift_jis", "iso2022", "tis", "johab", "hz")
 _ASCII = b"<?xml version=\"1.0\" encoding='x'?>abcxyzABCXYZ0189-_.:/!&;=@"
 
 
@@ -246,7 +251,7 @@ def guess_encoding(start: bytes) -> tuple[str, str]:
         return "utf-8", ""
     try:
         codec = codecs.lookup(label).name
-        if _CODECS.match(codec) and _ASCII.decode(codec) == _ASCII.decode("ascii"):
+        if codec.startswith(_CODECS) and _ASCII.decode(codec) == _ASCII.decode("ascii"):
             return codec, ""
     except (LookupError, UnicodeError):
         pass
@@ -286,7 +291,7 @@ _CLOSINGS = {"<!--": "-->", _CDATA: "]]>", "<?": "?>", "<?xml": ">"}
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
-def _plain(texts: Iterator[str], notes: Notes) -> Iterator[str]:
+def _plain(texts: Iterator[str], notes: _Notes) -> Iterator[str]:
     """The text without comments and processing instructions, CDATA sections escaped. Raises ForbiddenError."""
     rest = opening = ""
     for text in texts:
@@ -366,7 +371,7 @@ class _Outside:
         return found[1] if found else ""
 
 
-def _records(texts: Iterator[str], outside: _Outside | None, notes: Notes, bound: int) -> Iterator[str]:
+def _records(texts: Iterator[str], outside: _Outside | None, notes: _Notes, bound: int) -> Iterator[str]:
     """The inside of each record; the rest goes to `outside`. Raises OverBound.
 
     Texts are cut at the end tag as it was spelled last. A piece that holds nothing but white space, the start tag and
@@ -394,7 +399,7 @@ def _records(texts: Iterator[str], outside: _Outside | None, notes: Notes, bound
     yield from _closely(rest, outside, notes, bound)
 
 
-def _closely(text: str, outside: _Outside, notes: Notes, bound: int) -> Iterator[str]:
+def _closely(text: str, outside: _Outside, notes: _Notes, bound: int) -> Iterator[str]:
     """The inside of each record in a text of whole records. Raises OverBound.
 
     A record within a record of the same name means that the first has no end tag. One of another prefix within a
@@ -433,7 +438,7 @@ def _empty(tag: re.Match[str]) -> bool:
     return (tag[3] or "").endswith("/")
 
 
-def _unclosed(text: str, outside: _Outside, notes: Notes) -> None:
+def _unclosed(text: str, outside: _Outside, notes: _Notes) -> None:
     """A record without its end tag is no row; metadata that come after it still count."""
     notes.unclosed += 1
     if "report_metadata" in text or "policy_published" in text:
@@ -515,6 +520,8 @@ def _dereference(found: re.Match[str]) -> str:
 def read_leaves(text: str, containers: frozenset[str], depth: int) -> list[tuple[Leaf, str]]:
     """The leaves of a text that is read once. Raises OverBound."""
     parts = split(text)
+    if len(parts) // 2 > MOST_TAGS:
+        raise OverBound(f"more than {MOST_TAGS} tags outside of the records")
     shape = read_shape(parts[1::2], "", containers, depth)
     return list(zip(shape.leaves, leaf_texts(shape, parts), strict=True))
 

@@ -477,6 +477,24 @@ def test_a_hundred_signatures() -> None:
     assert fields["warnings"] == ["auth_results.dkim: the first 100 of 101 are used"]
 
 
+def test_several_policies() -> None:
+    second = "<policy_published><domain>example.net</domain><sp>none</sp></policy_published>"
+    fields = only(xml(row(), head=HEAD + second))
+    assert fields["policy_published.domain"] == "example.org"
+    assert "policy_published.sp" not in fields
+    head = read_bytes(xml(row(), head=HEAD + second)).head
+    assert head["report.domain"] == ["example.org"]
+    assert head["warnings"] == ["policy_published: the first of 2 is used"]
+
+
+def test_time_is_linear() -> None:
+    start = time.process_time()
+    _read_all(xml(head=HEAD + "<policy_published><p>none</p></policy_published>" * 4_000 + "<error>x</error>" * 1_000))
+    _read_all(xml(row(results="<dkim><domain>a</domain></dkim>" * 4_000)))
+    _read_all(xml(row(evaluated="<reason><type>a</type></reason>" * 4_000)))
+    assert time.process_time() - start < 5
+
+
 # --- not ours, or not readable ---
 
 

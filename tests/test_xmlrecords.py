@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from email_report_processor.payload import Damaged, OverBound, Payload
 from email_report_processor.report import Bounds
 from email_report_processor.xmlrecords import (
+    MOST_TAGS,
     ForbiddenError,
     Shapes,
     Survey,
@@ -250,7 +251,7 @@ def test_leaves_alone_what_only_looks_like_it() -> None:
         b"unused",
         b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
         b"<html><body><feedback></body></html>",
-        b"<!DOCTYPE html><html>feedback</html>",
+        b"\n<!DOCTYPE HTML><html><feedback></feedback></html>",
         b"<rss><feedbacks/></rss>",
         b'{"policies": []}',
         b"Please send feedback to <feedback@example.com>.",
@@ -305,7 +306,7 @@ def test_bytes_of_another_encoding() -> None:
     assert records(data) == ['["record",1,"a","Größe"]', '["record",1,"a","größer €"]']
     found = look(data)
     assert not found.strict
-    assert "encoding: bytes that are not utf-8 were read as windows-1252" in found.warnings
+    assert "encoding: bytes that are not utf-8 were repaired" in found.warnings
 
 
 # --- broken documents ---
@@ -418,6 +419,15 @@ def test_what_expat_would_have_to_hold(long: str) -> None:
     assert look(document(long.format("x" * 100_000)), bounds).strict
     with pytest.raises(OverBound, match="record_bytes = 200000"):
         look(document(long.format("x" * 400_000)), bounds)
+
+
+def test_number_of_tags() -> None:
+    assert look(document(f"<record>{'<a/>' * MOST_TAGS}</record>")).rows == 1
+    assert look(document("<a/>" * (MOST_TAGS - 4))).strict
+    with pytest.raises(OverBound, match="a record has more than 20000 tags"):
+        look(document(f"<record>{'<a/>' * (MOST_TAGS + 1)}</record>"))
+    with pytest.raises(OverBound, match="more than 20000 tags outside"):
+        look(document("<a/>" * (MOST_TAGS - 3)))
 
 
 def test_rows() -> None:
