@@ -98,9 +98,22 @@ def parser() -> argparse.ArgumentParser:
         "--unreadable", choices=["keep", "65"], help="65: give back what is no report, for filters that sort"
     )
     made.add_argument("--log", metavar="WHERE", help="syslog, stderr, none, or a file")
+    add_import(made)
     made.add_argument("--help", action="store_true", help="show this and leave")
     made.add_argument("--version", action="store_true", help="show the version and leave")
     return made
+
+
+def add_import(made: argparse.ArgumentParser) -> None:
+    """The flags of an import; the importer reads their values, so that a wrong one is a matter between us and a person."""
+    group = made.add_argument_group("with PATH")
+    group.add_argument("--since", metavar="DATE", help="only messages of this date or later, such as 2026-11-20")
+    group.add_argument("--until", metavar="DATE", help="only messages before this date")
+    group.add_argument("--limit", metavar="N", help="stop after N messages")
+    group.add_argument("--dry-run", action="store_true", help="read and count, store nothing")
+    group.add_argument("--kept", action="store_true", help="copy what cannot be read to the kept messages")
+    group.add_argument("--jobs", metavar="N", help="processes (one for each core)")
+    group.add_argument("--patience", metavar="SECONDS", help="how long to wait for a store that is away (300)")
 
 
 def add_common(made: argparse.ArgumentParser) -> None:
@@ -120,10 +133,11 @@ def filter_message(arguments: argparse.Namespace) -> int:
     """Read one message from standard input and answer the mail server. Never raises."""
     started = time.monotonic()
     descriptors = Descriptors(0, 1, 2)
-    log = open_log(LogOptions(), descriptors.stderr)
+    wanted = LogOptions(to=arguments.log or "")  # as long as the settings are not read
+    log = open_log(wanted, descriptors.stderr)
     try:
         descriptors = take_descriptors()
-        log = open_log(LogOptions(), descriptors.stderr)
+        log = open_log(wanted, descriptors.stderr)
         settings = load(flags(arguments), arguments.config, os.environ)
         log = open_log(settings.record("log", LogOptions), descriptors.stderr)
         return _filter(Run(settings, descriptors.stdin, descriptors.stdout, log, started))
