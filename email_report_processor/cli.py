@@ -105,7 +105,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def add_import(made: argparse.ArgumentParser) -> None:
-    """The flags of an import; the importer reads their values, so that a wrong one is a matter between us and a person."""
+    """The flags of an import, whose values the importer reads: a wrong one is no concern of a mail server."""
     group = made.add_argument_group("with PATH")
     group.add_argument("--since", metavar="DATE", help="only messages of this date or later, such as 2026-11-20")
     group.add_argument("--until", metavar="DATE", help="only messages before this date")

@@ -418,6 +418,11 @@ class Templates:
 # Connections
 
 
+def load_client() -> None:
+    """Import opensearch-py now: before a process parts into several that all need it."""
+    import opensearchpy  # noqa: F401  # 165 ms
+
+
 def _place(url: str) -> SplitResult:
     """The parts of a node's URL. Raises ValueError, without repeating a password."""
     if "@" in url:

@@ -79,19 +79,17 @@ def store_message(blob: Blob, job: Job) -> Outcome:
     try:
         reading = guarded(lambda: read_message(blob, job.options))
     except PureError as error:
-        return Outcome(None, Written(0, 0), 0, Verdict("failed", _last_line(error)), (_traceback(error),))
+        return Outcome(None, Written(0, 0), 0, *failure(error))
     try:
         written = _store(reading, job, tally)
     except (PureError, MemoryError) as error:
-        return Outcome(
-            reading, Written(0, 0), tally.repaired, Verdict("failed", _last_line(error)), (_traceback(error),)
-        )
+        return Outcome(reading, Written(0, 0), tally.repaired, *failure(error))
     except StoreError as error:
         if not error.answering:
             raise
         unfinished = Verdict("unfinished", f"time was up while the store kept answering: {error}")
         return Outcome(reading, Written(0, 0), tally.repaired, unfinished)
-    return Outcome(reading, written, tally.repaired, _verdict(reading, written, tally))
+    return Outcome(reading, written, tally.repaired, judge(reading, written, tally))
 
 
 def process(blob: Blob, job: Job) -> Outcome:
@@ -116,7 +114,8 @@ def _keeps(verdict: Verdict, job: Job) -> bool:
     return verdict.category != "no-report" or job.keeping.no_report == "keep"
 
 
-def _verdict(reading: Reading, written: Written, tally: "Tally") -> Verdict | None:
+def judge(reading: Reading, written: Written, tally: "Tally") -> Verdict | None:
+    """Why a message that was read is not done with being stored; None when it is."""
     if reading.problems:
         return Verdict(
             "unreadable", "; ".join(f"{problem.place}: {problem.reason}" for problem in reading.problems[:5])
@@ -205,6 +204,11 @@ def guarded(step: Callable[[], Result]) -> Result:
         raise
     except Exception as error:  # the pure half raises nothing of the message's making: this is a bug, or no memory
         raise PureError(f"{type(error).__name__}: {error}") from error
+
+
+def failure(error: PureError | MemoryError) -> tuple[Verdict, tuple[str, ...]]:
+    """What is said about a message at which the pure half failed, and the traceback for the log."""
+    return Verdict("failed", _last_line(error)), (_traceback(error),)
 
 
 def _last_line(error: PureError | MemoryError) -> str:
