@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import re
 import shutil
 import signal
 import socket
@@ -17,7 +18,7 @@ import pytest
 
 from tests.conftest import Outcome, Program, missing
 from tests.mta import messages
-from tests.mta.box import ALICE, CONFIG, DMARC, STATE, Box
+from tests.mta.box import ALICE, CONFIG, DMARC, EXAMPLES, PROJECT, STATE, Box, wait_until
 from tests.mta.packages import UnavailableError
 from tests.nodes import Node
 
@@ -326,3 +327,39 @@ def test_settings_that_the_user_may_not_read(box: Box) -> None:
     done = as_user(box, DMARC.uid, ":", messages.report())
     box.path(CONFIG).unlink()
     assert (done.returncode, done.stdout, done.stderr) == (75, b"", b"")
+
+
+def commands_of_the_timers() -> list[str]:
+    """What the examples for cron and systemd run to feed kept messages again."""
+    service = (EXAMPLES / "email-report-kept.service").read_text(encoding="utf-8")
+    cron = (EXAMPLES / "cron").read_text(encoding="utf-8")
+    found = re.search(r"^ExecStart=(.*)", service, re.MULTILINE), re.search(r"dmarc  (.* kept .*)", cron)
+    return [match[1] for match in found if match]
+
+
+@pytest.mark.parametrize("command", commands_of_the_timers(), ids=["systemd", "cron"])
+def test_the_timers_finish_what_took_too_long(box: Box, command: str) -> None:
+    ours = {"Category": "unfinished", "Reason": "it took too long", "Time": "2025-11-20T00:00:00Z"}
+    header = "".join(f"X-Email-Report-Processor-{name}: {value}\n" for name, value in ours.items())
+    unfinished = header.encode() + messages.report()
+    as_user(box, DMARC.uid, ":", messages.plain())
+    before = {path.name for path in kept(box.path(STATE))}
+    assert "unfinished" not in before
+    box.path(f"{STATE}/kept/new/unfinished").write_bytes(unfinished)
+    box.run("chown", "-R", DMARC.name, f"{STATE}/kept")
+    for _ in range(2):  # and nothing to do is no failure
+        box.run("setpriv", "--reuid", "dmarc", "--regid", "dmarc", "--clear-groups", "env", "-i", "sh", "-c", command)
+        assert {path.name for path in kept(box.path(STATE))} == before
+
+
+def test_the_test_message_of_the_documentation(box: Box) -> None:
+    """What docs/mail-servers.md gives for a first try is stored."""
+    page = (PROJECT / "docs" / "mail-servers.md").read_text(encoding="utf-8")
+    block = re.search(r"```sh\n(/usr/sbin/sendmail .*?)```", page, re.DOTALL)
+    assert block
+    box.write("/usr/sbin/sendmail", "#!/bin/sh\n(echo 'Message-ID: <1@example.org>'; exec cat) >/run/message\n", 0o755)
+    box.run("sh", "-c", block[1])
+    box.lines.clear()
+    done = as_user(box, DMARC.uid, ":", box.path("/run/message").read_bytes())
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    wait_until(lambda: any("stored=2" in line and "kept=no" in line for line in box.lines), lambda: str(box.lines))
