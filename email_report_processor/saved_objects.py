@@ -47,8 +47,8 @@ def write(objects: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def with_prefix(objects: Iterable[Object], prefix: str) -> list[Object]:
-    """The same objects for indices of another prefix: titles of index patterns, and the patterns that TSVB and Vega
-    name without a reference. Ids stay, so a second set of dashboards needs a tenant or workspace of its own."""
+    """The same objects for indices of another prefix: titles of index patterns, the patterns that TSVB and Vega name
+    without a reference, and `_index` in queries. Ids stay: a second set needs a tenant or workspace of its own."""
     return [_moved(one, prefix) for one in objects]
 
 
@@ -57,8 +57,16 @@ def _moved(one: Object, prefix: str) -> Object:
     if one["type"] == "index-pattern":
         attributes["title"] = _pattern(attributes["title"], prefix)
     if "visState" in attributes:
-        attributes["visState"] = _dump(_inside(json.loads(attributes["visState"]), prefix))
+        attributes["visState"] = _rewritten(attributes["visState"], prefix)
+    meta = attributes.get("kibanaSavedObjectMeta")
+    if meta is not None:
+        attributes["kibanaSavedObjectMeta"] = {"searchSourceJSON": _rewritten(meta["searchSourceJSON"], prefix)}
     return {**one, "attributes": attributes}
+
+
+def _rewritten(text: str, prefix: str) -> str:
+    """JSON in JSON."""
+    return json.dumps(_inside(json.loads(text), prefix), ensure_ascii=False, separators=(",", ":"))
 
 
 def _inside(value: Any, prefix: str) -> Any:
@@ -73,8 +81,10 @@ def _inside(value: Any, prefix: str) -> Any:
 def _value(key: str, value: Any, prefix: str) -> Any:
     if key in _PATTERN_KEYS and isinstance(value, str):
         return _pattern(value, prefix)
-    if key == "spec" and isinstance(value, str):  # Vega's, JSON in JSON in JSON
-        return _dump(_inside(json.loads(value), prefix))
+    if key == "spec" and isinstance(value, str):  # Vega's
+        return _rewritten(value, prefix)
+    if key == "query" and isinstance(value, str):
+        return value.replace(f'_index: "{PREFIX}', f'_index: "{prefix}')
     return _inside(value, prefix)
 
 
@@ -86,7 +96,3 @@ def _pattern(title: str, prefix: str) -> str:
 def _one_pattern(pattern: str, prefix: str) -> str:
     dataset = pattern.removeprefix(PREFIX).removesuffix("-*")
     return f"{prefix}{dataset}-*" if dataset in BY_NAME and pattern == f"{PREFIX}{dataset}-*" else pattern
-
-
-def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -21,7 +21,6 @@ DASHBOARDS = {
     "smtp-tls": "SMTP TLS",
     "intake-health": "Intake health",
 }
-DOCUMENTATION = "how to read this: docs/reading-the-dashboards.md"
 
 
 def id_of(dashboard: str) -> str:
@@ -96,17 +95,20 @@ FORMATS = {
     "policy.type": o.lookup(
         {"tlsa": "tlsa (DANE)", "sts": "sts (MTA-STS)", "no-policy-found": "no-policy-found (neither)"}
     ),
+    **dict.fromkeys(("event.ingested", "report.begin", "report.end", "report.received"), o.MINUTES),
     "report.duration": o.SECONDS,
     "report.delay": o.SECONDS,
     "file.size": o.BYTES,
     "source.port": o.PLAIN_NUMBER,
 }
 
+# The middle of a period is a day; a failed message has a time.
+_DAY, _MINUTE = {"@timestamp": o.DAYS}, {"@timestamp": o.MINUTES}
 PATTERNS = {
-    MAIL: o.index_pattern(MAIL, AGGREGATE, FORMATS),
-    FEEDBACK: o.index_pattern(FEEDBACK, FAILURE, FORMATS),
-    TLS: o.index_pattern(TLS, SMTP_TLS, FORMATS),
-    INTAKE: o.index_pattern(INTAKE, REPORT, FORMATS),
+    MAIL: o.index_pattern(MAIL, AGGREGATE, FORMATS | _DAY),
+    FEEDBACK: o.index_pattern(FEEDBACK, FAILURE, FORMATS | _MINUTE),
+    TLS: o.index_pattern(TLS, SMTP_TLS, FORMATS | _DAY),
+    INTAKE: o.index_pattern(INTAKE, REPORT, FORMATS | _DAY),
 }
 
 # A colour for each class, the same on every chart; what needs nothing is calm.

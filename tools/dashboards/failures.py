@@ -25,7 +25,8 @@ def _intro() -> o.Object:
         "DMARC failures and feedback: how to read",
         f"""
 **Which messages failed, what was in them, and were they delivered?** Each report shows one message (its *count* says if
-it stands for more). Few receivers send them, so this is a sample: how much fails is on the first dashboard below.
+it stands for more). Few receivers send them, so this is a sample; how much fails
+is on *Mail authentication*.
 Class is triage from what the message says of itself. Other dashboards: {links(NAME)}
 """,
     )
@@ -39,16 +40,22 @@ def _first_screen() -> list[tuple[int, list[o.Panel]]]:
         {"feedback.reported_domain": "Domain", "report.from_domain": "Reporter", "class": "Class"},
     )
     return [
-        (4, [o.Panel(_intro(), 26, titled=False), o.Panel(choose, 22, titled=False)]),
-        (4, [o.Panel(_delivered_share(), 10, titled=False), o.Panel(_totals(), 38, titled=False)]),
-        (8, [o.Panel(_over_time(), 28), o.Panel(_results(), 20)]),
-        (9, [o.Panel(_what_failed(), 48)]),
+        (
+            4,
+            [
+                o.Panel(_delivered_share(), 6, titled=False),
+                o.Panel(_totals(), 14, titled=False),
+                o.Panel(choose, 28, titled=False),
+            ],
+        ),
+        (8, [o.Panel(_over_time(), 20), o.Panel(_results(), 14), o.Panel(_intro(), 14, titled=False)]),
+        (13, [o.Panel(_what_failed(), 48)]),
     ]
 
 
 def _delivered_share() -> o.Object:
     share = o.share("feedback.delivery_result: delivered", "feedback.delivery_result: *", "count")
-    row = o.series("share", "Failed, and delivered all the same", o.FAIL, share, formatter="percent")
+    row = o.series("share", "Failed and delivered", o.FAIL, share, formatter=o.PERCENT)
     steps = [(0, o.PASS), (0.05, "#B0801C"), (0.25, o.FAIL)]
     query = "event.dataset: dmarc-failure and feedback.delivery_result: *"
     return o.big_rate(_id("delivered-share"), "Failed, and delivered all the same", FEEDBACK, row, steps, query=query)
@@ -56,11 +63,9 @@ def _delivered_share() -> o.Object:
 
 def _totals() -> o.Object:
     numbers = [
-        o.total_where("event.dataset: dmarc-failure", "count", "Failed messages"),
-        o.total_where("class: complaint", "count", "Complaints"),
-        o.total_where("class: spoof", "count", "Unauthenticated"),
-        o.total_where("class: spoof and feedback.delivery_result: delivered", "count", "…of them delivered"),
-        o.different("source.ip", "Sending hosts"),
+        o.total_where("event.dataset: dmarc-failure", "count", "Failed"),
+        o.total_where("class: spoof", "count", "Spoof"),
+        o.total_where("event.dataset: arf", "count", "Feedback"),
         o.different("report.from_domain", "Reporters"),
     ]
     return o.numbers(_id("totals"), "Messages, hosts, reporters", FEEDBACK, numbers)
@@ -92,7 +97,7 @@ def _what_failed() -> o.Object:
         _MESSAGES,
         _DELIVERED,
         _SOURCES,
-        o.different("sample.from", "From addresses"),
+        o.different("sample.from", "Authors"),
         o.terms("class", "What it is", 20),
         o.terms("class_rule", "What to do", 10),
     ]
@@ -101,7 +106,8 @@ def _what_failed() -> o.Object:
         "What failed, and what to do: most messages first",
         FEEDBACK,
         aggs,
-        widths=(430, 620, 90, 90, 80),
+        widths=(500, 630, 92, 93, 73),
+        rows=0,
     )
 
 

@@ -1,5 +1,7 @@
 """Intake health: do the reports come in, whole and in time? (one document per report)"""
 
+from email_report_processor.layout import OUT_OF_RANGE
+
 from . import objects as o
 from .common import INTAKE, PATTERNS, id_of, links
 
@@ -8,7 +10,7 @@ NAME = "intake-health"
 _REPORTS = o.number("Reports")
 _ARRIVAL = o.metric("max", "event.ingested", "Last arrival")
 _LONG = "report.duration > 93600"  # 26 hours: a day, and the hour that some reporters are late
-_OUT_OF_RANGE = "_index: *outofrange"
+_OUT_OF_RANGE = f'_index: "{INTAKE.title.removesuffix("*")}{OUT_OF_RANGE}"'
 _DELAY = o.metric("median", "report.delay", "Delay")
 
 _COLOURS = {"dmarc-aggregate": "#209280", "dmarc-failure": "#CC5642", "arf": "#DA8B45", "smtp-tls": "#6092C0"}
@@ -31,31 +33,29 @@ what to look for. What could not be read at all is in `email-report-admin kept`.
 
 
 def _first_screen() -> list[tuple[int, list[o.Panel]]]:
-    choose = o.controls(
-        _id("controls"),
-        "Intake health: choose",
-        INTAKE,
-        {"report.dataset": "Kind", "report.from_domain": "Reporter", "report.feed": "Feed"},
-    )
     return [
-        (4, [o.Panel(_intro(), 28, titled=False), o.Panel(choose, 20, titled=False)]),
         (4, [o.Panel(_totals(), 48, titled=False)]),
-        (8, [o.Panel(_per_day(), 28), o.Panel(_delays(), 20)]),
-        (9, [o.Panel(_last_by_reporter(), 28), o.Panel(_last_by_domain(), 20)]),
+        (8, [o.Panel(_per_day(), 20), o.Panel(_delays(), 14), o.Panel(_intro(), 14, titled=False)]),
+        (13, [o.Panel(_last_by_reporter(), 28), o.Panel(_last_by_domain(), 20)]),
     ]
+
+
+def _choose() -> o.Object:
+    fields = {"report.dataset": "Kind", "report.from_domain": "Reporter", "report.feed": "Feed"}
+    return o.controls(_id("controls"), "Intake health: choose", INTAKE, fields)
 
 
 def _totals() -> o.Object:
     tiles = {
-        "reports": "",
-        "with_warnings": "warnings: *",
-        "salvaged": "salvaged: true",
-        "sender_failed_authentication": "report.authentication: fail",
-        "sender_not_checked": "report.authentication: unchecked",
-        "longer_than_26_h": _LONG,
-        "dates_out_of_range": _OUT_OF_RANGE,
+        "With warnings": "warnings: *",
+        "Salvaged": "salvaged: true",
+        "Sender failed authentication": "report.authentication: fail",
+        "Sender not checked": "report.authentication: unchecked",
+        "Longer than 26 hours": _LONG,
+        "Dates out of range": _OUT_OF_RANGE,
     }
-    return o.numbers(_id("totals"), "Reports", INTAKE, [o.number(" "), o.cases(**tiles)], size=26)
+    numbers = [o.number("Reports"), *(o.number_where(query, label) for label, query in tiles.items())]
+    return o.numbers(_id("totals"), "Reports", INTAKE, numbers)
 
 
 def _per_day() -> o.Object:
@@ -96,7 +96,7 @@ def _last_by_reporter() -> o.Object:
         o.terms("report.dataset", "Kind", 5),
     ]
     return o.table(
-        _id("last-by-reporter"), "Last report of each reporter", INTAKE, aggs, widths=(180, 140, 80, 190, 190)
+        _id("last-by-reporter"), "Last report of each reporter", INTAKE, aggs, widths=(180, 150, 90, 160, 160)
     )
 
 
@@ -112,6 +112,7 @@ def _last_by_domain() -> o.Object:
 
 def _details() -> list[tuple[int, list[o.Panel]]]:
     return [
+        (4, [o.Panel(_choose(), 48, titled=False)]),
         (12, [o.Panel(_warnings(), 26), o.Panel(_authentication(), 22)]),
         (12, [o.Panel(_versions(), 26), o.Panel(_long(), 22)]),
         (12, [o.Panel(_out_of_range(), 26), o.Panel(_errors(), 22)]),

@@ -10,7 +10,7 @@ _FAILED = o.total_where("dmarc.result: fail", "count", "Failed")
 _DECIDED = "dmarc.result: pass or dmarc.result: fail"
 _PASS_SHARE = o.share("dmarc.result: pass", _DECIDED, "count")
 _HOSTS = o.different("source.ip", "Hosts")
-_DOMAINS = o.different("identifiers.header_from", "From domains")
+_DOMAINS = o.different("identifiers.header_from", "Domains")
 _FIRST = o.metric("min", "@timestamp", "First seen")
 _LAST = o.metric("max", "@timestamp", "Last seen")
 
@@ -39,15 +39,21 @@ def _first_screen() -> list[tuple[int, list[o.Panel]]]:
         {"identifiers.header_from": "From domain", "report.org_name": "Reporter", "class": "Class"},
     )
     return [
-        (4, [o.Panel(_intro(), 26, titled=False), o.Panel(choose, 22, titled=False)]),
-        (4, [o.Panel(_pass_rate(), 10, titled=False), o.Panel(_totals(), 38, titled=False)]),
-        (8, [o.Panel(_over_time(), 22), o.Panel(_dispositions(), 12), o.Panel(_domains(), 14)]),
-        (9, [o.Panel(_to_fix(), 48)]),
+        (
+            4,
+            [
+                o.Panel(_pass_rate(), 6, titled=False),
+                o.Panel(_totals(), 14, titled=False),
+                o.Panel(choose, 28, titled=False),
+            ],
+        ),
+        (8, [o.Panel(_over_time(), 20), o.Panel(_domains(), 14), o.Panel(_intro(), 14, titled=False)]),
+        (13, [o.Panel(_to_fix(), 48)]),
     ]
 
 
 def _pass_rate() -> o.Object:
-    row = o.series("rate", "DMARC pass rate", o.PASS, _PASS_SHARE, formatter="percent")
+    row = o.series("rate", "DMARC pass rate", o.PASS, _PASS_SHARE, formatter=o.PERCENT)
     steps = [(0, o.FAIL), (0.8, "#B0801C"), (0.95, o.PASS)]
     return o.big_rate(_id("pass-rate"), "DMARC pass rate", MAIL, row, steps, query=_DECIDED)
 
@@ -55,10 +61,8 @@ def _pass_rate() -> o.Object:
 def _totals() -> o.Object:
     numbers = [
         _MESSAGES,
-        o.total_where("dmarc.result: fail", "count", "Failed DMARC"),
-        _DOMAINS,
-        o.different("source.name", "Known sources"),
-        o.different("source.ip", "Sending hosts"),
+        _FAILED,
+        o.different("source.name", "Sources"),
         o.different("report.org_name", "Reporters"),
     ]
     return o.numbers(_id("totals"), "Messages, sources, reporters", MAIL, numbers)
@@ -93,7 +97,7 @@ def _dispositions() -> o.Object:
 def _domains() -> o.Object:
     rows = [
         o.series("messages", "Messages", o.PLAIN, o.sum_of("count")),
-        o.series("rate", "Pass rate", o.PASS, _PASS_SHARE, formatter="percent", color_rules=o.graded(0.95, 0.8)),
+        o.series("rate", "Pass rate", o.PASS, _PASS_SHARE, formatter=o.PERCENT, color_rules=o.graded(0.95, 0.8)),
     ]
     return o.rate_table(
         _id("domains"),
@@ -104,6 +108,7 @@ def _domains() -> o.Object:
         size=50,
         query=_DECIDED,
         sort="messages",
+        url=f"#/view/{id_of(NAME)}?_a=(query:(language:kuery,query:'identifiers.header_from:%22{{{{key}}}}%22'))",
     )
 
 
@@ -111,7 +116,6 @@ def _to_fix() -> o.Object:
     aggs = [
         _MESSAGES,
         o.total_where("policy_evaluated.disposition: none", "count", "Delivered"),
-        o.different("source.name", "Sources"),
         _HOSTS,
         _DOMAINS,
         o.terms("class", "What it is", 20),
@@ -123,16 +127,18 @@ def _to_fix() -> o.Object:
         MAIL,
         aggs,
         query="not class: aligned",
-        widths=(430, 600, 90, 90, 80, 70),
+        widths=(505, 612, 88, 92, 68),
+        rows=0,
         description="Class is triage: most signals are the sender's to choose. Rules: docs/classification.md",
     )
 
 
 def _sources() -> list[tuple[int, list[o.Panel]]]:
     return [
-        (13, [o.Panel(_by_name(), 28), o.Panel(_classes_over_time(), 20)]),
-        (13, [o.Panel(_by_address(), 28), o.Panel(_by_system(), 20)]),
-        (13, [o.Panel(_by_country(), 14), o.Panel(_map(), 34)]),
+        (10, [o.Panel(_classes_over_time(), 26), o.Panel(_dispositions(), 22)]),
+        (13, [o.Panel(_by_name(), 26), o.Panel(_by_system(), 22)]),
+        (13, [o.Panel(_by_address(), 26), o.Panel(_by_country(), 22)]),
+        (13, [o.Panel(_forwarded(), 26), o.Panel(_overrides(), 22)]),
     ]
 
 
@@ -143,7 +149,7 @@ def _by_name() -> o.Object:
         "Who sends in my name (first seen in the chosen time)",
         MAIL,
         [_MESSAGES, _FAILED, _HOSTS, _FIRST, _LAST, by],
-        widths=(240, 100, 90, 70),
+        widths=(220, 100, 80, 75, 120),
     )
 
 
@@ -197,9 +203,9 @@ def _map() -> o.Object:
 
 def _details() -> list[tuple[int, list[o.Panel]]]:
     return [
-        (13, [o.Panel(_overrides(), 24), o.Panel(_forwarded(), 24)]),
         (13, [o.Panel(_dkim(), 24), o.Panel(_spf(), 24)]),
-        (12, [o.Panel(_policies(), 30), o.Panel(_reporters(), 18)]),
+        (12, [o.Panel(_policies(), 28), o.Panel(_reporters(), 20)]),
+        (14, [o.Panel(_map(), 48)]),
         (16, [o.Panel(rows(), 48)]),
     ]
 
@@ -218,9 +224,9 @@ def _forwarded() -> o.Object:
     aggs = [
         _MESSAGES,
         _FAILED,
+        o.different("report.org_name", "Reporters"),
         o.terms("source.as.organization.name", "Network", 20, missing="(not looked up)"),
         o.terms("source.ip", "Host", 20),
-        o.terms("report.org_name", "Reporter", 10),
     ]
     return o.table(
         _id("forwarded"),
@@ -239,7 +245,9 @@ def _dkim() -> o.Object:
         o.terms("policy_evaluated.dkim", "Aligned and valid", 3, missing="not said"),
         o.terms("identifiers.header_from", "From domain", 10, missing="—"),
     ]
-    return o.table(_id("dkim"), "DKIM: a message counts once for each of its signatures", MAIL, aggs, widths=(330, 130))
+    return o.table(
+        _id("dkim"), "DKIM: a message counts once for each of its signatures", MAIL, aggs, widths=(300, 150, 170)
+    )
 
 
 def _spf() -> o.Object:
@@ -249,7 +257,7 @@ def _spf() -> o.Object:
         o.terms("policy_evaluated.spf", "Aligned and valid", 3, missing="not said"),
         o.terms("identifiers.header_from", "From domain", 10, missing="—"),
     ]
-    return o.table(_id("spf"), "SPF: a message counts once for each check", MAIL, aggs, widths=(330, 130))
+    return o.table(_id("spf"), "SPF: a message counts once for each check", MAIL, aggs, widths=(300, 150, 170))
 
 
 def _policies() -> o.Object:
@@ -270,7 +278,7 @@ def _policies() -> o.Object:
         "Published policies, and since when each was seen",
         MAIL,
         aggs,
-        widths=(170, 80, 90, 60, 70, 100),
+        widths=(140, 90, 80, 70, 90, 100, 110, 110),
     )
 
 

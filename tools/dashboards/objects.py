@@ -16,6 +16,7 @@ Json = dict[str, Any]
 
 # Above these a server answers "belongs to a more recent version"; below them it migrates what needs no migration.
 MIGRATION = {"index-pattern": "7.6.0", "search": "7.9.3", "visualization": "7.10.0", "dashboard": "7.9.3"}
+PERCENT = "0.[0]%"  # of TSVB: one digit at most
 COLUMNS = 48  # of a dashboard's grid
 _INDEX = "kibanaSavedObjectMeta.searchSourceJSON.index"
 _PANEL_VERSION = "7.9.3"  # of a panel's shape: from 7.3 on nothing is migrated
@@ -110,6 +111,8 @@ def coloured(**colours: str) -> Json:
 
 
 SECONDS = {"id": "duration", "params": {"inputFormat": "seconds", "outputFormat": "humanize", "outputPrecision": 1}}
+DAYS = {"id": "date", "params": {"pattern": "YYYY-MM-DD"}}
+MINUTES = {"id": "date", "params": {"pattern": "YYYY-MM-DD HH:mm"}}
 BYTES = {"id": "bytes"}
 PLAIN_NUMBER = {"id": "number", "params": {"pattern": "0"}}  # AS 15169 is no 15,169
 
@@ -144,15 +147,19 @@ def latest(field: str, label: str, sort: str) -> Agg:
 
 def total_where(query: str, field: str, label: str) -> Agg:
     """A sum over some documents of a row: the sum over the one bucket of a filter."""
-    bucket = {
-        "id": "bucket",
-        "enabled": True,
-        "type": "filters",
-        "schema": "bucketAgg",
-        "params": {"filters": [{"input": kuery(query), "label": ""}]},
-    }
-    inner = {"id": "metric", "enabled": True, "type": "sum", "schema": "metricAgg", "params": {"field": field}}
-    params = {"customBucket": bucket, "customMetric": inner, "customLabel": label}
+    return _where(query, label, {"type": "sum", "schema": "metricAgg", "params": {"field": field}})
+
+
+def number_where(query: str, label: str) -> Agg:
+    """The number of some documents."""
+    return _where(query, label, {"type": "count", "schema": "metricAgg", "params": {}})
+
+
+def _where(query: str, label: str, inner: Agg) -> Agg:
+    filters = {"filters": [{"input": kuery(query), "label": ""}]}
+    bucket = {"id": "bucket", "enabled": True, "type": "filters", "schema": "bucketAgg", "params": filters}
+    metric_ = {"id": "metric", "enabled": True, **inner}
+    params = {"customBucket": bucket, "customMetric": metric_, "customLabel": label}
     return {"type": "sum_bucket", "schema": "metric", "params": params}
 
 
@@ -170,12 +177,6 @@ def terms(field: str, label: str, size: int = 10, *, missing: str = "", order: s
         "customLabel": label,
     }
     return {"type": "terms", "schema": "bucket", "params": params | ({"json": json_} if json_ else {})}
-
-
-def cases(**queries: str) -> Agg:
-    """A tile for each query; underscores in the labels become blanks."""
-    filters = [{"input": kuery(query), "label": label.replace("_", " ")} for label, query in queries.items()]
-    return {"type": "filters", "schema": "group", "params": {"filters": filters}}
 
 
 def kuery(query: str) -> Json:
@@ -239,9 +240,9 @@ def table(
     totals: bool = False,
     description: str = "",
 ) -> Object:
-    """A table; `widths` in pixels of its first columns."""
+    """A table; `widths` in pixels of its first columns, `rows` of a page, 0 for all on one."""
     params = {
-        "perPage": rows,
+        "perPage": rows or "",
         "showPartialRows": False,
         "showMetricsAtAllLevels": False,
         "showTotal": totals,
@@ -255,7 +256,7 @@ def table(
     )
 
 
-def numbers(id_: str, title: str, pattern: Pattern, aggs: Iterable[Agg], *, query: str = "", size: int = 30) -> Object:
+def numbers(id_: str, title: str, pattern: Pattern, aggs: Iterable[Agg], *, query: str = "", size: int = 20) -> Object:
     """Big numbers beside each other; `size` in points."""
     style = {"bgFill": "#000", "bgColor": False, "labelColor": False, "subText": "", "fontSize": size}
     look = {
@@ -429,7 +430,7 @@ def line(id_: str, label: str, colour: str, metrics: Json | list[Json], **more: 
         "axis_position": "right",
         "axis_min": 0,
         "axis_max": 1,
-        "formatter": "percent",
+        "formatter": "0%",
     }
     return series(id_, label, colour, metrics, **(look | more))
 
@@ -449,7 +450,7 @@ def _tsvb(id_: str, title: str, type_: str, pattern: Pattern, rows: Sequence[Jso
         "axis_formatter": "number",
         "axis_scale": "normal",
         "show_legend": 1,
-        "legend_position": "bottom",
+        "legend_position": "right",
         "show_grid": 1,
         "tooltip_mode": "show_all",
         "isModelInvalid": False,
@@ -552,7 +553,7 @@ def not_failed(pattern: Pattern) -> tuple[Json, Json]:
     filter_ = {
         "$state": {"store": "appState"},
         "meta": {
-            "alias": "Without reports whose sender failed authentication",
+            "alias": "reporter failed authentication",
             "disabled": False,
             "negate": True,
             "type": "phrase",

@@ -36,26 +36,30 @@ def _first_screen() -> list[tuple[int, list[o.Panel]]]:
         {"policy.domain": "Domain", "report.org_name": "Reporter", "policy.type": "Policy"},
     )
     return [
-        (4, [o.Panel(_intro(), 26, titled=False), o.Panel(choose, 22, titled=False)]),
-        (4, [o.Panel(_success(), 10, titled=False), o.Panel(_totals(), 38, titled=False)]),
-        (8, [o.Panel(_over_time(), 26), o.Panel(_domains(), 22)]),
-        (9, [o.Panel(_what_failed(), 48)]),
+        (
+            4,
+            [
+                o.Panel(_success(), 6, titled=False),
+                o.Panel(_totals(), 14, titled=False),
+                o.Panel(choose, 28, titled=False),
+            ],
+        ),
+        (8, [o.Panel(_over_time(), 20), o.Panel(_domains(), 14), o.Panel(_intro(), 14, titled=False)]),
+        (13, [o.Panel(_what_failed(), 48)]),
     ]
 
 
 def _success() -> o.Object:
-    row = o.series("rate", "Sessions over TLS", o.PASS, o.rate(_GOOD, _BAD), formatter="percent")
+    row = o.series("rate", "Sessions over TLS", o.PASS, o.rate(_GOOD, _BAD), formatter=o.PERCENT)
     steps = [(0, o.FAIL), (0.95, "#B0801C"), (0.99, o.PASS)]
     return o.big_rate(_id("success"), "Sessions over TLS", TLS, row, steps, query=_POLICIES)
 
 
 def _totals() -> o.Object:
     numbers = [
-        o.total(_GOOD, "Sessions ok"),
-        o.total(_BAD, "Sessions failed"),
-        o.different("policy.domain", "Domains"),
+        o.total(_GOOD, "Ok"),
+        o.total(_BAD, "Failed"),
         o.different("report.org_name", "Reporters"),
-        o.different("report.id", "Reports"),
     ]
     return o.numbers(_id("totals"), "Sessions, domains, reporters", TLS, numbers, query=_POLICIES)
 
@@ -74,14 +78,14 @@ def _rated(id_: str, title: str, by: tuple[str, str], size: int = 50) -> o.Objec
         o.series("good", "ok", o.PASS, o.sum_of(_GOOD)),
         o.series("bad", "failed", o.FAIL, o.sum_of(_BAD)),
         o.series(
-            "rate", "rate of ok", o.PASS, o.rate(_GOOD, _BAD), formatter="0.[00]%", color_rules=o.graded(0.99, 0.95)
+            "rate", "rate of ok", o.PASS, o.rate(_GOOD, _BAD), formatter=o.PERCENT, color_rules=o.graded(0.99, 0.95)
         ),
     ]
     return o.rate_table(_id(id_), title, TLS, by, rows, size=size, query=_POLICIES, sort="bad")
 
 
 def _domains() -> o.Object:
-    return _rated("domains", "Sessions by policy domain, most failures first", ("policy.domain", "Domain"))
+    return _rated("domains", "Sessions by policy domain", ("policy.domain", "Domain"))
 
 
 def _what_failed() -> o.Object:
@@ -101,7 +105,8 @@ def _what_failed() -> o.Object:
         TLS,
         aggs,
         query=_FAILURES,
-        widths=(760, 220, 100, 80, 100),
+        widths=(850, 240, 95, 60, 105),
+        rows=0,
     )
 
 
