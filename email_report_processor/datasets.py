@@ -64,11 +64,15 @@ _PERIOD_REPORT = (
     Field("report.id", IDENTIFIER, f"{_META}/report_id", f"{_R}.4, RFC 8460 §4.4", "The reporter's id of the report, without angle brackets.", "9391651994964116463"),
     Field("report.org_name", KEYWORD, f"{_META}/org_name", f"{_R}.4, RFC 8460 §4.4", "The reporting organization.", "google.com"),
     Field("report.email", KEYWORD, f"{_META}/email", f"{_R}.4, RFC 8460 §4.4", "The reporter's contact address.", "noreply-dmarc-support@google.com"),
-    Field("report.extra_contact_info", KEYWORD, f"{_META}/extra_contact_info", f"{_R}.4", "More about the reporter, often a URL.", "https://support.google.com/a/answer/2466580"),
-    Field("report.generator", KEYWORD, f"{_META}/generator", f"{_R}.4", "The program that made the report.", "Example DMARC 1.2"),
     Field("report.begin", EPOCH, f"{_META}/date_range/begin", f"{_R}.4, RFC 8460 §4.4", "Begin of the report period.", "2026-11-19T00:00:00Z"),
     Field("report.end", EPOCH, f"{_META}/date_range/end", f"{_R}.4, RFC 8460 §4.4", "End of the report period.", "2026-11-20T00:00:00Z"),
     Field("report.duration", LONG, "", "ours", "Length of the period in seconds.", 86400),
+)  # fmt: skip
+
+# Only in aggregate reports.
+_REPORTER = (
+    Field("report.extra_contact_info", KEYWORD, f"{_META}/extra_contact_info", f"{_R}.4", "More about the reporter, often a URL.", "https://support.google.com/a/answer/2466580"),
+    Field("report.generator", KEYWORD, f"{_META}/generator", f"{_R}.4", "The program that made the report.", "Example DMARC 1.2"),
 )  # fmt: skip
 
 _PLACE = (
@@ -89,6 +93,7 @@ AGGREGATE = Dataset(
     (
         *_COMMON,
         *_PERIOD_REPORT,
+        *_REPORTER,
         Field("source.ip", IP, f"{_ROW}/source_ip", f"{_R}.8", "The sending host.", "192.0.2.1"),
         *_PLACE,
         Field("count", COUNT, f"{_ROW}/count", f"{_R}.8", "Number of messages in this row. Sum it; never count rows.", 12),
@@ -222,6 +227,7 @@ REPORT = Dataset(
     (
         *_COMMON,
         *_PERIOD_REPORT,
+        *_REPORTER,
         Field("report.dataset", KEYWORD, "", "ours", "The dataset of the report's rows.", "dmarc-aggregate"),
         Field("report.domain", DOMAIN, "", "ours", "The domains that the report is about.", ["example.org"], many=True),
         Field("report.identity", KEYWORD, "", "ours", "The same for every version of this report: two documents with one identity are a revised resend.", "5d41402abc4b2a76b9719d911017c592a1b2c3d4"),
