@@ -9,13 +9,13 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from . import authres
 from .datasets import AGGREGATE, REPORT, SCHEMA_VERSION
-from .fields import Field, Fields, Type, clean, read_domain, read_epoch, read_identifier, write_date
+from .fields import Field, Fields, Shared, Type, clean, read_domain, read_epoch, read_identifier, write_date
 from .payload import OverBound, Payload
 from .repetitions import repetitions
 from .report import Bounds, Context, Document, Kind, Problem, Report, make_id
@@ -266,8 +266,11 @@ def _typed(
     """The fields of a table that have a text, in the order of the table; and the texts that cannot be read."""
     found: Fields = {}
     for name, field in table.items():
-        if texts.get(name):
-            _put(found, field.name, _read_value(field, texts[name], limit), warnings)
+        if text := texts.get(name):
+            if value := _memo(field, limit)[text]:
+                found[field.name] = value
+            else:
+                _put(found, field.name, _read_value(field, text, limit), warnings)
     raw = {name: text for name, text in found.items() if name.startswith("raw.")}
     return {name: value for name, value in found.items() if name not in raw}, raw
 
@@ -300,6 +303,15 @@ class _Memo(dict[str, Any]):
             self.clear()
         self[text] = value = None if value in _ALIASED else value
         return value
+
+
+_memos: dict[tuple[int, int], _Memo] = {}
+
+
+def _memo(field: Field, limit: int) -> _Memo:
+    """One for each type: domains that sign are domains of From, too."""
+    key = id(field.type), limit
+    return _memos.get(key) or _memos.setdefault(key, _Memo(field.type, limit))
 
 
 # --- rows ---
@@ -372,24 +384,20 @@ class _Rest(NamedTuple):
     warnings: tuple[str, ...]
 
 
-class _Rows:
-    """Makes fields of records; remembers what repeats."""
+class _Reader:
+    """Makes fields of records; remembers what repeats, also from one report to the next, and so much at the most."""
 
-    def __init__(self, head: _Head, bounds: Bounds) -> None:
-        # The address and the count are put in later: here they hold their place, so that all rows have one order.
-        self.blank: Fields = {**head.row, "source.ip": "", "count": 0}
-        self.limit = bounds.string_chars
-        memos: dict[int, _Memo] = {}  # one for each type: the From domain signs, too
-        self.memos = {
-            field.name: memos.setdefault(id(field.type), _Memo(field.type, self.limit)) for field in _BY_WIRE.values()
-        }
+    def __init__(self, limit: int, depth: int) -> None:
+        self.limit = limit
+        self.shapes = Shapes(_CONTAINERS, depth, _plan)
+        self.memos = {field.name: _memo(field, limit) for field in _BY_WIRE.values()}
         self.counts = self.memos["count"]
         self.rests: dict[tuple[str, Any], _Rest] = {}
 
-    def fields(self, plan: _Plan, texts: list[str]) -> Fields:
-        """The fields of one row. Lists in it are shared with other rows."""
+    def fields(self, blank: Fields, plan: _Plan, texts: list[str]) -> Fields:
+        """The fields of one row, behind those of `blank`. Lists in it are shared with other rows."""
         rest = self._rest(plan, texts)
-        fields = rest.fields.copy()
+        fields = blank | rest.fields
         address = texts[plan.ip] if plan.ip >= 0 else ""
         number = texts[plan.number] if plan.number >= 0 else ""
         warnings = rest.warnings
@@ -430,7 +438,7 @@ class _Rows:
 
     def _read_rest(self, plan: _Plan, texts: list[str]) -> _Rest:
         warnings = _Warnings()
-        fields = self.blank.copy()
+        fields: Fields = {}
         for name, number in plan.singles:
             text = texts[number]
             if text:
@@ -452,7 +460,7 @@ class _Rows:
     def _put_reasons(self, fields: Fields, groups: tuple[_Group, ...], texts: list[str], warnings: _Warnings) -> None:
         for _, name, number in [one for group in groups[:_MOST] for one in group]:
             value = self._value(name, texts[number], warnings)
-            if value and value not in fields.setdefault(name, []):
+            if value and value not in fields.setdefault(name, Shared()):
                 fields[name].append(value)
 
     def _put_results(
@@ -468,8 +476,8 @@ class _Rows:
             del results[_MOST:]
         if results:
             joined, keys = _JOINED[name]
-            fields[name] = results
-            fields[joined] = [" / ".join([result.get(key, "-") for key in keys]) for result in results]
+            fields[name] = Shared(results)
+            fields[joined] = Shared(" / ".join([result.get(key, "-") for key in keys]) for result in results)
 
     def _value(self, name: str, text: str, warnings: _Warnings) -> Any:
         value = self.memos[name][text]
@@ -478,6 +486,11 @@ class _Rows:
             if warning:
                 warnings.add(warning)
         return value
+
+
+@lru_cache(maxsize=2)  # one in a process, and another in a test
+def _reader(limit: int, depth: int) -> _Reader:
+    return _Reader(limit, depth)
 
 
 _JOINED = {
@@ -492,18 +505,19 @@ def _documents(payload: Payload, surveyed: Survey, head: _Head, bounds: Bounds) 
     The id of a row is make_id(*identity, record, n), where `record` is the list of xmlrecords.Shape and n how often the
     same record came before in this payload.
     """
-    rows = _Rows(head, bounds)
-    shapes = Shapes(_CONTAINERS, bounds.xml_depth, _plan)
+    reader = _reader(bounds.string_chars, bounds.xml_depth)
+    # The address and the count are put in later: here they hold their place, so that all rows have one order.
+    blank: Fields = {**head.row, "source.ip": "", "count": 0}
     start = hashlib.sha256((_json(head.identity)[:-1] + ",").encode("utf-8", "surrogatepass"))
     repeated = repetitions(surveyed.rows)
     total = messages = 0
     for body in bodies(payload, surveyed.encoding, bounds):
-        shape, plan, texts = shapes.read(body)
+        shape, plan, texts = reader.shapes.read(body)
         digest = start.copy()
         digest.update(as_reported(shape, texts).encode("utf-8", "surrogatepass"))
         digest.update(b",%d]" % repeated.count(digest.digest()))
         number = digest.digest()[:20]
-        fields = rows.fields(plan, texts)
+        fields = reader.fields(blank, plan, texts)
         total += int.from_bytes(number, "big")
         messages += fields.get("count", 0)
         yield Document(AGGREGATE.name, number.hex(), fields)

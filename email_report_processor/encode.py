@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from .datasets import DATASETS
-from .fields import Fields
+from .fields import Fields, Shared
 
 # Fields whose one value is an object: `flatten` leaves it whole.
 _WHOLE = frozenset(field.name for dataset in DATASETS for field in dataset.fields if field.type.name == "geo_point")
@@ -70,6 +70,12 @@ def _list(values: Sequence[Any]) -> str:
     if len(values) == 1 and type(values[0]) is str:  # most lists
         return f"[{encode_basestring(values[0])}]"
     return f"[{','.join(_written(values))}]"
+
+
+def _shared(values: Shared) -> str:
+    if not values.json:
+        values.json = _list(values)
+    return values.json
 
 
 def _written(values: Iterable[Any]) -> list[str]:
@@ -135,6 +141,7 @@ _WRITERS: dict[type, Callable[[Any], str]] = {
     float: _float,
     list: _list,
     tuple: _list,
+    Shared: _shared,
     dict: _object,
     type(None): lambda _: "null",
 }

@@ -13,6 +13,13 @@ from typing import Any, NamedTuple
 # A document inside the program: a flat dict of dotted names. Objects in lists are dicts of plain names.
 Fields = dict[str, Any]
 
+
+class Shared(list[Any]):
+    """A list that many documents share: once one of them was encoded, nobody may change it any more."""
+
+    json = ""  # as `encode` wrote it
+
+
 MAX_COUNT = 10**9  # above it a count is not believed
 MAX_STRING = 4096  # characters; longer strings are cut, and the document says so
 

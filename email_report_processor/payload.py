@@ -13,6 +13,7 @@ __all__ = ["Damaged", "OverBound", "Payload", "find_payloads", "head"]
 
 TOTAL = 4  # times a bound, for all files of one attachment together
 _SNIFFED = 512  # bytes that tell an archive
+_REMEMBERED = 32 * 1024  # bytes of a file that are kept while the message is read
 _BLANKS = b" \t\r\n"
 _GZIP = b"\x1f\x8b\x08"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08PK\x03\x04", b"PK00PK\x03\x04")
@@ -82,8 +83,9 @@ class _Attachment:
         def unpacked() -> Iterator[bytes]:
             return self._bounded(gunzip(file.open(), file.notes))
 
+        open_ = _remembering(unpacked)
         name = file.name[:-3] if file.name.lower().endswith(".gz") else file.name
-        return file._replace(name=name, open=unpacked)
+        return file._replace(name=name, open=open_)
 
     def _unzip(self, file: _File, depth: int) -> Iterator[Payload | Problem]:
         archive = _Zip(file, self.bounds)
@@ -117,7 +119,7 @@ class _Attachment:
             def unpacked() -> Iterator[bytes]:
                 return self._bounded(read_member(archive.blob(), member))
 
-            yield from self.find(_File(place, member.name, unpacked, list(file.notes)), depth + 1)
+            yield from self.find(_File(place, member.name, _remembering(unpacked), list(file.notes)), depth + 1)
 
     def _bounded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         return _bounded(pieces, self.bounds.xml_bytes, "bounds.xml_bytes")
@@ -170,6 +172,35 @@ class _Zip:
     def directory(self) -> Directory:
         """Its files. Raises as `blob` does."""
         return read_directory(self.blob(), self._bounds.archive_members)
+
+
+def _remembering(open_: Open) -> Open:
+    """The same bytes; a small file is unpacked once, and not each time that it is looked at."""
+    kept: list[bytes] | None = None
+
+    def opened() -> Iterator[bytes]:
+        nonlocal kept
+        if kept is not None:
+            yield from kept
+            return
+        arriving = open_()
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            for piece in arriving:
+                pieces.append(piece)
+                size += len(piece)
+                if size > _REMEMBERED:
+                    break
+            else:
+                kept = pieces
+        except (Damaged, OverBound):
+            yield from pieces
+            raise
+        yield from pieces
+        yield from arriving
+
+    return opened
 
 
 def _archive_in(first: bytes) -> str:

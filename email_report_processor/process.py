@@ -5,6 +5,7 @@ message that can never be stored is kept (and answered with 0); whatever is ours
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -154,9 +155,8 @@ class Tally:
 
 def guarded_rows(reading: Reading, reports: list[Report], job: Job, tally: Tally) -> Iterator[Row]:
     """The rows of some reports of a message, encoded. Raises PureError, OSError."""
-    rows = _rows(reading, reports, job, tally)
-    while (row := guarded(lambda: next(rows, None))) is not None:
-        yield row
+    with _guard():
+        yield from _rows(reading, reports, job, tally)
 
 
 def _rows(reading: Reading, reports: list[Report], job: Job, tally: Tally) -> Iterator[Row]:
@@ -198,8 +198,14 @@ def _index(dataset: str, begin: str, reading: Reading, layout: Layout) -> str:
 
 def guarded(step: Callable[[], Result]) -> Result:
     """Run a step of the pure half. Raises PureError for anything but OSError (a full disk is no bug)."""
-    try:
+    with _guard():
         return step()
+
+
+@contextmanager
+def _guard() -> Iterator[None]:
+    try:
+        yield
     except OSError:
         raise
     except Exception as error:  # the pure half raises nothing of the message's making: this is a bug, or no memory

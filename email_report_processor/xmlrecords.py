@@ -15,6 +15,7 @@ import codecs
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain
 from json.encoder import encode_basestring
 from operator import itemgetter
@@ -522,8 +523,14 @@ def read_leaves(text: str, containers: frozenset[str], depth: int) -> list[tuple
     parts = split(text)
     if len(parts) // 2 > MOST_TAGS:
         raise OverBound(f"more than {MOST_TAGS} tags outside of the records")
-    shape = read_shape(parts[1::2], "", containers, depth)
+    read = _remembered_shape if len(text) <= _LONGEST else read_shape
+    shape = read(tuple(parts[1::2]), "", containers, depth)
     return list(zip(shape.leaves, leaf_texts(shape, parts), strict=True))
+
+
+@lru_cache(maxsize=64)  # a reporter's heads have one shape
+def _remembered_shape(tags: tuple[str, ...], root: str, containers: frozenset[str], depth: int) -> "Shape":
+    return read_shape(tags, root, containers, depth)
 
 
 class _Element:
