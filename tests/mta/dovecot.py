@@ -186,7 +186,9 @@ def count(box: Box, maildir: str) -> int:
 def run_as_dmarc(box: Box, *command: str) -> subprocess.CompletedProcess[bytes]:
     """Run a command as the program's user, as cron does."""
     become = ("setpriv", "--reuid", DMARC.name, "--regid", DMARC.name, "--clear-groups")
-    return box.run(*become, "env", "-i", f"HOME={STATE}", "PATH=/usr/bin:/bin", *command, check=False)
+    done = box.run(*become, "env", "-i", f"HOME={STATE}", "PATH=/usr/bin:/bin", *command, check=False)
+    box.lines.append(f"{command}: {done.returncode} {done.stdout!r} {done.stderr!r}")
+    return done
 
 
 def _certify(box: Box, address: str) -> None:

@@ -159,6 +159,9 @@ def run(check: Check, server: Server, behind: Behind, to: str) -> None:
     try:
         check(server, behind, to)
         assert server.sink.messages == []
+    except AssertionError:
+        print(*server.box.lines[-100:], sep="\n")
+        raise
     finally:
         if server.waiting():  # a failed check is not to fail the next
             stand_in.install(server.box, "good")
@@ -187,7 +190,7 @@ class Killer:
         while self.kills < KILLS and not self._over.is_set():
             victims = [pid for word in self.server.mortal for pid in self.server.box.processes(word)]
             if victims:
-                time.sleep(self._random.uniform(0, 0.6))
+                time.sleep(self._random.uniform(0, 0.35))
                 self.kills += self.server.box.kill(self._random.choice(victims))
             else:
                 time.sleep(0.01)
