@@ -275,6 +275,33 @@ def test_without_the_files_the_error_says_so(tmp_path: Path, monkeypatch: pytest
         saved_objects.read()
 
 
+# Documents about them
+
+_NAMED = (
+    "What to fix", "Pass rate by From domain", "Who sends in my name", "Published policies", "What failed",
+    "Failed and delivered", "Sessions over TLS", "At which of my MX", "Sender not checked", "First seen",
+)  # fmt: skip
+
+
+def test_the_page_for_readers_speaks_of_every_class_and_panel_it_names() -> None:
+    page = (REPOSITORY / "docs/reading-the-dashboards.md").read_text()
+    assert {name for name in CLASSES if f"`{name}`" not in page} == {"aligned"}, "nothing to do about it"
+    titles = " ".join(one["attributes"]["title"] for one in ALL) + "".join(map(json.dumps, ALL))
+    for panel in _NAMED:
+        assert f"*{panel}*" in page
+        assert panel in titles
+
+
+def test_each_dashboard_has_its_file_and_its_picture_in_the_readme() -> None:
+    readme = (FOLDER / "README.md").read_text()
+    for name in NAMES:
+        assert f"`{name}.ndjson`" in readme
+        picture = REPOSITORY / f"docs/images/dashboard-{name}.png"
+        assert f"docs/images/{picture.name}" in readme
+        assert picture.read_bytes()[16:24] == (1500).to_bytes(4) + (900).to_bytes(4), "the first screen"
+        assert picture.stat().st_size < 300_000
+
+
 # On a node
 
 

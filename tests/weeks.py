@@ -92,7 +92,7 @@ def weeks(last: datetime, days: int = 35) -> Iterator[Document]:
             yield from _aggregate(dice, FORGER, begin, back)
         for reporter in REPORTERS[:3]:
             yield from _tls(dice, reporter, begin, back)
-        for _ in range(dice.choice((0, 1, 2, 2, 3, 6 if 4 < back < 8 else 3))):
+        for _ in range(dice.choice((1, 2, 4, 5, 6, 14 if 4 < back < 8 else 7))):
             yield from _feedback(dice, begin)
     yield from _oddities(last)
 

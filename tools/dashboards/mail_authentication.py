@@ -73,7 +73,7 @@ def _over_time() -> o.Object:
         o.series("pass", "pass", o.PASS, o.sum_of("count"), where="dmarc.result: pass"),
         o.series("fail", "fail", o.FAIL, o.sum_of("count"), where="dmarc.result: fail"),
         o.series("undecided", "not said", "#98A2B3", o.sum_of("count"), where="not dmarc.result: *"),
-        o.line("share", "pass rate (right)", "#343741", _PASS_SHARE),
+        o.line("share", "pass rate (right)", o.LINE, _PASS_SHARE),
     ]
     return o.time_line(_id("over-time"), "DMARC pass and fail by day, in messages", MAIL, rows)
 

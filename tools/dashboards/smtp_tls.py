@@ -68,7 +68,7 @@ def _over_time() -> o.Object:
     rows = [
         o.series("good", "ok", o.PASS, o.sum_of(_GOOD)),
         o.series("bad", "failed", o.FAIL, o.sum_of(_BAD)),
-        o.line("rate", "rate of ok (right)", "#343741", o.rate(_GOOD, _BAD)),
+        o.line("rate", "rate of ok (right)", o.LINE, o.rate(_GOOD, _BAD)),
     ]
     return o.time_line(_id("over-time"), "Sessions ok and failed by day", TLS, rows, query=_POLICIES)
 
@@ -154,7 +154,7 @@ def _failures_over_time() -> o.Object:
         "#AA6556",
         "#B9A888",
         "#CA8EAE",
-        "#343741",
+        "#5B6BB5",
     ]
     rows = [
         o.series(
