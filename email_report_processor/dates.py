@@ -15,6 +15,11 @@ _RFC5322 = re.compile(
     re.ASCII,
 )
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+# asctime, as many programs write it, and date(1), which has a zone in front of the year
+_ASCTIME = re.compile(
+    r"[A-Za-z]{3},? ([A-Za-z]{3}) (\d{1,2}) (\d\d:\d\d(?::\d\d)?) (?:([+-]\d{4}|[A-Za-z]{1,4}) )?([1-9]\d{3})", re.ASCII
+)
+_EPOCH = re.compile(r"[1-9]\d{8,9}(?:\.\d{1,9})?", re.ASCII)  # 1973 to 2286
 _RFC3339 = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,12}))?)?[ ]?([Zz]|[+-]\d{2}:?\d{2})?",
     re.ASCII,
@@ -34,12 +39,18 @@ _NAMED_ZONES = {
 def read_rfc5322(text: str) -> datetime:
     """A date as mail has it (RFC 5322 §3.3), also in its obsolete forms (§4.3) and as people write it by hand.
 
-    Comments, a wrong weekday, a missing zone (UTC), missing seconds, two-digit years and RFC 3339 are accepted.
+    Comments, a wrong weekday, a missing zone (UTC), missing seconds, two-digit years, RFC 3339, asctime and Unix
+    seconds are accepted.
     Raises ValueError.
     """
     plain = without_comments(_bounded(text))
     if _RFC3339.fullmatch(plain):
         return read_rfc3339(plain)
+    if _EPOCH.fullmatch(plain):
+        return datetime.fromtimestamp(int(plain.partition(".")[0]), UTC)
+    if match := _ASCTIME.fullmatch(plain):
+        month, day, time, zone, year = match.groups()
+        plain = f"{day} {month} {year} {time} {zone or '+0000'}"
     if (match := _RFC5322.fullmatch(plain)) and (value := _read_ordinary(*match.groups())):
         return value
     if _HALF_DAY.search(plain):  # the standard library takes PM for an unknown zone

@@ -26,7 +26,7 @@ from typing import NamedTuple
 from . import authres
 from .datasets import ARF, FAILURE, REPORT, SCHEMA_VERSION, Dataset
 from .dates import read_rfc5322, without_comments
-from .fields import Field, Fields, clean, read_domain, write_date
+from .fields import Field, Fields, clean, read_domain, read_ip, write_date
 from .mail import Part, addresses, domain_of
 from .report import Context, Document, Envelope, Kind, Options, Problem, Report, make_id, sum_ids
 from .sample import (
@@ -45,6 +45,7 @@ from .sample import (
     headers_only,
     open_sample,
     read_fields,
+    sample_bytes,
     urls,
 )
 from .signals import SIGNALS, signals_of
@@ -55,7 +56,6 @@ VALUES = 100  # of one field that may be repeated
 NOTICE_BYTES = 1024**2  # read of a notice with its copy; Exim copies the header alone
 _SNIFFED = 8 * 1024  # bytes of a part that are looked at to see what it is
 
-_TYPE_FIRST = re.compile(r"\s*Feedback-Type[ \t]*:", re.IGNORECASE)
 _NOTICE = re.compile(  # folded elsewhere by whoever passes it on
     r"^[ \t]*A\s+message\s+claiming\s+to\s+be\s+from\s+you\s+has\s+failed\s+the\s+published\s+DMARC\s+policy\b",
     re.MULTILINE,
@@ -64,6 +64,7 @@ _NOTICE_FIELD = re.compile(r"^[ \t]*(Sender Domain|Sender IP Address)[ \t]*:", r
 _COPY = re.compile(r"^-{4,} ?This is a copy of [^\n]*(?:\n[ \t]+[^\s][^\n]*)*\n", re.MULTILINE)
 _NOTICE_RESULTS = ("spf alignment", "dkim alignment", "dmarc results")
 _COMMENT = re.compile(r"\(([^()\s]{3,253})\)")
+_IN_BRACKETS = re.compile(r"[\[(]([0-9A-Fa-f.:]{2,45})[\])]")
 
 # The fields of a feedback part, by their name on the wire (RFC 5965 §3, RFC 6591 §3, RFC 6692).
 _WIRE: Mapping[str, Field] = {
@@ -157,18 +158,29 @@ KIND = Kind("feedback", read)
 
 def _find(part: Part) -> list[Found]:
     siblings = part.parts if part.content_type.startswith("multipart/") else (part,)
-    places = [number for number, one in enumerate(siblings) if _is_feedback(one)]
-    if places:
-        ends = [*places[1:], len(siblings)]  # one report a message is the rule; each gets the sample behind it
-        return [
-            Found(siblings[begin], _find_sample(siblings[begin + 1 : end], siblings if len(places) == 1 else ()), False)
-            for begin, end in zip(places, ends, strict=True)
-        ]
-    for one in siblings:
-        if _is_notice(one):
-            others = [other for other in siblings if other is not one]
-            return [Found(one, _find_sample(others, ()), True)]
+    if found := _find_among(siblings):
+        return found
+    for number, one in enumerate(siblings):  # some who pass mail on put its texts, and only them, into a multipart
+        if one is part or not one.content_type.startswith("multipart/"):
+            continue
+        inner = _find_among(one.parts)
+        if len(inner) == 1 and inner[0].sample is None:
+            sample = _find_sample(siblings[number + 1 :], ())
+            return [inner[0]._replace(sample=sample)] if sample is not None else []
     return []
+
+
+def _find_among(siblings: Sequence[Part]) -> list[Found]:
+    places = [number for number, one in enumerate(siblings) if _is_feedback(one)]
+    notices = () if any(siblings[place].body(_SNIFFED).strip() for place in places) else filter(_is_notice, siblings)
+    for one in notices:
+        others = [other for other in siblings if other is not one]
+        return [Found(one, _find_sample(others, ()), True)]
+    ends = [*places[1:], len(siblings)]  # one report a message is the rule; each gets the sample behind it
+    return [
+        Found(siblings[begin], _find_sample(siblings[begin + 1 : end], siblings if len(places) == 1 else ()), False)
+        for begin, end in zip(places, ends, strict=False)
+    ]
 
 
 def _is_feedback(part: Part) -> bool:
@@ -176,11 +188,16 @@ def _is_feedback(part: Part) -> bool:
         return True
     if part.parts or part.content_type in TYPES or part.content_type.startswith("multipart/"):
         return False
-    head = decode(part.body(_SNIFFED)) if _may_be_text(part) else ""
-    if not _TYPE_FIRST.match(head):
+    head = decode(part.body(_SNIFFED)).lstrip() if _may_be_text(part) else ""
+    if not _is_known(head.partition(":")[0].strip()):
         return False
     names = {name.lower() for name, _ in read_fields(head)}
-    return not names.isdisjoint({"user-agent", "version"})  # both are required (RFC 5965 §3.1)
+    # User-Agent and Version are required as well (RFC 5965 §3.1)
+    return "feedback-type" in names and not names.isdisjoint({"user-agent", "version"})
+
+
+def _is_known(name: str) -> bool:
+    return name.lower() in _WIRE or name.lower() in _ARRIVAL
 
 
 def _may_be_text(part: Part) -> bool:
@@ -198,13 +215,24 @@ def _is_notice(part: Part) -> bool:
 def _find_sample(behind: Sequence[Part], anywhere: Sequence[Part]) -> Part | None:
     """The sample: what is labelled as one behind the report, else anywhere, else what begins like a header."""
     for parts in (behind, anywhere):
-        for part in parts:
+        for part in _flat(parts):
             if part.content_type in TYPES:
                 return part
-    for part in behind:
-        if part.content_type.startswith(("text/", "message/")) and begins_with_header(part.body(_SNIFFED)):
+    for part in _flat(behind):
+        if _may_be_text(part) and begins_with_header(part.body(_SNIFFED)):
             return part
     return None
+
+
+def _flat(parts: Sequence[Part]) -> Iterator[Part]:
+    """The parts, and those of multiparts among them in their place; a loop, since a stranger chooses how deep."""
+    waiting = [*reversed(parts)]
+    while waiting:
+        part = waiting.pop()
+        if part.content_type.startswith("multipart/"):
+            waiting.extend(reversed(part.parts))
+        else:
+            yield part
 
 
 # Reading
@@ -216,14 +244,22 @@ def _open(found: Found, context: Context) -> Text | Problem:
     if len(data) > bounds.part_bytes:
         reason = f"the feedback part has more than bounds.part_bytes = {bounds.part_bytes} bytes"
         return Problem(_place(found.report), reason)
-    sample = None if found.sample is None else open_sample(found.sample.body(bounds.part_bytes + 1), bounds)
+    sample = None if found.sample is None else open_sample(sample_bytes(found.sample, bounds.part_bytes + 1), bounds)
     sha256 = hashlib.sha256(data).hexdigest()
     if found.notice:
         return _open_notice(found.report, sample, sha256, context)
     fields = read_fields(decode(data))
-    if not any(name.lower() in _WIRE or name.lower() in _ARRIVAL for name, _ in fields):
+    if not any(_is_known(name) for name, _ in fields):
+        fields = _fields_of_header(found.report)
+    if not fields:
         return Problem(_place(found.report), "the feedback part has no field of RFC 5965")
     return Text(fields, fields, sample, False, sha256)
+
+
+def _fields_of_header(part: Part) -> list[list[str]]:
+    """The report where the empty line in front of it is missing, so that it became the part's header."""
+    fields = [field for field in read_fields(decode(part.headers.raw)) if _is_known(field[0])]
+    return fields if any(name.lower() == "feedback-type" for name, _ in fields) else []
 
 
 def _place(part: Part) -> str:
@@ -282,17 +318,34 @@ def _envelope_address(value: str) -> list[str]:
     return [bare_address(value)]
 
 
+def _recipients(value: str) -> list[str]:
+    """One by RFC 5965; some put several into one field."""
+    several = [bare_address(one) for one in value.split(",")]
+    return several if all("@" in one for one in several) else [bare_address(value)]
+
+
+def _host_address(value: str) -> list[str]:
+    """The address among comments and host names; as it stands when there is none."""
+    for text in (without_comments(value), *_IN_BRACKETS.findall(value)):
+        try:
+            return [read_ip(text)]
+        except ValueError:
+            continue
+    return [value]
+
+
 _PREPARE: Mapping[str, Callable[[str], list[str]]] = {
     "feedback.type": _plain,
     "feedback.auth_failure": _listed,
     "feedback.delivery_result": _plain,
     "feedback.identity_alignment": _listed,
     "feedback.original_mail_from": _envelope_address,
-    "feedback.original_rcpt_to": _envelope_address,
+    "feedback.original_rcpt_to": _recipients,
     "feedback.reported_domain": _plain,
     "feedback.dkim_domain": _plain,
     "feedback.dkim_selector": _plain,
     "feedback.incidents": _plain,
+    "source.ip": _host_address,
     "source.port": _plain,
 }
 
@@ -301,7 +354,7 @@ def _commented_host(value: str) -> str:
     """The host name that OpenDMARC puts behind the address as a comment; '' when there is none."""
     match = _COMMENT.search(value)
     host = "" if match is None else match.group(1)
-    return host if "." in host and host[0] != "[" else ""
+    return host if "." in host and host[0] != "[" and not host.replace(".", "").isdigit() else ""
 
 
 def _put_fields(draft: Draft, text: Text, options: Options) -> None:

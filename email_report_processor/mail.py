@@ -64,6 +64,12 @@ _WELL_KNOWN = re.compile(
     rb"[ \t]*:",
     re.IGNORECASE,
 )
+# What a body may begin with that has another transfer encoding than its label says.
+_ARCHIVE = re.compile(rb"PK\x03\x04|\x1f\x8b")
+_TEXT = re.compile(rb"(?:\xef\xbb\xbf)?(?:<\?xml|<feedback|\{)")
+_NO_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*(?:[\r\n]|\Z)|[0-9A-Fa-f]\Z)")  # of quoted-printable
+# gzip, zip; with a whole line of it also `<?xml`, `<feedback` and `{`
+_BASE64 = re.compile(rb"H4sI|UEsDB|(?:77u/)?(?:PD94bWw|PGZlZWRi|ey[AJ]|ew[ok]|ew0K)[A-Za-z0-9+/]{48}")
 _NO_MAIL = (b"<", b"{", b"[", b"PK", b"\x1f\x8b", b"\xff\xfe", b"\xfe\xff", b"H4sI", b"UEsDB")
 
 
@@ -120,16 +126,16 @@ class Part:
         return (piece for piece in decoded(self.raw_chunks(), self._real_encoding()) if piece)
 
     def _real_encoding(self) -> str:
-        """Content decides: XML, JSON and archives under a false label."""
+        """Content decides: XML, JSON, archives and header fields under a false label, base64 under none."""
         start, stop = self._body
         first = self._blob.read(start, min(start + 256, stop)).lstrip()
-        if self.encoding in DECODERS:
-            return (
-                "binary"
-                if first.startswith((b"<?xml", b"<feedback", b"{", b"PK\x03\x04", b"\x1f\x8b"))
-                else self.encoding
-            )
-        return "base64" if first.startswith((b"H4sI", b"UEsDB")) else self.encoding
+        if self.encoding not in DECODERS:
+            return "base64" if _BASE64.match(first) else self.encoding
+        if self.encoding == "quoted-printable":
+            plain = _ARCHIVE.match(first) or (_TEXT.match(first) and _NO_ESCAPE.search(first))
+        else:  # neither base64 nor uuencode begins with these characters
+            plain = _ARCHIVE.match(first) or _TEXT.match(first) or _FIELD_START.match(first)
+        return "binary" if plain else self.encoding
 
     def body(self, limit: int) -> bytes:
         """The first `limit` bytes of the decoded body, as far as it can be decoded."""

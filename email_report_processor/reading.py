@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from functools import cache
 
 from . import authres, feedback
-from .blob import CHUNK, Blob, Memory, chunks
+from .blob import CHUNK, Blob, Damaged, Memory, Scratch, chunks
 from .dates import read_rfc5322
 from .fields import read_domain, read_identifier, write_date
 from .mail import Part, address, domain_of, looks_like_mail, read_mail
-from .payload import Payload, find_payloads, head
-from .report import Bounds, Context, Envelope, Kind, Options, Problem, Reading, Report
+from .payload import OverBound, Payload, find_payloads, head
+from .report import Context, Envelope, Kind, Options, Problem, Reading, Report
+from .sample import begins_with_header
 
 # Asked in this order. A kind that says anything but None has claimed the node and what is below it.
 KINDS_OF_PARTS = (feedback.KIND,)
 
+_HEADER = 8 * 1024  # bytes of a file that tell a message
 _NOTIFICATIONS = ("message/delivery-status", "message/global-delivery-status", "message/disposition-notification")
 
 Result = Report | Problem
@@ -41,12 +43,10 @@ def read_message(raw: bytes | Blob, options: Options | None = None) -> Reading:
     if looks_like_mail(blob.read(0, CHUNK)):
         mail = read_mail(blob, mime_depth=bounds.mime_depth, mime_parts=bounds.mime_parts)
         envelope = read_envelope(mail, options)
-        results = list(_walk(mail, Context(envelope, options)))
-        if mail.over:  # what stands behind the bound may be a report
-            results.append(Problem("message", mail.over))
+        results = list(_Search(Context(envelope, options)).message(mail))
     else:
         envelope = Envelope(bare=True)
-        results = list(_payloads(Payload("input", "", lambda: chunks(blob)), Context(envelope, options)))
+        results = list(_Search(Context(envelope, options)).payloads(Payload("input", "", lambda: chunks(blob))))
     return Reading(
         envelope,
         tuple(result for result in results if isinstance(result, Report)),
@@ -54,17 +54,67 @@ def read_message(raw: bytes | Blob, options: Options | None = None) -> Reading:
     )
 
 
-def _walk(part: Part, context: Context) -> Iterator[Result]:
-    for kind in KINDS_OF_PARTS:
-        result = kind.read(part, context)
-        if result is not None:
-            yield result
+class _Search:
+    """The search of one input: its message, and messages that are attached to it as files (`forwarded.eml`)."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.left = context.options.bounds.message_bytes  # of all messages in files, so that archives multiply nothing
+        self.scratch = Scratch()
+
+    def message(self, mail: Part, *, file: bool = False) -> Iterator[Result]:
+        """The reports of a message."""
+        yield from self._walk(mail, file)
+        if mail.over:  # what stands behind the bound may be a report
+            yield Problem("message", mail.over)
+
+    def _walk(self, part: Part, file: bool) -> Iterator[Result]:
+        for kind in KINDS_OF_PARTS:
+            result = kind.read(part, self.context)
+            if result is not None:
+                yield result
+                return
+        if part.parts:
+            for child in part.parts if not _is_notification(part) else ():
+                yield from self._walk(child, file)
+        else:
+            yield from self.payloads(Payload(_place(part), part.name, part.chunks), file=file)
+
+    def payloads(self, outer: Payload, *, file: bool = False) -> Iterator[Result]:
+        """The reports in a file. `file` says that it lies in a message that is a file itself."""
+        for found in find_payloads(outer.place, outer.name, outer.chunks, self.context.options.bounds):
+            if isinstance(found, Problem):
+                yield found
+                continue
+            results = (kind.read(found, self.context) for kind in _kinds_of(found))
+            result = next((result for result in results if result is not None), None)
+            if result is not None:
+                yield result
+            elif not file and begins_with_header(head(found, _HEADER)):
+                yield from self._message_in(found)
+
+    def _message_in(self, file: Payload) -> Iterator[Result]:
+        """Who forwards a message as a file often labels it application/octet-stream, or puts it into an archive."""
+        bounds = self.context.options.bounds
+        try:
+            blob = self.scratch.keep(self._bounded(file))
+        except OverBound as bound:
+            yield Problem(file.place, str(bound))
             return
-    if part.parts:
-        for child in part.parts if not _is_notification(part) else ():
-            yield from _walk(child, context)
-    else:
-        yield from _payloads(Payload(_place(part), part.name, part.chunks), context)
+        mail = read_mail(blob, mime_depth=bounds.mime_depth, mime_parts=bounds.mime_parts)
+        for result in self.message(mail, file=True):
+            yield result._replace(place=f"{file.place} / {result.place}") if isinstance(result, Problem) else result
+
+    def _bounded(self, file: Payload) -> Iterator[bytes]:
+        try:
+            for piece in file.chunks():
+                self.left -= len(piece)
+                if self.left < 0:
+                    bound = self.context.options.bounds.message_bytes
+                    raise OverBound(f"the messages in files have more bytes than bounds.message_bytes = {bound}")
+                yield piece
+        except Damaged:
+            return  # what came before is read
 
 
 def _is_notification(part: Part) -> bool:
@@ -75,19 +125,6 @@ def _is_notification(part: Part) -> bool:
 def _place(part: Part) -> str:
     number = f"part {part.place}" if part.place else "message"
     return f"{number} {part.name!r}" if part.name else number
-
-
-def _payloads(outer: Payload, context: Context) -> Iterator[Result]:
-    bounds: Bounds = context.options.bounds
-    for found in find_payloads(outer.place, outer.name, outer.chunks, bounds):
-        if isinstance(found, Problem):
-            yield found
-            continue
-        for kind in _kinds_of(found):
-            result = kind.read(found, context)
-            if result is not None:
-                yield result
-                break
 
 
 @cache

@@ -18,6 +18,7 @@ from .signals import Evidence, collect
 HEADERS_CHARS = 16 * 1024  # stored of a header
 BODY_CHARS = 64 * 1024  # stored of a text
 TEXT_BYTES = 2 * 1024**2  # of all texts that are searched for URLs
+_SNIFFED = 8 * 1024  # bytes of a part that are looked at to see what it is
 LINES = 20_000  # of a header, or of a feedback part
 ATTACHMENTS = 100  # attachments described
 
@@ -31,6 +32,10 @@ TYPES = frozenset(
 _FIELD = re.compile(r"([!-9;-~]{1,200})[ \t]*:(.*)", re.DOTALL)  # RFC 5322 §2.2
 _USUAL = frozenset(
     {"received", "return-path", "from", "to", "subject", "date", "message-id", "mime-version", "content-type", "sender"}
+)
+_ENVELOPE = _USUAL - {"mime-version", "content-type"}  # of these, the header of a part has none
+_LABELS = re.compile(
+    rb"\A(?:(?:Content-|MIME-)[^\r\n]*+(?:\r\n|\r|\n)(?:[ \t][^\r\n]*+(?:\r\n|\r|\n))*+)++", re.IGNORECASE
 )
 _LINE_OR_BREAK = re.compile(r"([^\r\n]+)|[\r\n]+")
 _ENVELOPE_FROM = re.compile(r"\(envelope-from <([^<>\s]*)>\)")  # Exim, also as Baruwa
@@ -47,6 +52,21 @@ class Sample(NamedTuple):
     def get(self, name: str) -> str | None:
         """The first field of this lower-case name, encoded words as they stand: they must not become addresses."""
         return next((value for field, value in self.fields if field.lower() == name), None)
+
+
+def sample_bytes(part: Part, limit: int) -> bytes:
+    """At most `limit` bytes of the message in a part; also where the empty line in front of it is missing."""
+    names = {name.lower() for name, _ in part.headers.items()}
+    if len(names & _ENVELOPE) < 2 or begins_with_header(part.body(_SNIFFED)):
+        return part.body(limit)
+    header = _LABELS.sub(b"", part.headers.raw, count=1) + b"\r\n"
+    pieces, size = [header], len(header)
+    for piece in part.raw_chunks():  # the transfer encoding that stands in front of it is its own
+        if size >= limit:
+            break
+        pieces.append(piece)
+        size += len(piece)
+    return b"".join(pieces)[:limit]
 
 
 def open_sample(data: bytes, bounds: Bounds) -> Sample:

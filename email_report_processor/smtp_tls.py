@@ -5,6 +5,7 @@ without case and with `_` for `-`. Ids are made of what the report says, as it s
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Set
 from datetime import UTC, datetime
@@ -21,6 +22,10 @@ from .report import Bounds, Context, Document, Envelope, Kind, Problem, Report, 
 _LIST = 100  # entries of one list that are stored; policies have a handful of lines
 _REASON = 200  # characters of a warning
 _MEMBERS = frozenset({"organization-name", "date-range", "contact-info", "report-id", "policies"})
+# The beginning of a report in the text of a mail: behind some words, on a line of its own.
+_BEHIND_TEXT = re.compile(
+    rb'(?:\A|[\r\n])[ \t]*+(?=\{\s*+"(?:organization.name|date.range|contact.info|report.id|policies)")', re.IGNORECASE
+)
 
 # Other names of a member. RFC 8460 itself speaks of `mx-host` and `mx-host-pattern` (§4.4), of
 # `additional-information` and `additional-info-uri` (§4.3, §4.4); the rest is of its drafts.
@@ -99,17 +104,19 @@ def _load(payload: Payload, bounds: Bounds) -> _Loaded | None:
         return None
     if isinstance(fault, OverBound):
         raise UnreadableError(str(fault))
+    behind = None if begins_like_object(data) else _BEHIND_TEXT.search(data)
     try:
-        found = read_object(data, bounds.json_depth)
+        found = read_object(data[behind.end() if behind else 0 :], bounds.json_depth)
     except UnreadableError:
         if _mentions(data):
             raise
         return None
-    warnings = [*payload.warnings, *([str(fault)] if fault else []), *found.warnings]
+    notes = [*([str(fault)] if fault else []), *(["there is text before the JSON object"] if behind else [])]
+    warnings = [*payload.warnings, *notes, *found.warnings]
     report = _plain(found.value)
     policies = _policies(report, warnings)
     if _is_report(_MEMBERS & report.keys()) and (policies or not found.salvaged):
-        salvaged = found.salvaged or fault is not None
+        salvaged = found.salvaged or bool(notes)
         return _Loaded(report, policies, hashlib.sha256(data).hexdigest(), tuple(warnings), salvaged)
     if found.salvaged and _mentions(data):
         raise UnreadableError(f"an SMTP TLS report without one whole policy: {'; '.join(warnings)}")
@@ -124,7 +131,7 @@ def _bytes(payload: Payload, bounds: Bounds) -> tuple[bytes | None, Damaged | Ov
         for chunk in payload.chunks():
             data += chunk
             if not told and not is_blank(chunk):
-                if not begins_like_object(chunk):
+                if not (begins_like_object(chunk) or _BEHIND_TEXT.search(chunk)):
                     return None, None
                 told = True
             if len(data) > bounds.part_bytes:

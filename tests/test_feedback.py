@@ -95,6 +95,10 @@ DATED = FAILED + "Arrival-Date: Thu, 19 Nov 2026 11:00:00 +0000\n"
 SAMPLE = "From: a@example.org\nTo: b@example.net\nSubject: s\nMessage-ID: <s@example.org>\n\ntext\n"
 
 
+def ids_of(raw: bytes) -> list[str]:
+    return [document.id for document in documents(raw)]
+
+
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_golden(path: Path) -> None:
     expected = json.loads(path.with_suffix(".json").read_text())
@@ -234,6 +238,73 @@ def test_sample_by_content(kind: str) -> None:
     assert fields["sample.message_id"] == "s@example.org"
     assert fields["sample.headers_only"] is False
     assert one(arf(DATED, "Dear reader: nothing\n", kind))["sample.signals"] == ["no-headers"]
+
+
+def test_a_sample_within_a_multipart() -> None:
+    """Some who pass reports on put parts into multiparts of their own."""
+    digest = f"Content-Type: multipart/digest; boundary=d\n\n--d\n\n{SAMPLE}\n--d--\n"
+    raw = arf(DATED).replace(b"--b--", f"--b\n{digest}\n--b--".encode())
+    assert ids_of(raw) == ids_of(arf(DATED, SAMPLE))
+    inner = arf(DATED, head="Content-Disposition: inline\n").replace(b"=b\n", b"=i\n").replace(b"--b", b"--i").decode()
+    parts = f"--b\n{inner}\n--b\nContent-Type: message/rfc822\n\n{SAMPLE}\n--b--\n"
+    assert ids_of(f"Content-Type: multipart/mixed; boundary=b\n\n{parts}".encode()) == ids_of(arf(DATED, SAMPLE))
+
+
+@pytest.mark.parametrize("encoding", ["7bit", "base64", "quoted-printable"])
+def test_a_missing_empty_line(encoding: str) -> None:
+    """Then the report, or its sample, has become the header of its part."""
+    whole = arf(DATED, SAMPLE, encoding=encoding) if encoding == "7bit" else arf(DATED, SAMPLE)
+    no_line = whole.replace(b"feedback-report\n\n", b"feedback-report\n")
+    assert ids_of(no_line) == ids_of(whole)
+    sample = SAMPLE.replace("\n\ntext", f"\nContent-Transfer-Encoding: {encoding}\n\nhttp://a.example/=3D")
+    whole = arf(DATED, sample)
+    no_line = whole.replace(b"message/rfc822\nContent-Transfer-Encoding: 7bit\n\n", b"message/rfc822\n")
+    assert no_line != whole
+    assert ids_of(no_line) == ids_of(whole)
+    assert one(no_line).get("url.full") == one(whole).get("url.full")
+
+
+def test_a_header_labelled_base64_that_is_none() -> None:
+    assert one(arf(DATED, SAMPLE, encoding="base64"))["sample.subject"] == "s"
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", "message/x-feedback"])
+def test_a_mislabelled_report_in_any_order(kind: str) -> None:
+    fields = "".join(sorted(DATED.splitlines(keepends=True)))
+    assert ids_of(arf(fields, SAMPLE).replace(b"message/feedback-report", kind.encode())) == ids_of(arf(fields, SAMPLE))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "User-Agent: X/1\nVersion: 1\n",
+        "Hello,\nFeedback-Type: abuse\nUser-Agent: X/1\nVersion: 1\n",
+        "Subject: Feedback-Type\nFeedback-Type: abuse\nUser-Agent: X/1\n",
+    ],
+)
+def test_a_text_about_reports_is_none(text: str) -> None:
+    assert results(arf(text).replace(b"message/feedback-report", b"text/plain")) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "address", "host"),
+    [
+        ("mail.example.net (192.0.2.1)", "192.0.2.1", None),
+        ("mail.example.net [192.0.2.1]", "192.0.2.1", None),
+        ("(mail.example.net) IPv6:2001:db8::1", "2001:db8::1", "mail.example.net"),
+        ("192.0.2.1 (mail.example.net [192.0.2.1])", "192.0.2.1", None),
+        ("mail.example.net (unknown)", None, None),
+    ],
+)
+def test_an_address_among_comments_and_names(value: str, address: str | None, host: str | None) -> None:
+    found = one(arf(f"{DATED}Source-IP: {value}\n"))
+    assert (found.get("source.ip"), found.get("source.domain")) == (address, host)
+    assert found.get("raw.source.ip") == (None if address else value)
+
+
+def test_several_recipients_in_one_field() -> None:
+    found = one(arf(DATED + "Original-Rcpt-To: <b@example.com>, c@example.com, <d@example.com>\n"))
+    assert found["feedback.original_rcpt_to"] == ["b@example.com", "c@example.com", "d@example.com"]
 
 
 def test_without_sample() -> None:

@@ -4,6 +4,7 @@ import base64
 import email
 import email.message
 import hashlib
+import quopri
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -293,6 +294,20 @@ def test_a_false_encoding(encoding: str, text: str) -> None:
     """Content decides, not the label."""
     expected = base64.b64decode(text) if text.startswith("H4") else text.encode()
     assert body(read(f"Content-Transfer-Encoding: {encoding}\n\n{text}")) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["<?xml version='1.0' encoding=\"UTF-8\"?><feedback a='='/>", '{"a=b": "="}', "From: a@example.org\n\nx=3D"]
+)
+def test_every_encoding_of_what_is_told_by_its_beginning(text: str) -> None:
+    """Quoted-printable XML begins like XML, too, and is none before it is decoded; base64 needs no label."""
+    data = (text + "\n").encode() * 3
+    quoted = quopri.encodestring(data)
+    assert body(read(b"Content-Transfer-Encoding: quoted-printable\n\n" + quoted)) == data
+    assert body(read(b"Content-Transfer-Encoding: base64\n\n" + base64.encodebytes(data))) == data
+    assert body(read(b"Content-Transfer-Encoding: base64\n\n" + data)) == data
+    unlabelled = body(read(b"Content-Type: text/plain\n\n" + base64.encodebytes(data)))
+    assert (unlabelled == data) == (text[0] in "<{")
 
 
 def test_text_and_its_charset() -> None:

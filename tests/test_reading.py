@@ -84,6 +84,37 @@ def test_a_forwarded_message_is_searched() -> None:
     assert report_ids(read_message(outer.as_bytes(policy=SMTP))) == ["forwarded"]
 
 
+@pytest.mark.parametrize("type_", ["application/octet-stream", "text/plain", "message/x-unknown", "application/zip"])
+def test_a_message_attached_as_a_file_is_searched(type_: str) -> None:
+    inner = mail(gzip.compress(xml("in a file")))
+    assert report_ids(read_message(mail(inner, type_=type_))) == ["in a file"]
+    assert report_ids(read_message(mail(zipped(inner, inner), type_=type_))) == ["in a file", "in a file"]
+    assert ids(read_message(mail(inner, type_=type_))) == ids(read_message(xml("in a file")))
+
+
+def test_messages_in_files_are_bounded_on_both_sides() -> None:
+    inner = mail(gzip.compress(xml("1")))
+    both = mail(zipped(inner + b"\r\n" * 2000, inner + b"\r\n" * 2000))
+    size = 2 * (len(inner) + 4000)
+    assert report_ids(read_message(both, Options(bounds=Bounds(message_bytes=size)))) == ["1", "1"]
+    cut = read_message(both, Options(bounds=Bounds(message_bytes=size - 1)))
+    assert report_ids(cut) == ["1"]
+    assert "bounds.message_bytes" in cut.problems[0].reason
+    assert cut.problems[0].place.endswith("1.xml")
+
+
+def test_a_message_in_a_file_is_searched_for_no_further_files() -> None:
+    """Each level could multiply what an archive inflates to."""
+    deep = mail(mail(mail(gzip.compress(xml("1")))))
+    assert read_message(deep).reports == ()
+    assert read_message(mail(mail(gzip.compress(xml("1"))))).reports
+
+
+def test_a_problem_in_a_file_names_the_way_to_it() -> None:
+    problem = read_message(mail(mail(b"PK\x03\x04 no zip"))).problems[0]
+    assert problem.place.startswith("part 2 'report' / part 2 'report'")
+
+
 def test_what_a_bounce_returns_is_not_searched() -> None:
     """Who sends reports gets them back when they cannot be delivered; they are about others."""
     for status in ("delivery-status", "disposition-notification"):

@@ -155,6 +155,18 @@ def test_ours_in_any_pieces_and_encodings() -> None:
         assert [document.id for document in result.documents()] == expected
 
 
+def test_a_report_within_a_text() -> None:
+    said = json.dumps(report(), indent=2)
+    plain = documents(said.encode())
+    for text in (f"This is a report.\n\n{said}\n-- \na list\n", f"Hi\r\n  {said}", f"\u00fc\n{said}"):
+        found = documents(text.encode())
+        assert [one.id for one in found] == [one.id for one in plain]
+        assert "there is text before the JSON object" in found[-1].fields["warnings"]
+        assert found[-1].fields["salvaged"]
+    for text in ('see {"organization-name": "x", "report-id"', f"on one line {json.dumps(report())}", f"> {said}"):
+        assert read_bytes(text.encode()) is None
+
+
 def test_ids_are_of_what_is_said() -> None:
     one, two = policy({"result-type": "a"}, {"result-type": "b"}), policy(**{"policy-type": "tlsa"})
     ids = [document.id for document in documents(report(policies=[one, two]))]
