@@ -19,7 +19,7 @@ from .fields import Field, Fields, Shared, Type, clean, read_domain, read_epoch,
 from .payload import OverBound, Payload
 from .repetitions import repetitions
 from .report import Bounds, Context, Document, Kind, Problem, Report, make_id
-from .xmlrecords import ForbiddenError, Shape, Shapes, Survey, as_reported, bodies, survey
+from .xmlrecords import ForbiddenError, Shape, Shapes, Survey, as_reported, survey, surveyed_bodies
 
 # Elements that hold others. A leaf counts only when all elements around it are of these (or around the outermost of
 # these): what stands in an unknown element is somebody's extension (RFC 9990 §3.2).
@@ -511,7 +511,7 @@ def _documents(payload: Payload, surveyed: Survey, head: _Head, bounds: Bounds) 
     start = hashlib.sha256((_json(head.identity)[:-1] + ",").encode("utf-8", "surrogatepass"))
     repeated = repetitions(surveyed.rows)
     total = messages = 0
-    for body in bodies(payload, surveyed.encoding, bounds):
+    for body in surveyed_bodies(payload, surveyed, bounds):
         shape, plan, texts = reader.shapes.read(body)
         digest = start.copy()
         digest.update(as_reported(shape, texts).encode("utf-8", "surrogatepass"))

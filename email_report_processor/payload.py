@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from .blob import CHUNK, Blob, Damaged, Memory, Scratch
 from .inflate import GZIP_OR_ZLIB, gunzip
@@ -13,17 +13,39 @@ __all__ = ["Damaged", "OverBound", "Payload", "find_payloads", "head"]
 
 TOTAL = 4  # times a bound, for all files of one attachment together
 _SNIFFED = 512  # bytes that tell an archive
-_REMEMBERED = 32 * 1024  # bytes of a file that are kept while the message is read
+SMALL = 32 * 1024  # bytes of a file that is worth remembering
 _BLANKS = b" \t\r\n"
 _GZIP = b"\x1f\x8b\x08"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08PK\x03\x04", b"PK00PK\x03\x04")
 _ZLIB = (b"x\x01", b"x\x9c", b"x\xda")
 
 Open = Callable[[], Iterator[bytes]]
+Value = TypeVar("Value")
 
 
 class OverBound(Exception):  # noqa: N818 - it says where reading stopped, not what went wrong here
     """A bound of `Bounds` was met; the text names it and its value."""
+
+
+class Recent(Generic[Value]):
+    """The last few small values: what is read several times in a row is made once, and memory stays what it was."""
+
+    def __init__(self, most: int = 4) -> None:
+        self._most = most
+        self._values: dict[object, Value] = {}
+
+    def get(self, key: object) -> Value | None:
+        """The value, None when it is not there any more."""
+        return self._values.get(key)
+
+    def put(self, key: object, value: Value) -> None:
+        """Remember a value in the place of the oldest one."""
+        if len(self._values) >= self._most:
+            del self._values[next(iter(self._values))]
+        self._values[key] = value
+
+
+_unpacked: Recent[list[bytes]] = Recent()
 
 
 class Payload(NamedTuple):
@@ -176,12 +198,12 @@ class _Zip:
 
 def _remembering(open_: Open) -> Open:
     """The same bytes; a small file is unpacked once, and not each time that it is looked at."""
-    kept: list[bytes] | None = None
+    key = object()
 
     def opened() -> Iterator[bytes]:
-        nonlocal kept
-        if kept is not None:
-            yield from kept
+        known = _unpacked.get(key)
+        if known is not None:
+            yield from known
             return
         arriving = open_()
         pieces: list[bytes] = []
@@ -190,10 +212,10 @@ def _remembering(open_: Open) -> Open:
             for piece in arriving:
                 pieces.append(piece)
                 size += len(piece)
-                if size > _REMEMBERED:
+                if size > SMALL:
                     break
             else:
-                kept = pieces
+                _unpacked.put(key, pieces)
         except (Damaged, OverBound):
             yield from pieces
             raise

@@ -21,7 +21,7 @@ from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from .payload import Damaged, OverBound, Payload
+from .payload import SMALL, Damaged, OverBound, Payload, Recent
 from .report import Bounds
 
 RECORD_LEVEL = 2  # depth of a record: it counts as a child of the root wherever it is
@@ -83,14 +83,19 @@ def survey(payload: Payload, bounds: Bounds, containers: frozenset[str]) -> Surv
     text = _Text(encoding)
     notes, outside = _Notes(), _Outside(bounds.record_bytes)
     plain = _plain(_watched(first, pieces, judge, text), notes)
-    rows = _count(_records(plain, outside, notes, bounds.record_bytes), bounds, containers)
+    small: list[str] = []
+    records = _noted(_records(plain, outside, notes, bounds.record_bytes), small)
+    rows = _count(records, bounds, containers)
+    sha256 = judge.sha256.hexdigest()
+    if len(small) == rows:
+        _small.put((sha256, bounds.record_bytes), small)
     complaint = "".join(damage) or judge.complaint or (text.repaired and f"bytes that are not {encoding}") or ""
     return Survey(
         encoding,
         tuple(read_leaves(outside.text, containers, bounds.xml_depth)),
         outside.first_tag(),
         _ROOT.match(outside.text) is not None,
-        judge.sha256.hexdigest(),
+        sha256,
         rows,
         not complaint,
         "".join(damage),
@@ -98,11 +103,30 @@ def survey(payload: Payload, bounds: Bounds, containers: frozenset[str]) -> Surv
     )
 
 
+def surveyed_bodies(payload: Payload, surveyed: Survey, bounds: Bounds) -> Iterator[str]:
+    """The same as `bodies`; of a small report that was surveyed just now they are there already."""
+    known = _small.get((surveyed.sha256, bounds.record_bytes))
+    return iter(known) if known is not None else bodies(payload, surveyed.encoding, bounds)
+
+
 def bodies(payload: Payload, encoding: str, bounds: Bounds) -> Iterator[str]:
     """The inside of each record, in order: the second pass over what `survey` has seen. Raises nothing of its own."""
     text = _Text(encoding)
     notes = _Notes()
     return _records(_plain(text.read(_pieces(payload.chunks, [])), notes), None, notes, bounds.record_bytes)
+
+
+_small: Recent[list[str]] = Recent()  # records of small reports, by SHA-256 and bound
+
+
+def _noted(records: Iterator[str], small: list[str]) -> Iterator[str]:
+    """The records, and the first SMALL characters of them in a list."""
+    size = 0
+    for body in records:
+        size += len(body)
+        if size <= SMALL:
+            small.append(body)
+        yield body
 
 
 def _warnings(payload: Payload, complaint: str, text: "_Text", notes: "_Notes") -> Iterator[str]:
