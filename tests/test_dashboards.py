@@ -609,6 +609,24 @@ def test_what_to_fix_is_ordered_by_messages_and_leaves_out_what_is_fine(made: In
     assert [(one["key"], one["1"]["value"]) for one in buckets] == counted.most_common()
 
 
+@pytest.mark.parametrize("zone", ["-12:00", "America/Los_Angeles", "UTC", "Asia/Tokyo", "+11:00"])
+def test_bars_stand_on_the_day_of_the_report_wherever_one_looks(made: Indexed, zone: str) -> None:
+    counted: Counter[str] = Counter()
+    for row in rows_of(made, "dmarc-aggregate"):
+        counted[row["report.begin"][:10]] += row["count"] if row["dmarc.result"] == "fail" else 0
+    one = made.objects["email-report-mail-over-time"]
+    request = next(
+        asked
+        for asked in panels.requests(one, made.patterns, filters_of(board_of(one)), TIME)
+        if asked.part["id"] == "fail"
+    )
+    lines = request.body["aggs"]["fail"]["aggs"]["timeseries"]
+    lines["date_histogram"] |= {"time_zone": zone, "format": "yyyy-MM-dd"}
+    buckets = made.ask(request)["aggregations"]["fail"]["timeseries"]["buckets"]
+    found = {bucket["key_as_string"]: bucket["sum"]["value"] for bucket in buckets if bucket["sum"]["value"]}
+    assert found == {day: messages for day, messages in counted.items() if messages}
+
+
 def test_a_session_counts_once(made: Indexed) -> None:
     """Policies and their details are documents of one index: only the policies hold sessions."""
     rows = rows_of(made, "smtp-tls")
