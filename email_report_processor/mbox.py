@@ -47,9 +47,10 @@ def messages(pieces: Iterable[bytes]) -> Iterator[tuple[int, int]]:
                 if named or not (blank and data[:at].isspace()):
                     yield start, max(base + empty, start)
                 start, named = base + separator.end(), True
-        if limit > _CONTEXT:
+        if limit > 0:
             blank = blank and data[:limit].isspace()
             looked = base + limit
+        if limit > _CONTEXT:
             data, base = data[limit - _CONTEXT :], looked - _CONTEXT
     end = base + len(data)
     if named:
