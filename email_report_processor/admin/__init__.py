@@ -15,6 +15,7 @@ from ..settings import Settings, SettingsError, load
 COMMANDS = {
     "copy": "copy every document from one store to another",
     "kept": "list the messages that were kept, and feed them again",
+    "setup": "make OpenSearch ready: templates, retention, pipelines, roles, dashboards",
     "summary": "is my mail authenticated, who sends in my name, what do I have to fix",
 }
 

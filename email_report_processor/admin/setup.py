@@ -1,0 +1,153 @@
+"""`email-report-admin setup`: templates, retention, pipelines, roles and dashboards, as often as one likes."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from .. import dashboards_api, roles, saved_objects
+from ..job import choose_store
+from ..process import Layout
+from ..settings import Settings, SettingsError, secret
+from ..setup import PARTS, Cluster, PartError, Plan, SkippedError, read_retention
+from . import fail
+
+if TYPE_CHECKING:
+    from ..opensearch import OpenSearchStore
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of this sub-command."""
+    parser.add_argument("--dry-run", action="store_true", help="print each request instead of sending it")
+    parser.add_argument("--only", metavar="PART,…", help=f"some of {', '.join(PARTS)}")
+    parser.add_argument(
+        "--retention", metavar="DATASET=DAYS", action="append", default=[], help="how long; 0 for ever; repeatable"
+    )
+    parser.add_argument(
+        "--user", metavar="ROLE=USER", action="append", default=[], help="give writer, operator, reader or failures"
+    )
+    parser.add_argument("--roles", action="store_true", help="print the roles as JSON and leave")
+    parser.add_argument("--index-prefix", metavar="PREFIX", help="of the indices, instead of the settings'")
+    parser.add_argument("--dashboards-url", metavar="URL", help="https://HOST:5601; a server beside OpenSearch")
+    parser.add_argument("--tenant", metavar="NAME", default=dashboards_api.GLOBAL, help="of Dashboards (global)")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Make OpenSearch ready, and say what was done."""
+    if arguments.index_prefix is not None:
+        settings = _with_prefix(settings, arguments.index_prefix)
+    prefix = settings.record("store", Layout).index_prefix
+    if arguments.roles:
+        print(json.dumps(roles.roles(prefix), indent=2))
+        return 0
+    parts = _parts(arguments)
+    plan = _plan(arguments, settings, prefix, parts)
+    store = open_cluster(settings, "setup")
+    try:
+        cluster = Cluster(store, print if arguments.dry_run else None)
+        return _do(cluster, plan, parts, asked=arguments.only is not None)
+    finally:
+        store.close()
+
+
+def open_cluster(settings: Settings, what: str) -> "OpenSearchStore":
+    """The store of the settings, which has to be OpenSearch. Raises SettingsError."""
+    from ..opensearch import OpenSearchStore
+
+    choice = choose_store(settings, os.environ)
+    if not choice.url.startswith("http"):
+        raise SettingsError(
+            f"{what} is for OpenSearch, and the store is {choice.url}; name one: --store https://HOST:9200"
+        )
+    store = choice.open()
+    assert isinstance(store, OpenSearchStore)
+    return store
+
+
+def _do(cluster: Cluster, plan: Plan, parts: Iterable[str], *, asked: bool) -> int:
+    """Every part. 0 when what could be done is done, 1 when something failed or a part asked for was left out."""
+    skipped: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    say = _quiet if cluster.show is not None else print
+    for part in parts:
+        try:
+            for line in PARTS[part](cluster, plan):
+                say(f"{part}: {line}")
+        except SkippedError as error:
+            skipped[part] = str(error)
+        except PartError as error:
+            failed[part] = str(error)
+    if skipped:
+        sys.stderr.write("left out:\n" + "".join(f"  {part}: {reason}\n" for part, reason in skipped.items()))
+    for part, reason in failed.items():
+        fail(f"{part}: {reason}", 1)
+    return 1 if failed or (skipped and asked) else 0
+
+
+def _quiet(_line: str) -> None:
+    """Nothing was done: the requests are what there is to see."""
+
+
+def _parts(arguments: argparse.Namespace) -> list[str]:
+    if arguments.only is None:
+        return list(PARTS)
+    wanted = [part.strip() for part in arguments.only.split(",") if part.strip()]
+    for part in wanted:
+        if part not in PARTS:
+            raise SettingsError(f"--only {arguments.only}: there is no part {part!r}; it is {', '.join(PARTS)}")
+    if "dashboards" in wanted and not arguments.dashboards_url:
+        raise SettingsError("--only dashboards needs --dashboards-url, such as https://HOST:5601")
+    return [part for part in PARTS if part in wanted]
+
+
+def _plan(arguments: argparse.Namespace, settings: Settings, prefix: str, parts: list[str]) -> Plan:
+    place = _place(arguments, settings) if arguments.dashboards_url else None
+    objects = saved_objects.read(prefix) if place is not None and "dashboards" in parts else b""
+    return Plan(prefix, _retention(arguments.retention), _users(arguments.user), place, objects)
+
+
+def _retention(given: Iterable[str]) -> dict[str, int]:
+    try:
+        return dict(map(read_retention, given))
+    except ValueError as error:
+        raise SettingsError(f"--retention: {error}") from None
+
+
+def _users(given: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for text in given:
+        role, _, user = text.partition("=")
+        if role not in roles.NAMES or not user:
+            raise SettingsError(f"--user {text}: write ROLE=USER, with one of {', '.join(roles.NAMES)}")
+        found[role] = (*found.get(role, ()), user)
+    return found
+
+
+def _place(arguments: argparse.Namespace, settings: Settings) -> dashboards_api.Place:
+    from ..opensearch import OpenSearchOptions
+
+    options = settings.record("opensearch", OpenSearchOptions)
+    try:
+        dashboards_api.check(arguments.dashboards_url)
+    except ValueError as error:
+        raise SettingsError(f"--dashboards-url: {error}") from None
+    return dashboards_api.Place(
+        arguments.dashboards_url,
+        arguments.tenant,
+        options.username,
+        secret(settings, "opensearch", "password") or options.password,
+        options.ca_file,
+        options.client_cert,
+        options.client_key,
+        options.verify,
+    )
+
+
+def _with_prefix(settings: Settings, prefix: str) -> Settings:
+    from ..settings import Setting
+
+    table = {section: dict(values) for section, values in settings.table.items()}
+    table.setdefault("store", {})["index_prefix"] = Setting(prefix, "flag --index-prefix")
+    return settings._replace(table=table)
