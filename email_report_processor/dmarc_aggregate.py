@@ -387,8 +387,9 @@ class _Rest(NamedTuple):
 class _Reader:
     """Makes fields of records; remembers what repeats, also from one report to the next, and so much at the most."""
 
-    def __init__(self, limit: int, depth: int) -> None:
+    def __init__(self, limit: int, depth: int, max_count: int) -> None:
         self.limit = limit
+        self.max_count = max_count
         self.shapes = Shapes(_CONTAINERS, depth, _plan)
         self.memos = {field.name: _memo(field, limit) for field in _BY_WIRE.values()}
         self.counts = self.memos["count"]
@@ -406,7 +407,7 @@ class _Reader:
         else:
             warnings += self._fill(fields, "source.ip", address)
         count = self.counts[number]
-        if count is not None:
+        if count is not None and count <= self.max_count:
             fields["count"] = count
         else:
             warnings += self._fill(fields, "count", number)
@@ -417,6 +418,8 @@ class _Reader:
     def _fill(self, fields: Fields, name: str, text: str) -> tuple[str, ...]:
         """Put in an unusual address or count; the warnings about it."""
         read = _read_value(_BY_NAME[name], text, self.limit) if text else _Value(None, f"{name}: missing")
+        if name == "count" and (read.value or 0) > self.max_count:
+            read = _Value(None, f"{name}: above bounds.max_count = {self.max_count}", clean(text))
         if read.value is None:
             del fields[name]
         else:
@@ -489,8 +492,8 @@ class _Reader:
 
 
 @lru_cache(maxsize=2)  # one in a process, and another in a test
-def _reader(limit: int, depth: int) -> _Reader:
-    return _Reader(limit, depth)
+def _reader(limit: int, depth: int, max_count: int) -> _Reader:
+    return _Reader(limit, depth, max_count)
 
 
 _JOINED = {
@@ -505,7 +508,7 @@ def _documents(payload: Payload, surveyed: Survey, head: _Head, bounds: Bounds) 
     The id of a row is make_id(*identity, record, n), where `record` is the list of xmlrecords.Shape and n how often the
     same record came before in this payload.
     """
-    reader = _reader(bounds.string_chars, bounds.xml_depth)
+    reader = _reader(bounds.string_chars, bounds.xml_depth, bounds.max_count)
     # The address and the count are put in later: here they hold their place, so that all rows have one order.
     blank: Fields = {**head.row, "source.ip": "", "count": 0}
     start = hashlib.sha256((_json(head.identity)[:-1] + ",").encode("utf-8", "surrogatepass"))

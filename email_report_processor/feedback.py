@@ -26,7 +26,7 @@ from typing import NamedTuple
 from . import authres
 from .datasets import ARF, FAILURE, REPORT, SCHEMA_VERSION, Dataset
 from .dates import read_rfc5322, without_comments
-from .fields import Field, Fields, clean, read_domain, read_ip, write_date
+from .fields import Field, Fields, believed, clean, read_domain, read_ip, write_date
 from .mail import Part, addresses, domain_of
 from .report import Context, Document, Envelope, Kind, Options, Problem, Report, make_id, sum_ids
 from .sample import (
@@ -101,6 +101,7 @@ class Draft:
         self.fields: Fields = {}
         self.warnings: list[str] = []
         self.limit = options.bounds.string_chars
+        self.max_count = options.bounds.max_count
 
     def warn(self, warning: str) -> None:
         """Say once what had to be repaired or could not be read."""
@@ -110,7 +111,7 @@ class Draft:
     def put(self, field: Field, text: str) -> None:
         """Read a value by the field's type. One that may occur once keeps its first value."""
         try:
-            value = field.type.read(self.cut(field.name, text))
+            value = believed(field.type.read(self.cut(field.name, text)), field.type, self.max_count)
         except ValueError:
             self.fields.setdefault(f"raw.{field.name}", clean(text)[: self.limit])
             self.warn(f"{field.name}: cannot be read")

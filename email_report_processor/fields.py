@@ -20,7 +20,6 @@ class Shared(list[Any]):
     json = ""  # as `encode` wrote it
 
 
-MAX_COUNT = 10**9  # above it a count is not believed
 MAX_STRING = 4096  # characters; longer strings are cut, and the document says so
 
 # Control characters and bidirectional overrides: they reorder or hide what a person reads (design §6).
@@ -28,6 +27,7 @@ _HOSTILE = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
 _SPACE = re.compile(r"\s+")
+_FLOAT = re.compile(r"\.0{1,9}\Z")
 
 
 class Type(NamedTuple):
@@ -108,14 +108,28 @@ def read_ip(text: str) -> str:
 
 
 def read_count(text: str) -> int:
-    """A number of messages or sessions, 0 to 10^9; `.0` is accepted (some reporters count in floats)."""
-    digits = text.strip()
-    digits = digits.removesuffix(".0")
-    if not digits.isascii() or not digits.isdigit() or len(digits) > 12:
+    """A number of messages or sessions, of 18 digits at most; `.0` is accepted (some reporters count in floats).
+
+    What is above bounds.max_count is not believed: see `believed`.
+    """
+    digits = _FLOAT.sub("", text.strip())
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 18:
         raise ValueError(f"not a count: {text[:40]!r}")
-    value = int(digits)
-    if value > MAX_COUNT:
-        raise ValueError(f"count above {MAX_COUNT}: {digits}")
+    return int(digits)
+
+
+def believed(value: Any, type_: "Type", max_count: int) -> Any:
+    """The value, or ValueError when it is a count above bounds.max_count."""
+    if type_ is COUNT and value > max_count:
+        raise ValueError(f"above bounds.max_count = {max_count}")
+    return value
+
+
+def read_integer(text: str) -> int:
+    """A number that fits into the store's `integer`."""
+    value = read_count(text)
+    if value >= 2**31:
+        raise ValueError(f"not a number of 31 bits: {value}")
     return value
 
 
@@ -178,7 +192,7 @@ IP = Type("ip", {"type": "ip", "ignore_malformed": True}, read_ip)
 COUNT = Type("long", {"type": "long"}, read_count)
 LONG = Type("long", {"type": "long"}, int)
 PORT = Type("integer", {"type": "integer"}, read_port)
-INTEGER = Type("integer", {"type": "integer"}, read_count)
+INTEGER = Type("integer", {"type": "integer"}, read_integer)
 BOOLEAN = Type("boolean", {"type": "boolean"}, read_boolean)
 EPOCH = Type("date", _DATE, read_epoch_date)
 DATE = Type("date", _DATE, read_text)  # written by dates.py, which knows the forms of RFC 5322 and RFC 3339

@@ -25,6 +25,7 @@ class Bounds(NamedTuple):
     record_bytes: int = 1024**2  # one record of an aggregate report
     json_depth: int = 32  # arrays and objects within each other
     rows: int = 2_000_000  # rows of one report
+    max_count: int = 10**9  # messages or sessions that one number stands for; a higher one is not believed
     string_chars: int = 4096  # characters of one value; longer ones are cut, with a warning
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from . import authres
 from .datasets import REPORT, SCHEMA_VERSION, SMTP_TLS
 from .dates import lacks_offset, read_rfc3339
-from .fields import MAX_STRING, Field, Fields, clean, read_domain, write_date
+from .fields import MAX_STRING, Field, Fields, believed, clean, read_domain, write_date
 from .lenient_json import UnreadableError, begins_like_object, canonical, decode, is_blank, read_object
 from .payload import Damaged, OverBound, Payload
 from .report import Bounds, Context, Document, Envelope, Kind, Problem, Report, make_id, sum_ids
@@ -89,7 +89,7 @@ def read(payload: Payload, context: Context) -> Report | Problem | None:
         # Read anew: 16 MiB of JSON are ten times that as objects, and a message can have many such reports.
         again = _load(payload, bounds)
         assert again is not None  # the same bytes as above
-        yield from _documents(again, head, bounds.string_chars)
+        yield from _documents(again, head, bounds)
 
     return Report(SMTP_TLS.name, head, head["rows"], documents)
 
@@ -200,17 +200,17 @@ def _get(place: Object, name: str) -> Any:
 
 def _head(loaded: _Loaded, entries: list[_Entry], context: Context) -> Fields:
     """The fields of the `report` document."""
-    limit = context.options.bounds.string_chars
+    bounds = context.options.bounds
     fields: Fields = {"event.dataset": REPORT.name, "schema_version": SCHEMA_VERSION, "report.format": "rfc8460"}
     fields["report.dataset"] = SMTP_TLS.name
     fields["report.sha256"] = loaded.sha256
     fields["report.identity"] = _identity(loaded.report)
     for name, key in _HEAD:
-        _put(fields, _REPORT[name], loaded.report.get(key), limit)
+        _put(fields, _REPORT[name], loaded.report.get(key), bounds)
     _put_period(fields, _plain(loaded.report.get("date-range")), context.envelope)
     _put_envelope(fields, context)
-    sums = [_read(_SUMMARY, entry.summary, limit) for entry in entries]
-    domains = [_read(_POLICY, entry.policy, limit).get("policy.domain", "") for entry in entries]
+    sums = [_read(_SUMMARY, entry.summary, bounds) for entry in entries]
+    domains = [_read(_POLICY, entry.policy, bounds).get("policy.domain", "") for entry in entries]
     fields["report.domain"] = [domain for domain in dict.fromkeys(domains) if domain][:_LIST]
     fields["rows"] = sum(1 + len(entry.details) for entry in entries)
     fields["messages"] = sum(one.get("sessions.successful", 0) + one.get("sessions.failed", 0) for one in sums)
@@ -280,12 +280,12 @@ def _put_date(fields: Fields, name: str, said: Any) -> datetime | None:
     return value
 
 
-def _documents(loaded: _Loaded, head: Fields, limit: int) -> Iterator[Document]:
+def _documents(loaded: _Loaded, head: Fields, bounds: Bounds) -> Iterator[Document]:
     shared = {name: value for name, value in head.items() if name in _SHARED}
     times: Counter[str] = Counter()  # how often a row has been there, by its first id
     total = 0
     for said in loaded.policies:
-        for fields, key in _rows(_entry(said), shared, limit):
+        for fields, key in _rows(_entry(said), shared, bounds):
             first = make_id(SMTP_TLS.name, head["report.identity"], *key, 0)
             times[first] += 1
             again = times[first] - 1
@@ -295,16 +295,16 @@ def _documents(loaded: _Loaded, head: Fields, limit: int) -> Iterator[Document]:
     yield Document(REPORT.name, make_id(REPORT.name, head["report.identity"], total % 2**160), dict(head))
 
 
-def _rows(entry: _Entry, shared: Fields, limit: int) -> Iterator[tuple[Fields, tuple[str, ...]]]:
+def _rows(entry: _Entry, shared: Fields, bounds: Bounds) -> Iterator[tuple[Fields, tuple[str, ...]]]:
     """The fields of each document of a policy, and what its id is made of beside the report."""
-    policy = _read(_POLICY, entry.policy, limit)
+    policy = _read(_POLICY, entry.policy, bounds)
     if "policy.mx_host" in policy:  # Postfix's tools report the policy's lines: `mx: *.example.org`
         policy["policy.mx_host"] = [host.removeprefix("mx:").strip() for host in policy["policy.mx_host"]]
-    sums = _read(_SUMMARY, entry.summary, limit)
+    sums = _read(_SUMMARY, entry.summary, bounds)
     yield _join(shared, {"tls.record": "policy"}, policy, sums), ("policy", canonical(entry.said))
     policy_id = make_id(canonical(entry.said.get("policy", entry.said)))  # hashed once: it can be long
     for detail in entry.details:
-        failure = _read(_DETAIL, _plain(detail), limit)
+        failure = _read(_DETAIL, _plain(detail), bounds)
         yield _join(shared, {"tls.record": "failure"}, policy, failure), ("failure", policy_id, canonical(detail))
 
 
@@ -318,16 +318,17 @@ def _join(*groups: Fields) -> Fields:
     return fields
 
 
-def _read(table: tuple[Field, ...], said: Object, limit: int) -> Fields:
+def _read(table: tuple[Field, ...], said: Object, bounds: Bounds) -> Fields:
     """The fields of a table that are there."""
     fields: Fields = {}
     for field in table:
-        _put(fields, field, _get(said, field.wire.rpartition("/")[2]), limit)
+        _put(fields, field, _get(said, field.wire.rpartition("/")[2]), bounds)
     return fields
 
 
-def _put(fields: Fields, field: Field, said: Any, limit: int) -> None:
+def _put(fields: Fields, field: Field, said: Any, bounds: Bounds) -> None:
     """Read one value or list into its field; what cannot be read stays as text under `raw`."""
+    limit = bounds.string_chars
     texts = _texts(said)
     if len(texts) > _LIST:
         _warn(fields, field.name, f"{len(texts)} values, cut at {_LIST}")
@@ -340,7 +341,7 @@ def _put(fields: Fields, field: Field, said: Any, limit: int) -> None:
         if len(text) > limit:
             _warn(fields, field.name, f"cut at {limit} characters")
         try:
-            values.append(field.type.read(text[:limit]))
+            values.append(believed(field.type.read(text[:limit]), field.type, bounds.max_count))
         except ValueError as error:
             if text.strip():
                 _keep_raw(fields, field.name, text[:limit], error)

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import pytest
 
 from email_report_processor.blob import Memory
-from email_report_processor.fields import MAX_COUNT
 from email_report_processor.process import FilterOptions, Job, process
 from email_report_processor.reading import read_message
 from email_report_processor.report import Bounds, Options, Reading
@@ -214,7 +213,7 @@ def test_what_is_beyond_a_limit_is_kept(case: Case, tmp_path: Path) -> None:
 
 
 def test_every_bound_is_here_and_is_a_setting() -> None:
-    assert {case.key for case in CASES} | {"string_chars"} == set(Bounds._fields)
+    assert {case.key for case in CASES} | {"string_chars", "max_count"} == set(Bounds._fields)
     assert SECTIONS["bounds"] == (Bounds,)
 
 
@@ -249,18 +248,40 @@ def test_strings_are_cut_and_it_is_said(make: Callable[[str], bytes], field: str
     assert any(field in warning and str(limit) in warning for warning in warnings), warnings
 
 
-@pytest.mark.parametrize(("count", "read_as"), [(0, 0), (1, 1), (MAX_COUNT, MAX_COUNT)])
-def test_counts_within(count: int, read_as: int) -> None:
+@pytest.mark.parametrize(("count", "read_as"), [(0, 0), (1, 1), ("5.000000", 5), (10**9, 10**9)])
+def test_counts_within(count: object, read_as: int) -> None:
     fields, warnings = warned(aggregate(record(count)))
     assert (fields["count"], warnings) == (read_as, [])
 
 
-@pytest.mark.parametrize("count", [MAX_COUNT + 1, -1, "1e3", "", "many", 10**40, "0x10", "１"])
+@pytest.mark.parametrize("count", [10**9 + 1, -1, "1e3", "", "many", 10**40, "0x10", "１"])
 def test_counts_beyond(count: object) -> None:
     fields, warnings = warned(aggregate(record(count) + record(2)))
     assert "count" not in fields
     assert fields.get("raw.count", "") == str(count)
     assert [warning.partition(":")[0] for warning in warnings] == ["count"]
+
+
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (lambda count: aggregate(record(count)), "count"),
+        (
+            lambda count: tls().replace(b'ful-session-count": 1', b'ful-session-count": %d' % count),
+            "sessions.successful",
+        ),
+        (lambda count: arf(f"Incidents: {count}\r\n"), "feedback.incidents"),
+    ],
+    ids=["aggregate", "tls", "feedback"],
+)
+@pytest.mark.parametrize("bound", [10, 10**9, 10**12])
+def test_counts_on_both_sides_of_their_bound(make: Callable[[int], bytes], field: str, bound: int) -> None:
+    fields, _ = warned(make(bound), max_count=bound)
+    assert fields[field] == bound
+    fields, warnings = warned(make(bound + 1), max_count=bound)
+    assert field not in fields
+    assert fields[f"raw.{field}"] == str(bound + 1)
+    assert any(warning.startswith(f"{field}: ") for warning in warnings)
 
 
 def test_a_row_is_never_dropped_for_a_value() -> None:
