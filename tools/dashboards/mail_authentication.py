@@ -181,9 +181,10 @@ def _by_system() -> o.Object:
         _MESSAGES,
         _FAILED,
         _HOSTS,
+        o.latest("source.as.number", "AS", "@timestamp"),
         o.terms("source.as.organization.name", "Network", 50, missing="(not looked up)"),
     ]
-    return o.table(_id("by-network"), "Networks (autonomous systems)", MAIL, aggs, widths=(260,))
+    return o.table(_id("by-network"), "Networks (autonomous systems)", MAIL, aggs, widths=(230, 100, 80, 75))
 
 
 def _by_country() -> o.Object:
@@ -278,7 +279,7 @@ def _policies() -> o.Object:
         "Published policies, and since when each was seen",
         MAIL,
         aggs,
-        widths=(140, 90, 80, 70, 90, 100, 110, 110),
+        widths=(130, 95, 80, 70, 85, 95, 105, 105),
     )
 
 
