@@ -55,11 +55,11 @@ def read(payload: Payload, context: Context) -> Report | Problem | None:
     if surveyed is None:
         return None
     values = _head_values(surveyed)
-    if not surveyed.rows:
-        if surveyed.damage:
-            return Problem(payload.place, f"DMARC aggregate report without a readable record: {surveyed.damage}")
-        if not any(values.texts.get(name) for name in ("org_name", "report_id", "begin", "domain")):
-            return _nothing(payload, surveyed)
+    named = any(values.texts.get(name) for name in ("org_name", "report_id", "begin", "domain"))
+    if not surveyed.rows and surveyed.damage:
+        return Problem(payload.place, f"DMARC aggregate report without a readable record: {surveyed.damage}")
+    if not named and not (surveyed.rows and surveyed.is_report):
+        return _nothing(payload, surveyed)
     head = _read_head(values, surveyed, context)
     return Report(AGGREGATE.name, head.report, surveyed.rows, partial(_documents, payload, surveyed, head, bounds))
 

@@ -72,6 +72,7 @@ _WIRE: Mapping[str, Field] = {
     for field in FAILURE.fields
     if field.name.startswith("feedback.") or field.name in {"source.ip", "source.port"}
 }
+_REGISTERED = frozenset({"abuse", "auth-failure", "fraud", "not-spam", "other", "virus", "xarf"})
 _ARRIVAL = ("arrival-date", "received-date")  # the second is historic (RFC 5965 §3.2); Yahoo uses it
 _RECIPIENTS = frozenset({"feedback.original_rcpt_to", "feedback.reported_uri"})
 
@@ -192,9 +193,10 @@ def _is_feedback(part: Part) -> bool:
     head = decode(part.body(_SNIFFED)).lstrip() if _may_be_text(part) else ""
     if not _is_known(head.partition(":")[0].strip()):
         return False
-    names = {name.lower() for name, _ in read_fields(head)}
-    # User-Agent and Version are required as well (RFC 5965 §3.1)
-    return "feedback-type" in names and not names.isdisjoint({"user-agent", "version"})
+    said = {name.lower(): value for name, value in read_fields(head) if _is_known(name)}
+    # User-Agent and Version are required as well (RFC 5965 §3.1); forms on web sites have such fields, too
+    kind = without_comments(said.get("feedback-type", "")[:200]).lower()
+    return (kind in _REGISTERED and len(said) >= 3) or (kind != "" and len(said) >= 6)
 
 
 def _is_known(name: str) -> bool:

@@ -115,7 +115,8 @@ def _load(payload: Payload, bounds: Bounds) -> _Loaded | None:
     warnings = [*payload.warnings, *notes, *found.warnings]
     report = _plain(found.value)
     policies = _policies(report, warnings)
-    if _is_report(_MEMBERS & report.keys()) and (policies or not found.salvaged):
+    members = _MEMBERS & report.keys()
+    if _is_report(members) and (len(members) > 2 or _is_policy(policies)) and (policies or not found.salvaged):
         salvaged = found.salvaged or bool(notes)
         return _Loaded(report, policies, hashlib.sha256(data).hexdigest(), tuple(warnings), salvaged)
     if found.salvaged and _mentions(data):
@@ -151,6 +152,11 @@ def _mentions(data: bytes) -> bool:
 def _is_report(members: Set[str]) -> bool:
     """Drafts had no `policies`, and what is cut off early has none either."""
     return len(members) >= (2 if "policies" in members else 3)
+
+
+def _is_policy(entries: list[Object]) -> bool:
+    """Whether the first entry is one of ours: others have policies, too."""
+    return bool(entries) and not _plain(entries[0]).keys().isdisjoint({"policy", "summary", "policy-type"})
 
 
 def _plain(said: Any) -> Object:

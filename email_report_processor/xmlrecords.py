@@ -32,6 +32,7 @@ _PREFIX = r"(?:[^\s<>/:]+:)?"  # a prefix, which means nothing
 _REPORT = re.compile(rf"<{_PREFIX}(?:feedback|report_metadata|policy_published)[\s/>]")
 _ROOT = re.compile(rf"\s*<{_PREFIX}feedback[\s/>]")
 _HTML = ("<html", "<!doctype html")
+_QUOTED_BEFORE = re.compile(r"(?:\A|[\r\n])[ \t]*+>++[ \t][ \t>]*+\Z")  # a mail that quotes a report is none
 
 
 class ForbiddenError(Exception):
@@ -77,7 +78,8 @@ def survey(payload: Payload, bounds: Bounds, containers: frozenset[str]) -> Surv
     first = next(pieces, b"")
     encoding, complaint = guess_encoding(first)
     start = first.decode(encoding, _REPAIR)
-    if not _REPORT.search(start) or start.lstrip()[:20].lower().startswith(_HTML):
+    found = _REPORT.search(start)
+    if not found or start.lstrip()[:20].lower().startswith(_HTML) or _QUOTED_BEFORE.search(start, 0, found.start()):
         return None
     judge = _Judge(encoding, complaint, bounds.record_bytes)
     text = _Text(encoding)

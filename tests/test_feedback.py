@@ -278,6 +278,8 @@ def test_a_mislabelled_report_in_any_order(kind: str) -> None:
     "text",
     [
         "User-Agent: X/1\nVersion: 1\n",
+        "Feedback-Type: bug\nUser-Agent: X/1\nVersion: 1\n",
+        "Feedback-Type: abuse\nVersion: 1\n",
         "Hello,\nFeedback-Type: abuse\nUser-Agent: X/1\nVersion: 1\n",
         "Subject: Feedback-Type\nFeedback-Type: abuse\nUser-Agent: X/1\n",
     ],

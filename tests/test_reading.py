@@ -92,6 +92,26 @@ def test_a_message_attached_as_a_file_is_searched(type_: str) -> None:
     assert ids(read_message(mail(inner, type_=type_))) == ids(read_message(xml("in a file")))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I got this, what is it?\n\n> " + XML.format(id="1").replace("\n", "\n> "),
+        ">> " + XML.format(id="1"),
+        "What does <policy_published> say, and <record><row><count>2</count></row></record>?\n",
+        "Feedback-Type: bug\nUser-Agent: Mozilla/5.0\nVersion: 1.2\nYour site is down.\n",
+        '{"order": 1, "report-id": "x", "policies": [{"number": 7}]}',
+        "Report-Date: 20 Nov 2025 06:12:40 +0000\nReport-Domain: example.org\nReport-ID: 1\nReport-Size: 9999\n",
+        "BEGIN:VCALENDAR\nVERSION:2.0\nMETHOD:REQUEST\nEND:VCALENDAR\n",
+        "---\nReported-From: a@example.net\nCategory: abuse\nReport-Type: spam\nVersion: 0.2\nUser-Agent: x\n",
+    ],
+)
+def test_what_only_looks_like_a_report_is_none(text: str) -> None:
+    message = frame()
+    message.set_content(text, cte="8bit")
+    for raw in (message.as_bytes(policy=SMTP), mail(text.encode(), type_="text/plain"), mail(text.encode())):
+        assert read_message(raw)[1:] == ((), ())
+
+
 def test_messages_in_files_are_bounded_on_both_sides() -> None:
     inner = mail(gzip.compress(xml("1")))
     both = mail(zipped(inner + b"\r\n" * 2000, inner + b"\r\n" * 2000))
