@@ -80,10 +80,10 @@ def read(payload: Payload, context: Context) -> Report | Problem | None:
         return Problem(payload.place, str(error))
     if loaded is None:
         return None
-    entries = [_entry(said) for said in loaded.policies]
-    head = _head(loaded, entries, context)
-    if head["rows"] > bounds.rows:
-        return Problem(payload.place, f"the report has {head['rows']} rows, more than bounds.rows = {bounds.rows}")
+    rows = sum(1 + len(_entry(said).details) for said in loaded.policies)
+    if rows > bounds.rows:
+        return Problem(payload.place, f"the report has {rows} rows, more than bounds.rows = {bounds.rows}")
+    head = _head(loaded, rows, context)
 
     def documents() -> Iterator[Document]:
         # Read anew: 16 MiB of JSON are ten times that as objects, and a message can have many such reports.
@@ -204,7 +204,7 @@ def _get(place: Object, name: str) -> Any:
     return None
 
 
-def _head(loaded: _Loaded, entries: list[_Entry], context: Context) -> Fields:
+def _head(loaded: _Loaded, rows: int, context: Context) -> Fields:
     """The fields of the `report` document."""
     bounds = context.options.bounds
     fields: Fields = {"event.dataset": REPORT.name, "schema_version": SCHEMA_VERSION, "report.format": "rfc8460"}
@@ -215,14 +215,25 @@ def _head(loaded: _Loaded, entries: list[_Entry], context: Context) -> Fields:
         _put(fields, _REPORT[name], loaded.report.get(key), bounds)
     _put_period(fields, _plain(loaded.report.get("date-range")), context.envelope)
     _put_envelope(fields, context)
-    sums = [_read(_SUMMARY, entry.summary, bounds) for entry in entries]
-    domains = [_read(_POLICY, entry.policy, bounds).get("policy.domain", "") for entry in entries]
-    fields["report.domain"] = [domain for domain in dict.fromkeys(domains) if domain][:_LIST]
-    fields["rows"] = sum(1 + len(entry.details) for entry in entries)
-    fields["messages"] = sum(one.get("sessions.successful", 0) + one.get("sessions.failed", 0) for one in sums)
+    fields["rows"] = rows
+    fields["report.domain"], fields["messages"] = _domains_and_messages(loaded, bounds)
     fields["salvaged"] = loaded.salvaged
     fields["warnings"] = [*loaded.warnings, *fields.get("warnings", ())]
     return {name: value for name, value in fields.items() if value not in ("", [])}
+
+
+def _domains_and_messages(loaded: _Loaded, bounds: Bounds) -> tuple[list[str], int]:
+    """Policy by policy: 16 MiB hold millions of small ones, which must not all be read at once."""
+    domains: dict[str, None] = {}
+    messages = 0
+    for said in loaded.policies:
+        entry = _entry(said)
+        domain = _read(_POLICY, entry.policy, bounds).get("policy.domain", "")
+        if domain and len(domains) < _LIST:
+            domains[domain] = None
+        sums = _read(_SUMMARY, entry.summary, bounds)
+        messages += sums.get("sessions.successful", 0) + sums.get("sessions.failed", 0)
+    return list(domains), messages
 
 
 def _identity(report: Object) -> str:

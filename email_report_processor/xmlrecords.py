@@ -26,6 +26,7 @@ from .report import Bounds
 
 RECORD_LEVEL = 2  # depth of a record: it counts as a child of the root wherever it is
 MOST_TAGS = 20_000  # of one record, or outside of all: a tag costs 300 bytes of memory while a shape is worked out
+UNCLOSED = 1000  # records without an end tag, after which expat is asked no more: it holds 130 bytes for each level
 CHUNK = 64 * 1024  # bytes given to expat and decoded at once
 
 _PREFIX = r"(?:[^\s<>/:]+:)?"  # a prefix, which means nothing
@@ -84,7 +85,7 @@ def survey(payload: Payload, bounds: Bounds, containers: frozenset[str]) -> Surv
     judge = _Judge(encoding, complaint, bounds.record_bytes)
     text = _Text(encoding)
     notes, outside = _Notes(), _Outside(bounds.record_bytes)
-    plain = _plain(_watched(first, pieces, judge, text), notes)
+    plain = _plain(_watched(first, pieces, judge, text, notes), notes)
     small: list[str] = []
     records = _noted(_records(plain, outside, notes, bounds.record_bytes), small)
     rows = _count(records, bounds, containers)
@@ -143,10 +144,12 @@ def _warnings(payload: Payload, complaint: str, text: "_Text", notes: "_Notes") 
         yield f"{notes.unfinished} without its end: what follows was not read"
 
 
-def _watched(first: bytes, pieces: Iterator[bytes], judge: "_Judge", text: "_Text") -> Iterator[str]:
+def _watched(first: bytes, pieces: Iterator[bytes], judge: "_Judge", text: "_Text", notes: "_Notes") -> Iterator[str]:
     """The text of the pieces while they are judged. Raises ForbiddenError, OverBound."""
     for piece in chain((first,), pieces):
         judge.sha256.update(piece)
+        if notes.unclosed > UNCLOSED and not judge.complaint:
+            judge.complaint = "records without an end tag"
         decoded = text.decode(piece)
         judge.feed(piece if judge.native else decoded.encode("utf-8", "surrogatepass"))
         yield decoded
