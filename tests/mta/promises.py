@@ -145,8 +145,8 @@ def killed(server: Server, behind: Behind, to: str) -> None:
         if server.waiting():
             server.retry()
     assert server.waiting() == 0
+    assert [path.read_bytes()[:500] for path in _kept(server.box)] == []
     assert _datasets(behind) == {"dmarc-aggregate": rows, "report": sent}
-    assert _kept(server.box) == []
 
 
 CHECKS: tuple[Check, ...] = (stored, store_down, duplicate, no_report, broken, full_disk, bad_settings, misbehaving)

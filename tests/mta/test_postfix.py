@@ -60,6 +60,10 @@ def test_the_queue_shows_what_waits(server: Postfix, behind: Behind) -> None:
     assert server.queue() == []
 
 
+def test_with_a_copy(server: Postfix, behind: Behind) -> None:
+    promises.run(promises.store_down, server, behind, WAYS["copy"])
+
+
 def test_a_retry_makes_no_second_copy(server: Postfix) -> None:
     mailbox = server.box.path(ARCHIVE)
     mailbox.unlink(missing_ok=True)
