@@ -21,6 +21,7 @@ meanings in the RFCs, so its yes and no are not translated into it).
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from . import authres
@@ -447,6 +448,7 @@ def _put_timestamp(draft: Draft, text: Text, envelope: Envelope) -> None:
         draft.fields["@timestamp"] = timestamp
     else:
         draft.warn("@timestamp: no date anywhere")
+        draft.fields["@timestamp"] = write_date(datetime.fromtimestamp(0, UTC))  # as other kinds have it: never absent
 
 
 def _quiet_date(text: str) -> str:

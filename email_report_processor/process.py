@@ -68,6 +68,7 @@ class Outcome(NamedTuple):
     repaired: int  # warnings of all documents
     verdict: Verdict | None  # None: everything in it is stored
     notes: tuple[str, ...] = ()  # for the log: a traceback, kept messages that had to go
+    kept: bool = False  # a copy is on disk
 
 
 class PureError(Exception):
@@ -106,7 +107,8 @@ def keep(blob: Blob, job: Job, outcome: Outcome) -> Outcome:
     assert outcome.verdict is not None
     category, reason = outcome.verdict
     dropped = kept.keep(job.maildir, blob, category, reason, job.now(), job.keeping)
-    return outcome._replace(notes=(*outcome.notes, *(f"dropped a kept message to make room: {one}" for one in dropped)))
+    notes = (f"dropped a kept message to make room: {one}" for one in dropped)
+    return outcome._replace(notes=(*outcome.notes, *notes), kept=True)
 
 
 def _keeps(verdict: Verdict, job: Job) -> bool:
@@ -240,7 +242,7 @@ def describe(outcome: Outcome, milliseconds: int) -> str:
         "stored": outcome.written.stored,
         "already": outcome.written.already,
         "repaired": outcome.repaired,
-        "kept": outcome.verdict.category if outcome.verdict else "no",
+        "kept": outcome.verdict.category if outcome.verdict and outcome.kept else "no",
         "ms": milliseconds,
     }
     line = ", ".join(f"{key}={value}" for key, value in pairs.items())

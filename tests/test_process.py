@@ -293,6 +293,13 @@ def test_other_lines(job: Job, message: bytes, words: tuple[str, ...]) -> None:
         assert one in found
 
 
+def test_the_line_says_when_no_copy_is_kept(job: Job) -> None:
+    ignoring = job._replace(keeping=job.keeping._replace(no_report="ignore"))
+    assert ", kept=no, ms=12: no report in it" in line(NO_REPORT, ignoring)
+    sorting = job._replace(filter=job.filter._replace(unreadable="65"))
+    assert ", kept=no, ms=12: part 2" in line(UNREADABLE, sorting)
+
+
 def test_the_line_counts_repaired_values(job: Job) -> None:
     text = samples.xml(DAY, "Big Mail", "noreply@bigmail.example", samples.rows(DAY)).replace("192.0.2.10", "nowhere")
     assert ", rows=6, stored=7, already=0, repaired=1, kept=no, " in line(text.encode(), job)
