@@ -1,0 +1,150 @@
+"""Hostile messages through the real process with 256 MB of address space: answered, soon, in little memory.
+
+Each is of a kind that once cost a reader of reports minutes or gigabytes.
+"""
+
+import base64
+import gzip
+import io
+import os
+import resource
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from email_report_processor import kept
+from tests.conftest import Program
+
+MEBI = 1024**2
+ADDRESS_SPACE = 256 * MEBI  # what several mail servers give a filter
+SECONDS = 20.0  # of CPU, on a slow machine
+HEAD = b"From: r@example.net\r\nDate: Fri, 20 Nov 2026 06:00:00 +0000\r\nMessage-ID: <1@example.net>\r\n"
+MIXED = HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+REPORT = (
+    b'<?xml version="1.0"?><feedback><report_metadata><org_name>Example</org_name><email>r@example.net</email>'
+    b"<report_id>1</report_id><date_range><begin>1763424000</begin><end>1763510399</end></date_range></report_metadata>"
+    b"<policy_published><domain>example.org</domain><p>none</p></policy_published>"
+)
+POLICIES = b'{"organization-name":"x","report-id":"1","policies":['
+
+
+def squeezed(*pieces: bytes, times: int = 1, end: bytes = b"") -> bytes:
+    """The first piece once and the others many times, as gzip."""
+    deflater = zlib.compressobj(6, zlib.DEFLATED, 31)
+    first, *rest = pieces
+    data = deflater.compress(first)
+    for _ in range(times):
+        data += b"".join(deflater.compress(piece) for piece in rest)
+    return data + deflater.compress(end) + deflater.flush()
+
+
+def arf(sample: bytes, fields: bytes = b"") -> bytes:
+    return (
+        HEAD + b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/feedback-report\r\n\r\n"
+        b"Feedback-Type: auth-failure\r\nUser-Agent: x\r\nVersion: 1\r\n" + fields + b"\r\n--b\r\n"
+        b"Content-Type: message/rfc822\r\n\r\n" + sample + b"\r\n--b--\r\n"
+    )
+
+
+def multiparts(levels: int) -> Iterator[bytes]:
+    for level in range(levels):
+        yield b'Content-Type: multipart/mixed; boundary="b%d"\r\n\r\n--b%d\r\n' % (level, level)
+
+
+def zipped_zips() -> bytes:
+    data = b" " * MEBI
+    for _ in range(3):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for number in range(20):
+                archive.writestr(f"{number}", data)
+        data = buffer.getvalue()
+    return data
+
+
+MESSAGES: dict[str, Callable[[], bytes]] = {
+    "multiparts 20,000 deep": lambda: HEAD + b"".join(multiparts(20_000)),
+    "messages 100,000 deep": lambda: HEAD + b"Content-Type: message/rfc822\r\n\r\n" * 100_000,
+    "100,000 parts": lambda: MIXED + b"--b\r\n\r\nx\r\n" * 100_000,
+    "lines that may be boundaries": lambda: MIXED + b"--x\r\n" * 1_000_000,
+    "60 boundaries at once": lambda: HEAD + b"".join(multiparts(60)) + b"--b1\r\n--b59\r\n" * 200_000,
+    "a header line of 20 MiB": lambda: b"Subject: " + b"x" * 20 * MEBI + b"\r\n\r\nhi",
+    "200,000 fields": lambda: b"Received: from x by y; Thu, 19 Nov 2026 12:00:00 +0000\r\n" * 200_000 + b"\r\nhi",
+    "a million folds": lambda: b"Subject: a" + b"\r\n b" * 1_000_000 + b"\r\n\r\nhi",
+    "encoded words": lambda: b"Subject: " + b"=?utf-8?B?QUFB?= " * 500_000 + b"\r\n\r\nhi",
+    "open brackets": lambda: b"From: " + b"(" * 3 * MEBI + b"\r\nDate: " + b"(" * 3 * MEBI + b"\r\n\r\nhi",
+    "quotes": lambda: HEAD + b'Content-Type: multipart/mixed; boundary="' + b'\\"' * MEBI + b"\r\n\r\nhi",
+    "one line of 40 MiB": lambda: HEAD + b"\r\n" + b"x" * 40 * MEBI,
+    "empty lines": lambda: b"\n" * 20 * MEBI,
+    "soft line breaks": lambda: (
+        HEAD + b"Content-Type: text/xml\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" + b"=\r\n" * 2_000_000
+    ),
+    "base64 that is none": lambda: (
+        HEAD + b"Content-Type: text/xml\r\nContent-Transfer-Encoding: base64\r\n\r\n" + b"!@#$" * 2_000_000
+    ),
+    "50 MiB of blanks": lambda: squeezed(b"<feedback>", b" " * MEBI, times=50),
+    "XML a million deep": lambda: squeezed(REPORT, b"<a>" * MEBI, times=3),
+    "a record of 100 MiB": lambda: squeezed(REPORT + b"<record>", b"x" * MEBI, times=100),
+    "a million records without an end": lambda: squeezed(REPORT, b"<record>" * (MEBI // 8), times=8),
+    "end tags alone": lambda: squeezed(REPORT, b"</record>" * (MEBI // 9), times=8),
+    "comments": lambda: squeezed(REPORT, b"<!-- x -->" * (MEBI // 10), times=8),
+    "open brackets in XML": lambda: squeezed(REPORT, b"<" * MEBI, times=100),
+    "ampersands": lambda: squeezed(REPORT, b"&" * MEBI, times=100),
+    "CDATA": lambda: squeezed(REPORT, b"<![CDATA[" * (MEBI // 9), times=50),
+    "attributes": lambda: gzip.compress(REPORT + b"<x " + b" ".join(b'a%d="1"' % n for n in range(50_000)) + b"/>"),
+    "JSON 10 million deep": lambda: squeezed(POLICIES, b"[" * MEBI, times=10),
+    "JSON of strings": lambda: squeezed(POLICIES, b'"\\ud800",' * (MEBI // 9), times=14, end=b"1]}"),
+    "5 million policies": lambda: squeezed(POLICIES, b"{}," * (MEBI // 3), times=14, end=b"{}]}"),
+    "200,000 gzip members": lambda: gzip.compress(b"", mtime=0) * 200_000,
+    "zips in zips in zips": zipped_zips,
+    "zip headers": lambda: b"PK\x03\x04" * 2_000_000,
+    "URLs": lambda: arf(b"From: a@b.example\r\n\r\n" + b"http://a.example/x " * 600_000),
+    "a URL of 14 MiB": lambda: arf(b"From: a@b.example\r\n\r\nhttp://" + b"a." * 7 * MEBI),
+    "fields of a sample": lambda: arf(b"Received: a (b [192.0.2.1]) by c\r\n" * 300_000 + b"\r\nx"),
+    "NULs in a sample": lambda: arf(b"Subject: " + b"\0" * 8 * MEBI + b"\r\n\r\n" + b"\0" * 8 * MEBI),
+    "28 MiB of a sample": lambda: arf(b"From: a@b.example\r\n\r\n" + b"http://x.example/%61 \xc3\xa4\r\n" * 1_100_000),
+    "recipients": lambda: arf(b"To: " + b"a@b.example, " * 1_000_000 + b"\r\n\r\nx"),
+    "fields of a report": lambda: arf(b"From: a@b\r\n\r\nx", b"Reported-URI: http://a.example/\r\n" * 400_000),
+    "attachments of a sample": lambda: arf(
+        b"From: a@b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n"
+        + b"--c\r\nContent-Type: application/zip; name=x\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n" * 100_000
+    ),
+    "noise": lambda: os.urandom(20 * MEBI),
+    "noise in base64": lambda: (
+        HEAD + b"Content-Type: application/zip\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        + base64.encodebytes(os.urandom(10 * MEBI))
+    ),
+}  # fmt: skip
+# What is held as a whole, up to bounds.part_bytes, becomes ten to thirty times as much as objects of Python.
+MEMORY = {"JSON of strings": 256, "5 million policies": 256}  # MiB
+USUAL_MEMORY = 96
+
+
+def limited() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_hostile(run_filter: Program, state: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "message").write_bytes(message := MESSAGES[name]())
+    log = tmp_path / "log"
+    settings = '[read]\nsample = "full"\nauthserv_ids = ["mail.example.org"]\n'
+    with (tmp_path / "message").open("rb") as file:
+        process = run_filter.start(f"--log={log}", store="-", settings=settings, stdin=file, preexec_fn=limited)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        stdout, stderr = process.stdout.read(), process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        process.stdout.close()
+        process.stderr.close()
+    assert (process.returncode, stderr) == (0, b""), log.read_text()
+    copies = list(kept.listing(kept.directory(state)))
+    assert stdout or copies, "neither stored nor kept"
+    assert [one.size for one in copies] == [len(message)] * len(copies)
+    assert "Traceback" not in log.read_text() or name in MEMORY
+    assert usage.ru_utime + usage.ru_stime < SECONDS
+    assert usage.ru_maxrss / 1024 < MEMORY.get(name, USUAL_MEMORY)
