@@ -114,7 +114,7 @@ def _trusted(fields: Sequence[str], authserv_ids: Iterable[str]) -> Iterator[Res
             begun = True
             yield from (one for one in parsed.results if one.method not in told)
             told |= {one.method for one in parsed.results}
-        elif begun:
+        if begun and (parsed.authserv_id not in ids or not parsed.results):  # `none`: nothing was checked
             return
 
 

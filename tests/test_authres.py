@@ -123,6 +123,8 @@ def test_properties(segment: str, properties: dict[str, str]) -> None:
             ("mx.example.org",),
             {},
         ),
+        # our server checked nothing: what follows is not its own
+        (["mx.example.org; none", PASSED], ("mx.example.org",), None),
         # a forged one right below our own
         (["mx.example.org; dkim=fail header.d=a.example; spf=fail", PASSED], ("mx.example.org",), {}),
         # a sender's local part is no result
