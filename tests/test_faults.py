@@ -10,6 +10,7 @@ import ctypes
 import json
 import os
 import random
+import re
 import resource
 import signal
 import socket
@@ -834,3 +835,14 @@ def test_the_password_is_nowhere(fake: FakeOpenSearch, deliver: Deliver) -> None
         if path.is_file() and path != delivery.program.settings:
             assert PASSWORD.encode() not in path.read_bytes(), path
     assert PASSWORD not in json.dumps(list(fake.documents.values()))
+
+
+# The page
+
+
+def test_the_page_names_every_test() -> None:
+    page = Path(__file__).parents[1].joinpath("docs/faults.md").read_text("utf-8")
+    named = {f"test_{name}" for row in page.splitlines() if row.startswith("|") for name in re.findall("`(\\w+)`", row)}
+    mine = {name for name in globals() if name.startswith("test_")} - {"test_the_page_names_every_test"}
+    assert mine - named == set()
+    assert {name for name in named if name.count("_") > 2} - mine == set()
