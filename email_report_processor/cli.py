@@ -69,7 +69,7 @@ def run() -> NoReturn:
 def main(argv: Sequence[str]) -> int:
     """Run the command and return its exit status."""
     try:
-        arguments = parser().parse_args(argv)
+        arguments = parser().parse_intermixed_args(argv)
     except UsageError as error:
         return _usage(str(error))
     if arguments.help or arguments.version:
