@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests import nodes
 
-from . import big_report, one_message
+from . import big_report, imports, one_message
 
 
 def _with_node(bench: Callable[[str], bool]) -> bool:
@@ -20,6 +20,7 @@ def _with_node(bench: Callable[[str], bool]) -> bool:
 BENCHMARKS: dict[str, Callable[[], bool]] = {
     "one": lambda: _with_node(one_message.main),
     "big": big_report.main,
+    "imports": lambda: _with_node(imports.main),
 }
 
 
