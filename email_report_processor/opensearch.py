@@ -119,7 +119,7 @@ class OpenSearchStore:
     def request(
         self, method: str, path: str, content: Any = None, parameters: Mapping[str, str] | None = None
     ) -> Answer:
-        """Any request with JSON, for setup and doctor: the answer, whatever its status.
+        """Any request, for setup and doctor: the answer, whatever its status. content: a JSON value, or a bulk in bytes.
 
         Sent again while OpenSearch is away or overloaded; raises StoreError after the time budget.
         """
@@ -250,10 +250,11 @@ class Client:
         self, method: str, path: str, content: Any = None, parameters: Mapping[str, str] | None = None
     ) -> Answer:
         """See OpenSearchStore.request."""
-        data = None if content is None else _compact(content)
+        kind = "application/x-ndjson" if isinstance(content, bytes) else "application/json"
+        data = content if content is None or isinstance(content, bytes) else _compact(content)
         patience = self.patience()
         while True:
-            answer = self.send(method, path, parameters or {}, data, patience)
+            answer = self.send(method, path, parameters or {}, data, patience, kind)
             trouble = answer if isinstance(answer, Trouble) else bulk.overload(answer)
             if trouble is None:
                 assert isinstance(answer, Answer)

@@ -58,7 +58,7 @@ def ready(secure_node: nodes.SecureNode, made_ready: None, prefix: str) -> Itera
     for request in templates.requests(prefix):
         secure_node.ask(request.method, request.path, request.body)
     yield secure_node
-    secure_node.request("DELETE", f"/{prefix}*")
+    secure_node.request("DELETE", f"/{prefix}*?expand_wildcards=all")
 
 
 @pytest.fixture
@@ -143,6 +143,53 @@ def test_the_writer_is_told_that_a_template_is_missing(
     assert outcome.status == 75
     assert "run `email-report-admin setup` as one who may" in outcome.stderr
     assert ready.documents(f"{prefix}*") == []
+
+
+def test_the_doctor_with_the_rights_of_the_writer(
+    ready: nodes.SecureNode, prefix: str, run_admin: Program, state: Path
+) -> None:
+    """Twice: the writer cannot delete, so that one document stays, and is written again."""
+    state.mkdir(mode=0o700)
+    for number in (2, 4):
+        outcome = run_admin(b"", "doctor", "--json", settings=_settings(ready, prefix, f"{prefix}writer"))
+        found = {one["about"]: one for one in json.loads(outcome.stdout)}
+        for about in ("store", "certificate", "credentials", "templates", "rights"):
+            assert found[about]["result"] == "ok", found[about]
+        assert f"wrote {prefix}doctor/doctor, and it is there (version {number})" in found["rights"]["text"]
+        assert " days)" in found["certificate"]["text"]
+    assert ready.documents(f"{prefix}*") == []  # a hidden index, which no pattern finds by chance
+    assert [one.source for one in ready.documents(f"{prefix}doctor")] == [{}]
+
+
+@pytest.mark.parametrize(
+    ("role", "password", "about", "words"),
+    [
+        ("reader", STRONG, "rights", "lacks indices:admin/index_template/get"),
+        ("writer", "Wrong-and-0-shown", "credentials", "answers 401"),
+    ],
+)
+def test_the_doctor_without_rights(
+    ready: nodes.SecureNode, prefix: str, run_admin: Program, role: str, password: str, about: str, words: str
+) -> None:
+    outcome = run_admin(b"", "doctor", "--json", settings=_settings(ready, prefix, f"{prefix}{role}", password))
+    assert outcome.status == 2
+    failures = [one for one in json.loads(outcome.stdout) if one["result"] == "failure"]
+    assert [one["about"] for one in failures] == [about]
+    assert words in failures[0]["text"]
+    assert failures[0]["remedy"]
+    assert "0-shown" not in outcome.stdout
+
+
+def test_the_doctor_names_a_missing_right(ready: nodes.SecureNode, prefix: str, run_admin: Program) -> None:
+    """Templates may be looked at, and nothing be written."""
+    rights = {"index_patterns": [f"{prefix}*"], "allowed_actions": ["indices:admin/create"]}
+    cluster = ["indices:admin/index_template/get", "indices:data/write/bulk"]
+    ready.put_role(f"{prefix}half", {"cluster_permissions": cluster, "index_permissions": [rights]})
+    ready.put_user(f"{prefix}half", STRONG, [f"{prefix}half"])
+    outcome = run_admin(b"", "doctor", "--json", settings=_settings(ready, prefix, f"{prefix}half"))
+    (finding,) = [one for one in json.loads(outcome.stdout) if one["result"] == "failure"]
+    assert finding["about"] == "rights"
+    assert "no permissions for [indices:data/write/" in finding["text"]
 
 
 def test_the_operator_runs_setup(ready: nodes.SecureNode, prefix: str, run_admin: Program) -> None:

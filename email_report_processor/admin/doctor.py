@@ -1,0 +1,124 @@
+"""`email-report-admin doctor`: everything that the filter needs, seen from where it stands, as the user it runs as."""
+
+import argparse
+import os
+import pwd
+import sys
+from collections.abc import Callable, Iterator, Mapping
+
+from .. import checks, finding
+from ..cli import flags
+from ..finding import Finding, failure, warning
+from ..job import choose_store
+from ..process import Layout
+from ..settings import Settings, SettingsError, load
+
+_BUDGET = 10.0  # seconds that a store may be away
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of this sub-command."""
+    parser.add_argument("--user", metavar="NAME", help="the user that the mail server runs the filter as (as root)")
+    parser.add_argument("--json", action="store_true", help="a list of objects with result, about, text, remedy")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Print what was found; 0 when all is well, 1 with warnings, 2 with failures."""
+    if arguments.user:
+        return _as_user(arguments.user, lambda: _report(arguments, _settings_again(arguments), {}))
+    return _report(arguments, lambda: settings, os.environ)
+
+
+def _settings_again(arguments: argparse.Namespace) -> Callable[[], Settings]:
+    """Read by the user, who may not be allowed to; and without the variables of this shell."""
+    return lambda: load(flags(arguments), arguments.config, {})
+
+
+def _report(arguments: argparse.Namespace, read: Callable[[], Settings], environ: Mapping[str, str]) -> int:
+    found: list[Finding] = []
+    for one in _examine(read, environ):
+        found.append(one)
+        if not arguments.json:
+            print(finding.line(one), flush=True)
+    if arguments.json:
+        print(finding.as_json(found), flush=True)
+    return finding.status(found)
+
+
+def _examine(read: Callable[[], Settings], environ: Mapping[str, str]) -> Iterator[Finding]:
+    yield from checks.check_user(os.geteuid())
+    unreadable = list(checks.check_program())
+    if unreadable:
+        yield from unreadable
+        return
+    try:
+        settings = read()
+        yield from checks.check_settings(settings, environ)
+        yield from checks.check_state(settings, environ)
+        yield from checks.check_kept(settings, environ)
+        yield from checks.check_limits(settings)
+        yield from checks.check_log(settings)
+        yield from _store(settings, environ)
+    except SettingsError as error:
+        yield failure("settings", str(error), "the filter answers 75 until it is corrected")
+    yield from checks.check_bytecode()
+    yield from checks.check_clock()
+
+
+def _store(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    choice = choose_store(settings, environ, budget=_BUDGET)
+    if choice.url == "-":
+        yield failure("store", "standard output, which a mail server does not keep", "set [store] url")
+    elif choice.url.startswith("sqlite:"):
+        from .. import store_checks
+
+        if not choice.configured:
+            yield warning("store", "none is set: the embedded one is used", "set [store] url, also to this one")
+        yield from store_checks.check_sqlite(choice.url.removeprefix("sqlite:"))
+    else:
+        yield from _opensearch(settings, environ)
+
+
+def _opensearch(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    from .. import store_checks
+    from ..opensearch import OpenSearchOptions, OpenSearchStore
+
+    store = choose_store(settings, environ, budget=_BUDGET).open()
+    assert isinstance(store, OpenSearchStore)
+    options = settings.record("opensearch", OpenSearchOptions)
+    try:
+        yield from store_checks.check_opensearch(store, options, settings.record("store", Layout).index_prefix)
+    finally:
+        store.close()
+
+
+def _as_user(name: str, work: Callable[[], int]) -> int:
+    """In a child that is this user and has nothing of our environment, as below a mail server."""
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError:
+        raise SettingsError(f"--user {name}: there is no such user") from None
+    if os.geteuid() not in {0, user.pw_uid}:
+        raise SettingsError(f"--user {name}: only root can be another user; run it by sudo")
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        status = 2
+        try:
+            _become(user)
+            status = work()
+            sys.stdout.flush()
+        except BaseException:  # a bug: it is shown, and must not go on as the parent
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _become(user: pwd.struct_passwd) -> None:
+    if os.geteuid() == 0:
+        os.initgroups(user.pw_name, user.pw_gid)
+        os.setgid(user.pw_gid)
+        os.setuid(user.pw_uid)
+    os.chdir("/")
+    os.environ.clear()
