@@ -90,7 +90,7 @@ class _Search:
             result = next((result for result in results if result is not None), None)
             if result is not None:
                 yield result
-            elif not file and begins_with_header(head(found, _HEADER)):
+            elif not file and self.left >= 0 and begins_with_header(head(found, _HEADER)):
                 yield from self._message_in(found)
 
     def _message_in(self, file: Payload) -> Iterator[Result]:

@@ -119,8 +119,11 @@ def test_messages_in_files_are_bounded_on_both_sides() -> None:
     assert report_ids(read_message(both, Options(bounds=Bounds(message_bytes=size)))) == ["1", "1"]
     cut = read_message(both, Options(bounds=Bounds(message_bytes=size - 1)))
     assert report_ids(cut) == ["1"]
-    assert "bounds.message_bytes" in cut.problems[0].reason
-    assert cut.problems[0].place.endswith("1.xml")
+    (problem,) = cut.problems
+    assert "bounds.message_bytes" in problem.reason
+    assert problem.place.endswith("1.xml")
+    many = read_message(mail(zipped(*[inner + b"\r\n" * 2000] * 7)), Options(bounds=Bounds(message_bytes=size)))
+    assert (report_ids(many), len(many.problems)) == (["1", "1"], 1)  # said once, and no further file is opened
 
 
 def test_a_message_in_a_file_is_searched_for_no_further_files() -> None:
