@@ -6,6 +6,8 @@ from typing import BinaryIO, NoReturn
 
 from .store import Question, Row, StoreError, Total, Written
 
+REMEMBERED = 20_000  # ids of one call; 5 MB
+
 
 class NdjsonStore:
     """The store `-`: whoever reads the stream has the documents. It cannot be read back."""
@@ -15,16 +17,27 @@ class NdjsonStore:
         self._stream = stream
 
     def write(self, rows: Iterable[Row]) -> Written:
-        """See Store. An id written twice is on the stream twice. Raises StoreError when the stream is broken."""
-        stored = 0
+        """See Store. Raises StoreError when the stream is broken.
+
+        A report attached twice is written once; an id that comes again in another message, or after
+        REMEMBERED rows, is on the stream again.
+        """
+        stored = already = 0
+        seen: set[tuple[str, str]] = set()
         for row in rows:
+            key = row.index, row.id
+            if key in seen:
+                already += 1
+                continue
+            if len(seen) < REMEMBERED:
+                seen.add(key)
             self._put(_line(row))
             stored += 1
         try:
             self._stream.flush()
         except (OSError, ValueError) as error:  # ValueError: the stream is closed
             raise self._broken(error) from error
-        return Written(stored, 0)
+        return Written(stored, already)
 
     def scan(self, after: tuple[str, str] | None = None) -> Iterator[Row]:
         """Raises StoreError: what went into a pipe is gone."""

@@ -23,6 +23,14 @@ def test_one_object_a_line() -> None:
     assert stream.getvalue().startswith(b'{"_index":"i","_id":"1","_source":{"a":{"b":"\xc3\xa9\\n"}}}\n')
 
 
+def test_a_report_attached_twice_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.BytesIO()
+    assert NdjsonStore(stream).write([*ROWS, *ROWS, Row("other", "1", b"{}")]) == Written(3, 2)
+    assert stream.getvalue().count(b"\n") == 3
+    monkeypatch.setattr("email_report_processor.ndjson.REMEMBERED", 1)
+    assert NdjsonStore(stream).write([*ROWS, *ROWS]) == Written(3, 1)
+
+
 def test_it_is_flushed() -> None:
     """The filter leaves by os._exit."""
     reading, writing = os.pipe()
@@ -38,7 +46,7 @@ def test_nobody_reads(number: int) -> None:
     os.close(reading)
     writer = os.fdopen(writing, "wb")
     with pytest.raises(StoreError, match=r"standard output: .*Broken pipe: whoever reads"):
-        NdjsonStore(writer).write(ROWS * number)
+        NdjsonStore(writer).write(Row("i", str(count), b"{}") for count in range(number))
     with pytest.raises(BrokenPipeError):
         writer.close()
 
