@@ -7,8 +7,8 @@ The standard library's parsers are not used: `email.policy.default` raises on va
 import binascii
 import codecs
 import re
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterator, Mapping
+from functools import cached_property, lru_cache
 
 from .transfer import unbase64
 
@@ -59,10 +59,16 @@ class Headers:
                 fields[-1] = (name, value + b" " + line)
         return fields
 
+    @cached_property
+    def _by_name(self) -> dict[str, list[bytes]]:
+        values: dict[str, list[bytes]] = {}
+        for name, value in self._fields:
+            values.setdefault(name.lower(), []).append(value)
+        return values
+
     def raw_values(self, name: str) -> Iterator[bytes]:
         """The values of the fields of this name as they stand, folded and encoded."""
-        wanted = name.lower()
-        return (value for field, value in self._fields if field.lower() == wanted)
+        return iter(self._by_name.get(name.lower(), ()))
 
     def get(self, name: str) -> str | None:
         """The first field of this name, in any case; None when there is none."""
@@ -133,11 +139,20 @@ def _text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
-def read_parameters(value: bytes) -> tuple[str, dict[str, str]]:
+def read_parameters(value: bytes) -> tuple[str, Mapping[str, str]]:
     """A value such as `type/subtype; name="a b"`: its first word in lower case, and its parameters.
 
     Semicolons and quotes may be missing; RFC 2231 and RFC 2047 are undone. Of repeated parameters the first counts.
     """
+    return _short_parameters(value) if len(value) <= 64 else _parameters(value)
+
+
+@lru_cache(maxsize=256)  # most of them are text/plain, base64, …
+def _short_parameters(value: bytes) -> tuple[str, Mapping[str, str]]:
+    return _parameters(value)
+
+
+def _parameters(value: bytes) -> tuple[str, Mapping[str, str]]:
     if not value:
         return "", {}
     text = _text(value[:VALUE_CHARS]).replace("\r", "").replace("\n", "").strip()

@@ -134,6 +134,8 @@ def _load_for_workers(url: str, options: Options) -> None:
     """What every worker is going to need is loaded once, before they part."""
     import pyexpat  # noqa: F401  # xmlrecords uses it
 
+    from . import dmarc_aggregate, smtp_tls  # noqa: F401  # reading uses them
+
     if url.startswith("http") and not options.dry_run:
         load_client()
 
