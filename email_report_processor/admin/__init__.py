@@ -14,6 +14,7 @@ from ..settings import Settings, SettingsError, load
 # `run(arguments, settings) -> int` (0 done, 1 something is wrong, 2 wrong usage, 75 the store failed).
 COMMANDS = {
     "copy": "copy every document from one store to another",
+    "dns": "check what a domain publishes so that reports can arrive",
     "doctor": "check everything that the filter needs, as the user it runs as",
     "kept": "list the messages that were kept, and feed them again",
     "setup": "make OpenSearch ready: templates, retention, pipelines, roles, dashboards",

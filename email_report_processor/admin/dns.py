@@ -1,0 +1,34 @@
+"""`email-report-admin dns DOMAIN…`: what a domain publishes so that reports can arrive, and what it should."""
+
+import argparse
+
+from .. import dnscheck, finding
+from ..finding import Finding
+from ..settings import Settings, SettingsError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of this sub-command."""
+    parser.add_argument("domains", metavar="DOMAIN", nargs="+", help="a domain that sends or receives mail")
+    parser.add_argument("--server", metavar="ADDRESS[:PORT]", default="", help="ask this server, not the system's")
+    parser.add_argument("--timeout", metavar="SECONDS", type=float, default=5.0, help="for one question (5)")
+    parser.add_argument("--json", action="store_true", help="a list of objects with result, about, text, remedy")
+
+
+def run(arguments: argparse.Namespace, _settings: Settings) -> int:
+    """Print what was found, and the records to publish; 0 when all is well, 1 with warnings, 2 with failures."""
+    if not 0 < arguments.timeout < 3600:
+        raise SettingsError(f"--timeout {arguments.timeout:g}: write more than 0 seconds, such as 5")
+    try:
+        domains = [dnscheck.read_name(name) for name in arguments.domains]
+        look = dnscheck.Resolver(arguments.server, arguments.timeout)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    found: list[Finding] = []
+    for one in dnscheck.check_domains(domains, look):
+        found.append(one)
+        if not arguments.json:
+            print(finding.line(one), flush=True)
+    if arguments.json:
+        print(finding.as_json(found))
+    return finding.status(found)
