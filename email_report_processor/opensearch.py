@@ -119,7 +119,7 @@ class OpenSearchStore:
     def request(
         self, method: str, path: str, content: Any = None, parameters: Mapping[str, str] | None = None
     ) -> Answer:
-        """Any request, for setup and doctor: the answer, whatever its status. content: a JSON value, or a bulk in bytes.
+        """Any request, for setup and doctor: the answer, whatever its status. content: JSON, or a bulk in bytes.
 
         Sent again while OpenSearch is away or overloaded; raises StoreError after the time budget.
         """
