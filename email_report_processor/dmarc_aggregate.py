@@ -47,13 +47,15 @@ def read(payload: Payload, context: Context) -> Report | Problem | None:
     """
     bounds = context.options.bounds
     try:
-        surveyed = survey(payload, bounds, _CONTAINERS)
+        payload, surveyed = _survey(payload, bounds)
     except OverBound as error:
         return Problem(payload.place, f"DMARC aggregate report over a bound: {error}")
     except ForbiddenError as error:
         return Problem(payload.place, f"DMARC aggregate report refused: {error}")
     if surveyed is None:
         return None
+    if _reports(surveyed) > 1:
+        return Problem(payload.place, "several DMARC aggregate reports in one file, which cannot be told apart")
     values = _head_values(surveyed)
     named = any(values.texts.get(name) for name in ("org_name", "report_id", "begin", "domain"))
     if not surveyed.rows and surveyed.damage:
@@ -62,6 +64,43 @@ def read(payload: Payload, context: Context) -> Report | Problem | None:
         return _nothing(payload, surveyed)
     head = _read_head(values, surveyed, context)
     return Report(AGGREGATE.name, head.report, surveyed.rows, partial(_documents, payload, surveyed, head, bounds))
+
+
+def _survey(payload: Payload, bounds: Bounds) -> tuple[Payload, Survey | None]:
+    """The payload, without what follows the first report in it, and what is in it. Raises OverBound, ForbiddenError."""
+    surveyed = survey(payload, bounds, _CONTAINERS)
+    if surveyed is None or _reports(surveyed) < 2:
+        return payload, surveyed
+    payload = payload._replace(chunks=_first_report(payload.chunks))
+    surveyed = survey(payload, bounds, _CONTAINERS)
+    if surveyed is not None:
+        surveyed = surveyed._replace(strict=False, warnings=(*surveyed.warnings, _ANOTHER))
+    return payload, surveyed
+
+
+_ANOTHER = "salvaged: another report follows in the same file, and was not read"
+_END = re.compile(rb"</(?:[^\s<>/:]{1,40}:)?feedback\s{0,20}>")
+_LONGEST_END = 80  # bytes that it can match
+
+
+def _reports(surveyed: Survey) -> int:
+    """How many reports a file holds; the records of a second one would be taken for the first one's."""
+    return len({leaf.parent for leaf, _ in surveyed.head if leaf.path[-2:] == ("report_metadata", "report_id")})
+
+
+def _first_report(chunks: Callable[[], Iterator[bytes]]) -> Callable[[], Iterator[bytes]]:
+    """The file up to the end of the first report."""
+
+    def first() -> Iterator[bytes]:
+        before = b""
+        for chunk in chunks():
+            if end := _END.search(before + chunk):
+                yield chunk[: end.end() - len(before)]
+                return
+            yield chunk
+            before = (before + chunk)[-_LONGEST_END:]
+
+    return first
 
 
 def _nothing(payload: Payload, surveyed: Survey) -> Problem | None:

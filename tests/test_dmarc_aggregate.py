@@ -51,6 +51,28 @@ def read_bytes(data: bytes, context: Context = CONTEXT) -> Report:
     return report
 
 
+@pytest.mark.parametrize("size", [1, 7, 65536])
+@pytest.mark.parametrize("prefix", ["", "n:"])
+def test_of_several_reports_in_one_file_the_first_is_read(size: int, prefix: str) -> None:
+    """The second one's records would be taken for the first one's: nobody counts for somebody else's domain."""
+
+    def one(id_: str) -> bytes:
+        return (
+            f"<{prefix}feedback xmlns:n='x'><report_metadata><report_id>{id_}</report_id></report_metadata>"
+            f"<record><row><source_ip>192.0.2.{id_}</source_ip></row></record></{prefix}feedback >\n"
+        ).encode()
+
+    report = read(payload(one("1") + b"<?xml version='1.0'?>" + one("2") + one("3"), size), CONTEXT)
+    assert isinstance(report, Report)
+    alone = read_bytes(one("1"))
+    assert [document.id for document in report.documents()] == [document.id for document in alone.documents()]
+    assert report.head["salvaged"]
+    assert "salvaged: another report follows in the same file, and was not read" in report.head["warnings"]
+    wide = read(payload((one("1") + one("2")).decode().encode("utf-16")), CONTEXT)
+    assert isinstance(wide, Problem)
+    assert "several" in wide.reason
+
+
 # --- golden pairs ---
 
 GOLDEN = sorted(
