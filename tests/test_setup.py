@@ -4,21 +4,24 @@ ISM, ip2geo and Dashboards cannot be had for tests; what their parsers take stan
 """
 
 import json
+import re
+import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
-from email_report_processor import dashboards_api, pipelines, retention, roles, templates
-from email_report_processor.admin import main
+from email_report_processor import dashboards_api, pipelines, retention, roles, saved_objects, templates
+from email_report_processor.admin import COMMANDS, _parse, main
 from email_report_processor.bulk import Answer
 from email_report_processor.datasets import BY_NAME, DATASETS
 from email_report_processor.setup import PARTS, read_retention, shown
 from email_report_processor.store import StoreError
 from email_report_processor.templates import Request
 from tests import nodes
-from tests.conftest import Outcome, Program
+from tests.conftest import REPOSITORY, Outcome, Program
 from tests.fake_plugins import FakeCluster, FakeDashboards
 
 FAILURE = BY_NAME["dmarc-failure"]
@@ -541,3 +544,52 @@ def test_roles_are_printed_without_any_cluster(run_here: Run) -> None:
 def test_read_retention() -> None:
     assert read_retention("arf=0") == ("arf", 0)
     assert list(PARTS) == ["templates", "retention", "pipelines", "roles", "dashboards"]
+
+
+# The page about it
+
+
+def _commands() -> list[str]:
+    page = (REPOSITORY / "docs/opensearch.md").read_text()
+    lines = [line.strip() for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
+    return [line for line in lines if line.startswith("email-report-admin ")]
+
+
+@pytest.mark.parametrize("command", _commands())
+def test_the_commands_of_the_page(command: str) -> None:
+    arguments = _parse(shlex.split(command)[1:])
+    assert arguments.command in COMMANDS
+
+
+@pytest.mark.parametrize("command", [command for command in _commands() if " setup " in command])
+def test_setup_as_on_the_page(cluster: FakeCluster, osd: FakeDashboards, run_here: Run, command: str) -> None:
+    here = command.replace("https://opensearch.example.org:9200", cluster.url)
+    here = here.replace("https://dashboards.example.org:5601", osd.url).replace("--config admin.toml", "")
+    assert run_here(*shlex.split(here)[1:], store=cluster.url).status == 0
+    assert cluster.changes
+
+
+def test_the_page_says_what_is_so() -> None:
+    """Names, days and datasets."""
+    page = (REPOSITORY / "docs/opensearch.md").read_text()
+    for role in roles.roles("email-report-"):
+        assert f"`{role}`" in page
+    table = re.findall(r"^\| (`.*`) \| ([0-9]+) \| (no|\*\*yes\*\*)", page, re.MULTILINE)
+    said = {
+        name: (int(days), personal != "no") for names, days, personal in table for name in re.findall(r"`(.+?)`", names)
+    }
+    assert said == {dataset.name: (dataset.retention_days, dataset.personal) for dataset in DATASETS}
+    uses = re.findall(r'^  ([a-z-]+) = "email-report-geo"$', page, re.MULTILINE)
+    assert uses == [dataset.name for dataset in DATASETS if "source.ip" in dataset.by_name]
+    for kind in pipelines.ENDPOINTS:
+        assert pipelines.datasource("email-report-", kind).path.rpartition("/")[2] in page
+
+
+def test_the_wheel_has_the_dashboards() -> None:
+    """Where `saved_objects` looks for them."""
+    with (REPOSITORY / "pyproject.toml").open("rb") as file:
+        included = tomllib.load(file)["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert included == {"contrib/dashboards/all.ndjson": "email_report_processor/dashboards/all.ndjson"}
+    assert (REPOSITORY / "contrib/dashboards/all.ndjson").is_file()
+    package = Path(saved_objects.__file__).parent
+    assert package / "dashboards" in saved_objects._FOLDERS

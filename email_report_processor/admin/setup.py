@@ -17,6 +17,8 @@ from . import fail
 if TYPE_CHECKING:
     from ..opensearch import OpenSearchStore
 
+_BUDGET = 20.0  # seconds that OpenSearch may be away
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of this sub-command."""
@@ -56,7 +58,7 @@ def open_cluster(settings: Settings, what: str) -> "OpenSearchStore":
     """The store of the settings, which has to be OpenSearch. Raises SettingsError."""
     from ..opensearch import OpenSearchStore
 
-    choice = choose_store(settings, os.environ)
+    choice = choose_store(settings, os.environ, budget=_BUDGET)
     if not choice.url.startswith("http"):
         raise SettingsError(
             f"{what} is for OpenSearch, and the store is {choice.url}; name one: --store https://HOST:9200"
