@@ -102,17 +102,10 @@ def _as_user(name: str, work: Callable[[], int]) -> int:
         raise SettingsError(f"--user {name}: only root can be another user; run it by sudo")
     sys.stdout.flush()
     child = os.fork()
-    if child == 0:
-        status = 2
-        try:
-            _become(user)
-            status = work()
-            sys.stdout.flush()
-        except BaseException:  # a bug: it is shown, and must not go on as the parent
-            sys.excepthook(*sys.exc_info())
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    _become(user)
+    return work()  # the child goes on as the command does, to its end
 
 
 def _become(user: pwd.struct_passwd) -> None:
