@@ -24,6 +24,7 @@ from email_report_processor.settings import (
     SettingsError,
     StoreOptions,
     load,
+    records,
     secret,
     state_dir,
 )
@@ -33,7 +34,7 @@ PASSWORD = "correct-horse-battery-staple"
 
 def types(section: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for kind in SECTIONS[section]:
+    for kind in records(section):
         found |= {key: type_ for key, type_ in kind.__annotations__.items() if not hasattr(type_, "_fields")}
     return found
 
@@ -51,7 +52,7 @@ def from_file(tmp_path: Path, text: str, **more: Any) -> Settings:
 def filled(settings: Settings, section: str) -> dict[str, Any]:
     """Every value of a section, as its records have it."""
     values: dict[str, Any] = {}
-    for kind in SECTIONS[section]:
+    for kind in records(section):
         values |= settings.record(section, kind, types(section).keys() & kind.__annotations__.keys())._asdict()
     return values
 
