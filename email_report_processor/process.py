@@ -28,7 +28,7 @@ class FilterOptions(NamedTuple):
 
     deadline: float = 120.0  # seconds for one message, then it is kept or given back; 8 below Dovecot's 10
     datasets: tuple[str, ...] = ()  # store only these datasets; empty: all of them
-    unreadable: Literal["keep", "65"] = "keep"  # 65: give back what is no report or unreadable, for filters that sort
+    unreadable: Literal["keep", "65"] = "keep"  # 65 gives back what is no report; with the wrapper, as its argument
 
 
 class Layout(NamedTuple):

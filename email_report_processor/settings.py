@@ -38,7 +38,7 @@ class StoreOptions(NamedTuple):
     """Where the documents go."""
 
     url: str = ""  # https://host:9200, sqlite:PATH, or - for standard output; empty: sqlite in the state directory
-    retry_seconds: float = 60.0  # how long one message may wait for a store that is busy or away
+    retry_seconds: float = 30.0  # how long one message may wait for a store that is busy or away
 
 
 class SecretFiles(NamedTuple):

@@ -247,9 +247,9 @@ def _live(work: Callable[[Channel], None], channel: Channel, life: int) -> NoRet
         status = 0
     except BrokenPipeError:
         status = 0  # the parent has gone
-    except BaseException:  # the edge of a process: whatever it is, the parent learns that it ended
-        sys.excepthook(*sys.exc_info())
     finally:
+        if status:  # whatever it is, the parent learns that it ended
+            sys.excepthook(*sys.exc_info())
         os._exit(status)
 
 
