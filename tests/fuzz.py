@@ -2,7 +2,8 @@
 
     python -m tests.fuzz --minutes 30      minutes of CPU, of this process
 
-Prints executions, what was read, the slowest input and the largest memory; writes inputs that fail to `.cache/fuzz/`.
+Prints, also after Ctrl-C, executions, what was read, the slowest input and the largest memory; writes inputs that
+fail to `.cache/fuzz/`.
 A failure is an exception, a document that does not encode or whose fields are not in the table, a number of rows that
 is not the promised one, or a second reading that differs.
 """
@@ -14,6 +15,7 @@ import io
 import json
 import random
 import resource
+import signal
 import sys
 import time
 import traceback
@@ -258,13 +260,16 @@ def _is_objects(value: object) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
+stopped: list[int] = []  # signals that came: what was seen until then is still printed
+
+
 def run(seconds: float, seed: int = 0, *, inputs: Sequence[bytes] = ()) -> Tally:
     """Fuzz for so many seconds of CPU."""
     chance = random.Random(seed)
     groups = [list(inputs)] if inputs else seeds()
     tally = Tally()
     end = time.process_time() + seconds
-    while time.process_time() < end:
+    while time.process_time() < end and not stopped:
         group = chance.choice(groups)
         data = mutated(chance.choice(group), chance.choice(groups), chance)
         options = chance.randrange(len(OPTIONS))
@@ -319,6 +324,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(dict(check(arguments.file.read_bytes(), options)))
         return 0
     print(f"seed {arguments.seed}, {sum(map(len, seeds())):,} inputs to begin with", flush=True)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _: stopped.append(received))
     tally = run(arguments.minutes * 60, arguments.seed)
     print(describe(tally))
     for line in save(tally):
