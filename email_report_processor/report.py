@@ -1,7 +1,4 @@
-"""From a message to its reports: `read_message`, what a Kind is, identity.
-
-This is the library's entry point. Nothing here knows a clock, a network or the settings.
-"""
+"""What a report is, what a kind of report is, and how documents get their ids. Bounds and options of reading."""
 
 import hashlib
 import json

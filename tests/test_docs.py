@@ -69,3 +69,9 @@ def test_settings_in_the_text_exist(page: Path) -> None:
 def test_the_changelog_begins_with_what_is_unreleased() -> None:
     headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert headings[0] == "Unreleased"
+
+
+def test_every_module_stands_in_the_drawing() -> None:
+    drawing = (ROOT / "docs/design.md").read_text("utf-8")
+    for module in sorted((ROOT / "email_report_processor").glob("*.py")):
+        assert module.stem == "__init__" or f"`{module.stem}`" in drawing, module.stem
