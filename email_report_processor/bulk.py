@@ -46,7 +46,6 @@ class Trouble(NamedTuple):
     """Why something is to be sent again."""
 
     reason: str  # a phrase that follows the name of the store
-    answering: bool = False  # it answers, and has too much to do
     wait: float = 0.0  # seconds that it asked for (Retry-After)
 
 
@@ -83,8 +82,7 @@ def _action(row: Row, pipeline: str) -> bytes:
 def overload(answer: Answer) -> Trouble | None:
     """The trouble when the whole request was turned away for now, else None."""
     if answer.status in {408, 429} or answer.status >= 500:
-        reason = f"answers {answer.status}: {_said(answer)}"
-        return Trouble(reason, answering=answer.status == 429, wait=_retry_after(answer.headers))
+        return Trouble(f"answers {answer.status}: {_said(answer)}", wait=_retry_after(answer.headers))
     return None
 
 
@@ -144,7 +142,7 @@ def _item_trouble(status: int, type_: str, reason: str) -> Trouble:
     """A block has the status of an overload, and does not go away by itself."""
     blocked = type_ == "cluster_block_exception"
     remedy = f": {_remedy(status, type_, reason)}" if blocked else ""
-    return Trouble(f"answers {status} {type_}: {_clean(reason)}{remedy}", answering=not blocked)
+    return Trouble(f"answers {status} {type_}: {_clean(reason)}{remedy}")
 
 
 def _error(value: Any) -> tuple[str, str]:

@@ -209,10 +209,7 @@ class Patience:
         left = self._until - self._clock()
         if left <= 0 or trouble.wait > left:
             asked = f" and asks to wait {trouble.wait:g} s" if trouble.wait > left > 0 else ""
-            raise StoreError(
-                f"{self._name} {trouble.reason}{asked} (tried for {self._budget - max(0.0, left):.0f} s)",
-                answering=trouble.answering,
-            )
+            raise StoreError(f"{self._name} {trouble.reason}{asked} (tried for {self._budget - max(0.0, left):.0f} s)")
         import random  # 2 ms, and opensearch-py has it loaded
 
         jitter = random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2**self._turn))  # noqa: S311  # no secret

@@ -18,7 +18,7 @@ from .fields import Fields
 from .layout import index_of
 from .reading import read_message
 from .report import Document, Options, Reading, Report
-from .store import Row, Store, StoreError, Written
+from .store import Row, Store, Written
 
 Result = TypeVar("Result")
 
@@ -86,11 +86,6 @@ def store_message(blob: Blob, job: Job) -> Outcome:
         written = _store(reading, job, tally)
     except (PureError, MemoryError) as error:
         return Outcome(reading, Written(0, 0), tally.repaired, *failure(error))
-    except StoreError as error:
-        if not error.answering:
-            raise
-        unfinished = Verdict("unfinished", f"time was up while the store kept answering: {error}")
-        return Outcome(reading, Written(0, 0), tally.repaired, unfinished)
     return Outcome(reading, written, tally.repaired, judge(reading, written, tally))
 
 

@@ -36,13 +36,8 @@ class Written(NamedTuple):
 class StoreError(Exception):
     """The store did not take the documents, and it is not the documents' fault: the message is to be kept (75).
 
-    The text names the store (never a password), what it said, and what to do. `answering` is true when the store
-    kept answering and merely was not finished (design §5: such a message is kept and answered with 0 at the deadline).
+    The text names the store (never a password), what it said, and what to do.
     """
-
-    def __init__(self, message: str, *, answering: bool = False) -> None:
-        super().__init__(message)
-        self.answering = answering
 
 
 class Question(NamedTuple):

@@ -34,7 +34,7 @@ def test_body() -> None:
 def test_each_item_has_its_own_outcome() -> None:
     result = bulk.outcome("os", ROWS, answer({"status": 201}, item(409), item(429, "rejected_execution_exception")))
     assert result[:4] == (1, 1, (), (ROWS[2],))
-    assert result.trouble == Trouble("answers 429 rejected_execution_exception: because", answering=True)
+    assert result.trouble == Trouble("answers 429 rejected_execution_exception: because")
 
 
 @pytest.mark.parametrize("type_", sorted(bulk.DOCUMENTS_FAULT))
@@ -62,15 +62,13 @@ def test_everything_else_is_ours(status: int, type_: str, reason: str, remedy: s
         bulk.outcome("https://os", ROWS, answer({"status": 201}, item(status, type_, reason), {"status": 201}))
     assert str(caught.value).startswith(f"https://os answers {status} {type_} for i: {reason}: ")
     assert remedy in str(caught.value)
-    assert not caught.value.answering
 
 
-def test_flood_stage_is_no_overload() -> None:
+def test_flood_stage_says_what_to_do() -> None:
     """The same status, but nothing that the store will get over by itself."""
     reason = "blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark, index has read-only block]"
     result = bulk.outcome("os", ROWS[:1], answer(item(429, "cluster_block_exception", reason)))
     assert result.trouble is not None
-    assert not result.trouble.answering
     assert result.trouble.reason.endswith("its disk is full: make room, it lifts the block by itself")
 
 
@@ -93,10 +91,10 @@ def test_a_web_page_is_no_answer() -> None:
         bulk.outcome("os", ROWS, Answer(200, {"content-type": "text/html; charset=utf-8"}, "<html>Log in: "))
 
 
-@pytest.mark.parametrize(("status", "answering"), [(408, False), (429, True), (500, False), (503, False), (507, False)])
-def test_whole_requests_turned_away(status: int, answering: bool) -> None:
+@pytest.mark.parametrize("status", [408, 429, 500, 503, 507])
+def test_whole_requests_turned_away(status: int) -> None:
     trouble = bulk.overload(Answer(status, {}, "Too many\n requests"))
-    assert trouble == Trouble(f"answers {status}: Too many  requests", answering=answering)
+    assert trouble == Trouble(f"answers {status}: Too many  requests")
 
 
 @pytest.mark.parametrize("status", [200, 201, 301, 400, 401, 403, 404, 413])
