@@ -175,7 +175,10 @@ def _filter(run: Run) -> int:
     job = make_job(run.settings, os.environ, choice, now, lambda text: run.log("warning", text))
     if not choice.configured:
         run.log("warning", f"no [store] url is set: storing into {choice.url}")
-    blob = spool(partial(os.read, run.stdin), INPUT_LIMIT).blob
+    spooled = spool(partial(os.read, run.stdin), INPUT_LIMIT)
+    if not spooled.complete:
+        raise OSError(f"the message has {spooled.seen} bytes, and no more than {INPUT_LIMIT} of one can be kept")
+    blob = spooled.blob
     if blob.size == 0:
         run.log("warning", "the input is empty: nothing to do")
         return 0

@@ -4,6 +4,7 @@ Here the pure half meets the store, the clock and the kept messages. What is dec
 message that can never be stored is kept (and answered with 0); whatever is ours raises, and the mail server keeps it.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -240,8 +241,13 @@ def describe(outcome: Outcome, milliseconds: int) -> str:
         "kept": outcome.verdict.category if outcome.verdict and outcome.kept else "no",
         "ms": milliseconds,
     }
-    line = ", ".join(f"{key}={value}" for key, value in pairs.items())
+    line = ", ".join(f"{key}={_quoted(str(value))}" for key, value in pairs.items())
     return f"{line}: {outcome.verdict.reason}" if outcome.verdict else line
+
+
+def _quoted(value: str) -> str:
+    """Reporters choose some of the values: none may look like further pairs."""
+    return json.dumps(value, ensure_ascii=False) if any(mark in value for mark in ',="') else value
 
 
 def _about(head: Fields, reports: int) -> Mapping[str, Any]:

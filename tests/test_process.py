@@ -335,3 +335,9 @@ def test_reading_has_no_clock() -> None:
     ):
         text = (source / f"{name}.py").read_text()
         assert not re.search(r"^(import|from) (time|socket|os)\b|\.now\(|utcnow|time\.time", text, re.MULTILINE), name
+
+
+def test_a_reporter_cannot_write_into_the_log_line(job: Job) -> None:
+    report = samples.xml(DAY, 'Evil, kept=no, stored=99: "x"', "x@evil.example", samples.rows(DAY))
+    line = pipeline.describe(run(report.encode(), job), 5)
+    assert 'from="Evil, kept=no, stored=99: \\"x\\"", domain=' in line
