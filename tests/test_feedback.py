@@ -3,7 +3,6 @@
 import base64
 import contextlib
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from email_report_processor.mail import Part, address, domain_of, read_mail
 from email_report_processor.report import Bounds, Context, Document, Envelope, Options, Problem, Report
 from email_report_processor.sample import HEADERS_CHARS, TYPES
 from email_report_processor.signals import SIGNALS
+from tests.linear import assert_linear
 
 REPORTS = Path(__file__).parent / "reports"
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
@@ -558,28 +558,33 @@ def test_no_date_anywhere() -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("before", "unit"),
     [
-        "a:\n" * 500_000,
-        "\n" * 2_000_000,
-        "\n x" * 500_000,
-        "Version: " + "(" * 1_000_000,
-        "Source-IP: " + "(." * 500_000,
-        "Reported-URI: " + "http://a.b/ " * 100_000,
-        "Original-Rcpt-To: " + "<" * 1_000_000,
-        "Identity-Alignment: " + "," * 1_000_000,
-        "From: " + '"(' * 500_000,
-        "DKIM-Signature: " + "d=;" * 300_000,
-        f"{CLAIM}\nSender Domain: a\n" + "----\n" * 200_000,
-        f"{CLAIM}\nSender Domain: a\n------ This is a copy of the headers\n" + " x\n" * 300_000,
+        ("", "a:\n"),
+        ("", "\n"),
+        ("", "\n x"),
+        ("Version: ", "("),
+        ("Source-IP: ", "(."),
+        ("Reported-URI: ", "http://a.b/ "),
+        ("Original-Rcpt-To: ", "<"),
+        ("Identity-Alignment: ", ","),
+        ("From: ", '"('),
+        ("DKIM-Signature: ", "d=;"),
+        (f"{CLAIM}\nSender Domain: a\n", "----\n"),
+        (f"{CLAIM}\nSender Domain: a\n------ This is a copy of the headers\n", " x\n"),
     ],
     ids=range(12),
 )
-def test_hostile_texts_take_linear_time(text: str) -> None:
-    start = time.process_time()
-    results(arf(FAILED + text, text))
-    results(f"From: a@example.org\n\n{text}".encode())
-    assert time.process_time() - start < 5
+def test_hostile_texts_take_linear_time(before: str, unit: str) -> None:
+    def make(size: int) -> tuple[bytes, bytes]:
+        text = before + unit * (size // len(unit))
+        return arf(FAILED + text, text), f"From: a@example.org\n\n{text}".encode()
+
+    def work(mails: tuple[bytes, bytes]) -> None:
+        for mail in mails:
+            results(mail)
+
+    assert_linear(work, make, 1_000, 15_000)  # 4096 characters of an address and 20,000 lines are read
 
 
 LINES = st.sampled_from(
