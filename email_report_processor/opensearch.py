@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _BULK_PARAMETERS = {"filter_path": "errors,items.*.status,items.*.error.type,items.*.error.reason"}
 _COMPRESS_ABOVE = 1024  # bytes of a body
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0  # seconds; doubled each time, then anything from 0 to it
 _ANY_STATUS = range(1000)  # none is an exception
 _PAGE_ROWS = 250  # documents read at once by `scan`
@@ -54,7 +55,7 @@ class OpenSearchOptions(NamedTuple):
     pipelines: Mapping[str, str] = {}  # dataset -> ingest pipeline
     timeout: float = 20.0  # seconds for one request
     bulk_bytes: int = 2 * 1024**2  # documents sent in one request, at least one
-    compress: bool = True  # gzip for requests above 1 KiB
+    compress: bool = True  # gzip for requests above 1 KiB that leave this machine
 
 
 class OpenSearchStore:
@@ -233,6 +234,8 @@ class Client:
         self.name = name
         self._places = places
         self._options = options
+        # Within one machine packing and unpacking costs more than it saves: 2.2 s instead of 1.9 for 23,000 documents.
+        self._compress = options.compress and any(place.hostname not in _LOOPBACK for place in places)
         self._budget = budget
         self._sleep = sleep
         self._clock = clock
@@ -284,7 +287,7 @@ class Client:
         import opensearchpy.exceptions as theirs  # 165 ms, and only where something is sent
 
         headers = {"content-type": content_type}
-        if self._options.compress and data is not None and len(data) > _COMPRESS_ABOVE:
+        if self._compress and data is not None and len(data) > _COMPRESS_ABOVE:
             data = zlib.compress(data, level=3, wbits=31)
             headers["content-encoding"] = "gzip"
         connection = self._connection()

@@ -96,8 +96,18 @@ def test_what_a_bulk_asks_for(fake: FakeOpenSearch, open_: Open) -> None:
     assert "content-encoding" not in sent.headers  # 1 KiB at the least
 
 
-@pytest.mark.parametrize(("compress", "encoding"), [(True, "gzip"), (False, None)])
-def test_large_bodies_are_compressed(fake: FakeOpenSearch, open_: Open, compress: bool, encoding: str | None) -> None:
+@pytest.mark.parametrize(
+    ("compress", "near", "encoding"), [(True, (), "gzip"), (False, (), None), (True, ("127.0.0.1",), None)]
+)
+def test_large_bodies_are_compressed_where_they_leave_the_machine(
+    fake: FakeOpenSearch,
+    open_: Open,
+    monkeypatch: pytest.MonkeyPatch,
+    compress: bool,
+    near: tuple[str, ...],
+    encoding: str | None,
+) -> None:
+    monkeypatch.setattr("email_report_processor.opensearch._LOOPBACK", near)
     rows = [Row(INDEX, f"{number:040x}", encode({"count": number})) for number in range(100)]
     assert open_(compress=compress).write(rows) == Written(100, 0)
     assert fake.seen[-1].headers.get("content-encoding") == encoding
