@@ -78,8 +78,9 @@ class Box:
 
     def run(self, *command: str, input_: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[bytes]:
         """Run a command in the box as root, with PATH alone for an environment."""
+        # getmail feeds all that waits in one run, and a filter that is killed or hangs takes its time with each.
         done = subprocess.run(
-            self._enter(command), input=input_, env=ENVIRONMENT, capture_output=True, check=False, timeout=120
+            self._enter(command), input=input_, env=ENVIRONMENT, capture_output=True, check=False, timeout=280
         )
         assert not check or done.returncode == 0, (command, done.returncode, done.stdout, done.stderr)
         return done
