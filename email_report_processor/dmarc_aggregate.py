@@ -10,16 +10,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from . import authres
 from .datasets import AGGREGATE, REPORT, SCHEMA_VERSION
-from .fields import Field, Fields, Shared, Type, clean, read_domain, read_epoch, read_identifier, write_date
+from .fields import Field, Fields, Layer, Type, clean, read_domain, read_epoch, read_identifier, write_date
 from .payload import OverBound, Payload
 from .repetitions import repetitions
 from .report import Bounds, Context, Document, Kind, Problem, Report, make_id
-from .xmlrecords import ForbiddenError, Shape, Shapes, Survey, as_reported, survey, surveyed_bodies
+from .xmlrecords import ForbiddenError, Shape, Shapes, Survey, as_reported, partly_reported, picker, survey, surveyed_bodies
 
 # Elements that hold others. A leaf counts only when all elements around it are of these (or around the outermost of
 # these): what stands in an unknown element is somebody's extension (RFC 9990 §3.2).
@@ -125,7 +124,7 @@ class _Values(NamedTuple):
 
 
 class _Head(NamedTuple):
-    row: Fields  # of every row
+    row: Layer  # of every row
     report: Fields  # of the report document
     identity: tuple[str, ...]  # who, whom, which, when: as reported
 
@@ -179,7 +178,7 @@ def _read_head(values: _Values, surveyed: Survey, context: Context) -> _Head:
     report |= _about(values, surveyed, policy, context)
     # What is wrong with the head is said once, not in each row.
     report |= {**raw, **raw_policy, **({"warnings": warnings.texts} if warnings.texts else {})}
-    return _Head({**common, "event.dataset": AGGREGATE.name, **policy}, report, identity)
+    return _Head(Layer({**common, **policy}), report, identity)
 
 
 def _about(values: _Values, surveyed: Survey, policy: Fields, context: Context) -> Fields:
@@ -375,7 +374,9 @@ class _Plan(NamedTuple):
     pattern: str  # of the shape
     ip: int  # number of the leaf; -1: there is none
     number: int  # likewise of the count
-    rest: Callable[[Sequence[str]], Any]  # the texts of all other leaves
+    gaps: tuple[int, ...]  # of those two, which there are
+    own: Callable[[Sequence[str]], tuple[str, ...]]  # the texts of them
+    rest: Callable[[Sequence[str]], tuple[str, ...]]  # the texts of all other leaves
     singles: tuple[tuple[str, int], ...]  # name of the field and number of the leaf
     reasons: tuple[_Group, ...]
     dkim: tuple[_Group, ...]
@@ -395,12 +396,14 @@ def _plan(shape: Shape) -> _Plan:
         elif name in _ANYWHERE or (name in {"dkim", "spf"} and inner in {"policy_evaluated", "row", ""}):
             singles.setdefault(name, number)
     ip, count = singles.pop("source_ip", -1), singles.pop("count", -1)
-    others = [number for number in range(len(shape.leaves)) if number not in {ip, count}]
+    gaps = tuple(sorted({ip, count} - {-1}))
     return _Plan(
         shape.pattern,
         ip,
         count,
-        itemgetter(*others) if others else lambda _: "",
+        gaps,
+        picker(gaps),
+        picker([number for number in range(len(shape.leaves)) if number not in gaps]),
         tuple((field.name, singles[name]) for name, field in _SINGLE.items() if name in singles),
         _grouped(groups["reason"], "record/row/policy_evaluated/reason"),
         _grouped(groups["dkim"], "record/auth_results/dkim"),
@@ -419,8 +422,9 @@ def _grouped(groups: Mapping[int, Mapping[str, int]], wire: str) -> tuple[_Group
 class _Rest(NamedTuple):
     """A row without its address and count: what rows of one sender share."""
 
-    fields: Fields
+    fields: Layer
     warnings: tuple[str, ...]
+    reported: str  # the record, partly_reported without the address and the count
 
 
 class _Reader:
@@ -434,17 +438,16 @@ class _Reader:
         self.counts = self.memos["count"]
         self.rests: dict[tuple[str, Any], _Rest] = {}
 
-    def fields(self, blank: Fields, plan: _Plan, texts: list[str]) -> Fields:
-        """The fields of one row, behind those of `blank`. Lists in it are shared with other rows."""
-        rest = self._rest(plan, texts)
-        fields = blank | rest.fields
-        address = texts[plan.ip] if plan.ip >= 0 else ""
-        number = texts[plan.number] if plan.number >= 0 else ""
+    def fields(self, rest: _Rest, plan: _Plan, texts: list[str]) -> Fields:
+        """The fields of one row that others do not have."""
+        fields: Fields = {"event.dataset": AGGREGATE.name}
         warnings = rest.warnings
+        address = texts[plan.ip] if plan.ip >= 0 else ""
         if _IPV4.match(address):
             fields["source.ip"] = address
         else:
             warnings += self._fill(fields, "source.ip", address)
+        number = texts[plan.number] if plan.number >= 0 else ""
         count = self.counts[number]
         if count is not None and count <= self.max_count:
             fields["count"] = count
@@ -459,15 +462,14 @@ class _Reader:
         read = _read_value(_BY_NAME[name], text, self.limit) if text else _Value(None, f"{name}: missing")
         if name == "count" and (read.value or 0) > self.max_count:
             read = _Value(None, f"{name}: above bounds.max_count = {self.max_count}", clean(text))
-        if read.value is None:
-            del fields[name]
-        else:
+        if read.value is not None:
             fields[name] = read.value
         if read.raw:
             fields[f"raw.{name}"] = read.raw
         return (read.warning,) if read.warning else ()
 
-    def _rest(self, plan: _Plan, texts: list[str]) -> _Rest:
+    def rest(self, plan: _Plan, texts: list[str]) -> _Rest:
+        """What the row shares with others."""
         key = (plan.pattern, plan.rest(texts))
         found = self.rests.get(key)
         if found is None:
@@ -480,7 +482,7 @@ class _Reader:
 
     def _read_rest(self, plan: _Plan, texts: list[str]) -> _Rest:
         warnings = _Warnings()
-        fields: Fields = {}
+        fields = Layer()
         for name, number in plan.singles:
             text = texts[number]
             if text:
@@ -497,12 +499,12 @@ class _Reader:
         self._put_reasons(fields, plan.reasons, texts, warnings)
         self._put_results(fields, "auth_results.dkim", plan.dkim, texts, warnings)
         self._put_results(fields, "auth_results.spf", plan.spf, texts, warnings)
-        return _Rest(fields, tuple(warnings.texts))
+        return _Rest(fields, tuple(warnings.texts), partly_reported(plan.pattern, texts, plan.gaps))
 
     def _put_reasons(self, fields: Fields, groups: tuple[_Group, ...], texts: list[str], warnings: _Warnings) -> None:
         for _, name, number in [one for group in groups[:_MOST] for one in group]:
             value = self._value(name, texts[number], warnings)
-            if value and value not in fields.setdefault(name, Shared()):
+            if value and value not in fields.setdefault(name, []):
                 fields[name].append(value)
 
     def _put_results(
@@ -518,8 +520,8 @@ class _Reader:
             del results[_MOST:]
         if results:
             joined, keys = _JOINED[name]
-            fields[name] = Shared(results)
-            fields[joined] = Shared(" / ".join([result.get(key, "-") for key in keys]) for result in results)
+            fields[name] = results
+            fields[joined] = [" / ".join([result.get(key, "-") for key in keys]) for result in results]
 
     def _value(self, name: str, text: str, warnings: _Warnings) -> Any:
         value = self.memos[name][text]
@@ -548,21 +550,20 @@ def _documents(payload: Payload, surveyed: Survey, head: _Head, bounds: Bounds) 
     same record came before in this payload.
     """
     reader = _reader(bounds.string_chars, bounds.xml_depth, bounds.max_count)
-    # The address and the count are put in later: here they hold their place, so that all rows have one order.
-    blank: Fields = {**head.row, "source.ip": "", "count": 0}
     start = hashlib.sha256((_json(head.identity)[:-1] + ",").encode("utf-8", "surrogatepass"))
     repeated = repetitions(surveyed.rows)
     total = messages = 0
     for body in surveyed_bodies(payload, surveyed, bounds):
-        shape, plan, texts = reader.shapes.read(body)
+        _, plan, texts = reader.shapes.read(body)
+        rest = reader.rest(plan, texts)
         digest = start.copy()
-        digest.update(as_reported(shape, texts).encode("utf-8", "surrogatepass"))
+        digest.update(as_reported(rest.reported, plan.own(texts)).encode("utf-8", "surrogatepass"))
         digest.update(b",%d]" % repeated.count(digest.digest()))
         number = digest.digest()[:20]
-        fields = reader.fields(blank, plan, texts)
+        fields = reader.fields(rest, plan, texts)
         total += int.from_bytes(number, "big")
         messages += fields.get("count", 0)
-        yield Document(AGGREGATE.name, number.hex(), fields)
+        yield Document(AGGREGATE.name, number.hex(), fields, (head.row, rest.fields))
     number_of_all = make_id(REPORT.name, *head.identity, total % 2**160)
     yield Document(REPORT.name, number_of_all, {**head.report, "messages": messages})
 

@@ -13,18 +13,19 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from .datasets import DATASETS
-from .fields import Fields, Shared
+from .fields import Fields, Layer, merged
 
 # Fields whose one value is an object: `flatten` leaves it whole.
 _WHOLE = frozenset(field.name for dataset in DATASETS for field in dataset.fields if field.type.name == "geo_point")
 
 
-def encode(fields: Fields) -> bytes:
+def encode(fields: Fields, layers: Sequence[Layer] = ()) -> bytes:
     """A flat document as JSON of nested objects: UTF-8, compact, without line breaks.
 
-    Lone surrogates, which UTF-8 cannot hold, become U+FFFD. Raises TypeError for a value that JSON does not have.
+    layers: further fields of the document, which others have as well; each is written once. Lone surrogates, which
+    UTF-8 cannot hold, become U+FFFD. Raises TypeError for a value that JSON does not have.
     """
-    text = _object(fields)
+    text = _layered(fields, layers) if layers else _object(fields)
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -55,6 +56,31 @@ def _leaves(source: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]
             yield name, value
 
 
+def _layered(fields: Fields, layers: Sequence[Layer]) -> str:
+    members = [layer.json or _write(layer) for layer in layers]
+    if not _disjoint(_tops(tuple(fields)), *[layer.tops for layer in layers]):
+        return _object(merged(fields, layers))
+    members.append(_object(fields)[1:-1])
+    return "{" + ",".join(filter(None, members)) + "}"
+
+
+def _write(layer: Layer) -> str:
+    layer.json = _object(layer)[1:-1]
+    layer.tops = _tops(tuple(layer))
+    return layer.json
+
+
+@lru_cache(maxsize=1024)
+def _tops(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(name.partition(".")[0] for name in names)
+
+
+@lru_cache(maxsize=1024)
+def _disjoint(*tops: frozenset[str]) -> bool:
+    """Whether no object stands in two layers; then the document is all their members, one after the other."""
+    return len(frozenset().union(*tops)) == sum(map(len, tops))
+
+
 class _Layout(NamedTuple):
     text: str  # nested objects with %s in the place of each value
     order: Callable[[list[str]], Any] | None  # puts the values into the order of the gaps; None when they are in it
@@ -70,12 +96,6 @@ def _list(values: Sequence[Any]) -> str:
     if len(values) == 1 and type(values[0]) is str:  # most lists
         return f"[{encode_basestring(values[0])}]"
     return f"[{','.join(_written(values))}]"
-
-
-def _shared(values: Shared) -> str:
-    if not values.json:
-        values.json = _list(values)
-    return values.json
 
 
 def _written(values: Iterable[Any]) -> list[str]:
@@ -141,7 +161,6 @@ _WRITERS: dict[type, Callable[[Any], str]] = {
     float: _float,
     list: _list,
     tuple: _list,
-    Shared: _shared,
     dict: _object,
     type(None): lambda _: "null",
 }

@@ -527,7 +527,7 @@ def _report(texts: Sequence[Text], context: Context) -> Report:
 
     def stream() -> Iterator[Document]:
         for document in (*documents, Document(REPORT.name, last, head)):
-            yield document._replace(fields=dict(document.fields))
+            yield document._replace(own=dict(document.own))
 
     return Report(first.dataset, head, len(documents), stream)
 

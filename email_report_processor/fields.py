@@ -6,7 +6,7 @@ normalised value, or raises ValueError, in which case the text is kept under `ra
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -14,10 +14,20 @@ from typing import Any, NamedTuple
 Fields = dict[str, Any]
 
 
-class Shared(list[Any]):
-    """A list that many documents share: once one of them was encoded, nobody may change it any more."""
+class Layer(Fields):
+    """Fields that many documents share: once one of them was encoded, nobody may change them any more."""
 
-    json = ""  # as `encode` wrote it
+    json = ""  # its members, as `encode` wrote them
+    tops: frozenset[str] = frozenset()  # the outermost names of them
+    noted: Any = None  # what `process` found out about documents that have these fields
+
+
+def merged(fields: Fields, layers: Iterable[Layer]) -> Fields:
+    """All fields of a document."""
+    whole: Fields = {}
+    for layer in layers:
+        whole |= layer
+    return whole | fields
 
 
 MAX_STRING = 4096  # characters; longer strings are cut, and the document says so

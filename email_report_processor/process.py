@@ -14,7 +14,7 @@ from . import kept
 from .blob import Blob
 from .classify import Site, classify
 from .encode import encode
-from .enrich import Databases, Senders, enrich
+from .enrich import Databases, Senders, source_name
 from .fields import Fields
 from .layout import index_of
 from .reading import read_message
@@ -162,25 +162,48 @@ def _rows(reading: Reading, reports: list[Report], job: Job, tally: Tally) -> It
     for report in reports:
         indices: dict[tuple[str, str], str] = {}
         for document in report.documents():
-            fields = document.fields
-            begin = fields.get("report.begin") or fields.get("@timestamp") or ""
-            key = (document.dataset, begin)
+            dataset, id_, own, layers = document
+            dated = layers[0] if layers else own
+            key = (dataset, dated.get("report.begin") or dated.get("@timestamp") or "")
             if key not in indices:
-                indices[key] = _index(document.dataset, begin, reading, job.layout)
+                indices[key] = _index(*key, reading, job.layout)
             complete(document, job, now)
-            tally.repaired += len(fields.get("warnings", ()))
-            tally.salvaged += bool(fields.get("salvaged"))
-            yield Row(indices[key], document.id, encode(fields))
+            tally.repaired += len(own.get("warnings", ()))
+            tally.salvaged += bool(own.get("salvaged"))
+            yield Row(indices[key], id_, encode(own, layers))
 
 
 def complete(document: Document, job: Job, now: str) -> None:
-    """Add to a document what is ours to say: when it was stored, its class, who sends, from where."""
-    fields = document.fields
-    fields["event.ingested"] = now
+    """Add to a document what is ours to say: when it was stored, from where it came, who sent it, and its class."""
+    own = document.own
+    own["event.ingested"] = now
+    if job.databases is not None and "source.ip" in own:
+        own |= job.databases.look_up(own["source.ip"])
+    if not document.layers or _looks_at_addresses(job):
+        own |= _said_of(document.fields, job)
+        return
+    layer = document.layers[-1]
+    if layer.noted is None or layer.noted[0] is not job:
+        layer.noted = job, _said_of({**layer, "event.dataset": document.dataset}, job)
+    own |= layer.noted[1]
+
+
+def _looks_at_addresses(job: Job) -> bool:
+    """Whether what is said of a row depends on its address, and not on what it shares with others alone."""
+    senders = job.senders
+    return bool(job.site.own_networks) or (senders is not None and bool(senders.networks or senders.systems))
+
+
+def _said_of(fields: Fields, job: Job) -> Fields:
+    """The class of a document, and who sends."""
+    said: Fields = {}
     found = classify(fields, job.site)
     if found is not None:
-        fields["class"], fields["class_rule"] = found
-    enrich(fields, job.senders, job.databases)
+        said["class"], said["class_rule"] = found
+    name = source_name(fields, job.senders)
+    if name:
+        said["source.name"] = name
+    return said
 
 
 def _index(dataset: str, begin: str, reading: Reading, layout: Layout) -> str:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
-from .fields import Fields
+from .fields import Fields, Layer, merged
 
 
 class Bounds(NamedTuple):
@@ -46,11 +46,21 @@ class Envelope(NamedTuple):
 
 
 class Document(NamedTuple):
-    """One document, not yet encoded: its dataset, its id and its flat fields."""
+    """One document, not yet encoded: its dataset, its id and its flat fields.
+
+    Rows of a report share layers: the first has what is the same for the whole report, the last what rows of one kind
+    have in common. No name is in two of them.
+    """
 
     dataset: str
     id: str
-    fields: Fields
+    own: Fields  # the fields that are its alone; more may be added
+    layers: tuple[Layer, ...] = ()
+
+    @property
+    def fields(self) -> Fields:
+        """All of its fields."""
+        return merged(self.own, self.layers) if self.layers else self.own
 
 
 class Report(NamedTuple):

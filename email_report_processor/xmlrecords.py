@@ -14,7 +14,7 @@ Measured against expat with handlers, ElementTree and lxml in benchmarks/xml_rea
 import codecs
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 from json.encoder import encode_basestring
@@ -599,15 +599,16 @@ def read_shape(tags: Sequence[str], root: str, containers: frozenset[str], depth
         if not element.children:
             leaves.append(Leaf(path, element.parent))
             texts.append(element.texts[: 1 if element.unclosed else None] or [len(tags) + 1])
-    pick = _picker([numbers[0] for numbers in texts])
+    pick = picker([numbers[0] for numbers in texts])
     merges = tuple(tuple(numbers) for numbers in texts if len(numbers) > 1)
     return Shape(tuple(leaves), pick, merges, f"[{','.join(pattern)}]")
 
 
-def _picker(numbers: list[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
-    if len(numbers) == 1:  # itemgetter would give the text itself
-        return lambda texts: (texts[numbers[0]],)
-    return itemgetter(*numbers)
+def picker(numbers: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """An itemgetter that gives a tuple, however many there are."""
+    if len(numbers) > 1:
+        return itemgetter(*numbers)
+    return lambda texts: tuple(texts[number] for number in numbers)
 
 
 def _elements(tags: Sequence[str], root: str, containers: frozenset[str]) -> list[_Element]:
@@ -727,6 +728,13 @@ def matcher(shape: Shape, tags: Sequence[str]) -> Callable[[str], re.Match[str] 
     return re.compile("".join(text + mark for text, mark in zip(texts, marks, strict=True))).fullmatch
 
 
-def as_reported(shape: Shape, texts: list[str]) -> str:
+def as_reported(pattern: str, texts: Iterable[str]) -> str:
     """The canonical JSON of a record, independent of white space, prefixes, attributes, comments and encoding."""
-    return shape.pattern % tuple(map(encode_basestring, texts))
+    return pattern % tuple(map(encode_basestring, texts))
+
+
+def partly_reported(pattern: str, texts: Iterable[str], gaps: Container[int]) -> str:
+    """The pattern of a record in which the texts that have these numbers are still to be filled in."""
+    return pattern.replace("%%", "%%%%") % tuple(
+        "%s" if number in gaps else encode_basestring(text).replace("%", "%%") for number, text in enumerate(texts)
+    )

@@ -57,7 +57,7 @@ def records(data: str | bytes, bounds: Bounds = BOUNDS) -> list[str]:
     shapes = Shapes(CONTAINERS, bounds.xml_depth, lambda _: None)
     found = [shapes.read(body) for body in bodies(whole, surveyed.encoding, bounds)]
     assert len(found) == surveyed.rows
-    return [as_reported(shape, texts) for shape, _, texts in found]
+    return [as_reported(shape.pattern, texts) for shape, _, texts in found]
 
 
 def document(inside: str) -> str:
