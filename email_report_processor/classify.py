@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from .authres import parse
 from .domains import aligned
-from .fields import Fields
 from .networks import Network, is_in, read_network
 
 
@@ -109,7 +108,7 @@ CLASSES: Mapping[str, Class] = {
 }
 
 
-def classify(fields: Fields, site: Site) -> tuple[str, str] | None:
+def classify(fields: Mapping[str, Any], site: Site) -> tuple[str, str] | None:
     """The class and the name of the rule, None for datasets without classes and rows without any DMARC verdict.
 
     Raises ValueError when `site` does not pass `check`.

@@ -6,6 +6,7 @@ from the clock: a date without a day, or without a time, is none.
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 MAX_CHARS = 500  # comments make dates long, nothing honest makes them longer
 
@@ -44,6 +45,8 @@ def read_rfc5322(text: str) -> datetime:
     Raises ValueError.
     """
     plain = without_comments(_bounded(text))
+    if (match := _RFC5322.fullmatch(plain)) and (value := _read_ordinary(*match.groups())):
+        return value
     if _RFC3339.fullmatch(plain):
         return read_rfc3339(plain)
     if _EPOCH.fullmatch(plain):
@@ -51,8 +54,8 @@ def read_rfc5322(text: str) -> datetime:
     if match := _ASCTIME.fullmatch(plain):
         month, day, time, zone, year = match.groups()
         plain = f"{day} {month} {year} {time} {zone or '+0000'}"
-    if (match := _RFC5322.fullmatch(plain)) and (value := _read_ordinary(*match.groups())):
-        return value
+        if (match := _RFC5322.fullmatch(plain)) and (value := _read_ordinary(*match.groups())):
+            return value
     if _HALF_DAY.search(plain):  # the standard library takes PM for an unknown zone
         return _read_by_hand(plain)
     try:
@@ -83,6 +86,8 @@ def lacks_offset(text: str) -> bool:
 
 def without_comments(text: str) -> str:
     """The text without its comments in parentheses, nested ones too (RFC 5322 §3.2.2); linear time."""
+    if "(" not in text and ")" not in text:
+        return " ".join(text.split())
     depth = 0
     kept = []
     for piece in re.split(r"([()])", text):
@@ -167,6 +172,7 @@ def _zone_of(name: str | None, seconds: int | None) -> int:
     return 3600 * _NAMED_ZONES.get((name or "").upper(), 0)
 
 
+@lru_cache(maxsize=64)
 def _offset(zone: str) -> timedelta:
     match = _ZONE.fullmatch(zone)
     if match is None:

@@ -5,11 +5,11 @@ in datasets.py; here is only what the world does otherwise: any order, any names
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
+from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
 from . import authres
@@ -17,8 +17,17 @@ from .datasets import AGGREGATE, REPORT, SCHEMA_VERSION
 from .fields import Field, Fields, Layer, Type, clean, read_domain, read_epoch, read_identifier, write_date
 from .payload import OverBound, Payload
 from .repetitions import repetitions
-from .report import Bounds, Context, Document, Kind, Problem, Report, make_id
-from .xmlrecords import ForbiddenError, Shape, Shapes, Survey, as_reported, partly_reported, picker, survey, surveyed_bodies
+from .report import Bounds, Context, Document, Kind, Problem, Report, canonical, make_id
+from .xmlrecords import (
+    ForbiddenError,
+    Shape,
+    Shapes,
+    Survey,
+    partly_reported,
+    picker,
+    survey,
+    surveyed_bodies,
+)
 
 # Elements that hold others. A leaf counts only when all elements around it are of these (or around the outermost of
 # these): what stands in an unknown element is somebody's extension (RFC 9990 §3.2).
@@ -84,7 +93,7 @@ _LONGEST_END = 80  # bytes that it can match
 
 def _reports(surveyed: Survey) -> int:
     """How many reports a file holds; the records of a second one would be taken for the first one's."""
-    return len({leaf.parent for leaf, _ in surveyed.head if leaf.path[-2:] == ("report_metadata", "report_id")})
+    return _head_plan(surveyed.shape).reports
 
 
 def _first_report(chunks: Callable[[], Iterator[bytes]]) -> Callable[[], Iterator[bytes]]:
@@ -129,11 +138,21 @@ class _Head(NamedTuple):
     identity: tuple[str, ...]  # who, whom, which, when: as reported
 
 
-def _head_values(surveyed: Survey) -> _Values:
-    texts: dict[str, str] = {}
+class _HeadPlan(NamedTuple):
+    """Which leaf outside of the records of one shape is what."""
+
+    texts: tuple[tuple[str, int], ...]  # the first of each name, and its number
+    errors: tuple[int, ...]
+    policies: int
+    reports: int  # how many reports the file holds
+
+
+@lru_cache(maxsize=64)
+def _head_plan(shape: Shape) -> _HeadPlan:
+    numbers: dict[str, int] = {}
     errors = []
     policies: dict[int, None] = {}  # numbers of the elements, in order
-    for leaf, text in surveyed.head:
+    for number, leaf in enumerate(shape.leaves):
         name = leaf.path[-1] if leaf.path else ""
         if not _is_known(leaf.path[:-1], _HEAD):
             continue
@@ -142,10 +161,17 @@ def _head_values(surveyed: Survey) -> _Values:
             if leaf.parent != next(iter(policies)):
                 continue
         if name == "error":
-            errors.append(text)
+            errors.append(number)
         else:
-            texts.setdefault(name, text)
-    return _Values(texts, errors, len(policies))
+            numbers.setdefault(name, number)
+    reports = {leaf.parent for leaf in shape.leaves if leaf.path[-2:] == ("report_metadata", "report_id")}
+    return _HeadPlan(tuple(numbers.items()), tuple(errors), len(policies), len(reports))
+
+
+def _head_values(surveyed: Survey) -> _Values:
+    plan, texts = _head_plan(surveyed.shape), surveyed.texts
+    found = {name: texts[number] for name, number in plan.texts}
+    return _Values(found, [texts[number] for number in plan.errors], plan.policies)
 
 
 def _is_known(path: Sequence[str], known: frozenset[str]) -> bool:
@@ -178,7 +204,7 @@ def _read_head(values: _Values, surveyed: Survey, context: Context) -> _Head:
     report |= _about(values, surveyed, policy, context)
     # What is wrong with the head is said once, not in each row.
     report |= {**raw, **raw_policy, **({"warnings": warnings.texts} if warnings.texts else {})}
-    return _Head(Layer({**common, **policy}), report, identity)
+    return _Head(Layer({**common, "event.dataset": AGGREGATE.name, **policy}), report, identity)
 
 
 def _about(values: _Values, surveyed: Survey, policy: Fields, context: Context) -> Fields:
@@ -213,6 +239,7 @@ def _domain_of(email: str) -> str:
     return read_domain(email.rpartition("@")[2].strip(" <>"))
 
 
+@lru_cache(maxsize=256)
 def _epoch(text: str) -> datetime | None:
     try:
         return read_epoch(text)
@@ -303,14 +330,17 @@ def _typed(
 ) -> tuple[Fields, Fields]:
     """The fields of a table that have a text, in the order of the table; and the texts that cannot be read."""
     found: Fields = {}
+    odd: Fields = {}
     for name, field in table.items():
         if text := texts.get(name):
             if value := _memo(field, limit)[text]:
                 found[field.name] = value
             else:
-                _put(found, field.name, _read_value(field, text, limit), warnings)
-    raw = {name: text for name, text in found.items() if name.startswith("raw.")}
-    return {name: value for name, value in found.items() if name not in raw}, raw
+                _put(odd, field.name, _read_value(field, text, limit), warnings)
+    if not odd:
+        return found, odd
+    raw = {name: text for name, text in odd.items() if name.startswith("raw.")}
+    return found | {name: value for name, value in odd.items() if name not in raw}, raw
 
 
 def _put(fields: Fields, name: str, read: _Value, warnings: _Warnings) -> None:
@@ -424,7 +454,11 @@ class _Rest(NamedTuple):
 
     fields: Layer
     warnings: tuple[str, ...]
-    reported: str  # the record, partly_reported without the address and the count
+    record: bytes  # as reported, with gaps for the address and the count
+
+    def reported(self, texts: Iterable[str]) -> bytes:
+        """The record with these texts, as reported."""
+        return self.record % tuple([encode_basestring(text).encode("utf-8", "surrogatepass") for text in texts])
 
 
 class _Reader:
@@ -440,7 +474,7 @@ class _Reader:
 
     def fields(self, rest: _Rest, plan: _Plan, texts: list[str]) -> Fields:
         """The fields of one row that others do not have."""
-        fields: Fields = {"event.dataset": AGGREGATE.name}
+        fields: Fields = {}
         warnings = rest.warnings
         address = texts[plan.ip] if plan.ip >= 0 else ""
         if _IPV4.match(address):
@@ -550,14 +584,14 @@ def _documents(payload: Payload, surveyed: Survey, head: _Head, bounds: Bounds) 
     same record came before in this payload.
     """
     reader = _reader(bounds.string_chars, bounds.xml_depth, bounds.max_count)
-    start = hashlib.sha256((_json(head.identity)[:-1] + ",").encode("utf-8", "surrogatepass"))
+    start = hashlib.sha256((canonical(head.identity)[:-1] + ",").encode("utf-8", "surrogatepass"))
     repeated = repetitions(surveyed.rows)
     total = messages = 0
     for body in surveyed_bodies(payload, surveyed, bounds):
         _, plan, texts = reader.shapes.read(body)
         rest = reader.rest(plan, texts)
         digest = start.copy()
-        digest.update(as_reported(rest.reported, plan.own(texts)).encode("utf-8", "surrogatepass"))
+        digest.update(rest.reported(plan.own(texts)))
         digest.update(b",%d]" % repeated.count(digest.digest()))
         number = digest.digest()[:20]
         fields = reader.fields(rest, plan, texts)
@@ -566,7 +600,3 @@ def _documents(payload: Payload, surveyed: Survey, head: _Head, bounds: Bounds) 
         yield Document(AGGREGATE.name, number.hex(), fields, (head.row, rest.fields))
     number_of_all = make_id(REPORT.name, *head.identity, total % 2**160)
     yield Document(REPORT.name, number_of_all, {**head.report, "messages": messages})
-
-
-def _json(values: Sequence[Any]) -> str:
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from .datasets import DATASETS
@@ -25,7 +25,10 @@ def encode(fields: Fields, layers: Sequence[Layer] = ()) -> bytes:
     layers: further fields of the document, which others have as well; each is written once. Lone surrogates, which
     UTF-8 cannot hold, become U+FFFD. Raises TypeError for a value that JSON does not have.
     """
-    text = _layered(fields, layers) if layers else _object(fields)
+    return _layered(fields, layers) if layers else _utf8(_object(fields))
+
+
+def _utf8(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -56,29 +59,38 @@ def _leaves(source: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]
             yield name, value
 
 
-def _layered(fields: Fields, layers: Sequence[Layer]) -> str:
+def _layered(fields: Fields, layers: Sequence[Layer]) -> bytes:
     members = [layer.json or _write(layer) for layer in layers]
-    if not _disjoint(_tops(tuple(fields)), *[layer.tops for layer in layers]):
-        return _object(merged(fields, layers))
-    members.append(_object(fields)[1:-1])
-    return "{" + ",".join(filter(None, members)) + "}"
+    if not _stand_alone(tuple(fields), *map(_TOPS, layers)):
+        return _utf8(_object(merged(fields, layers)))
+    members.append(_utf8(_object(fields)[1:]))
+    return b"{" + b",".join(members)
 
 
-def _write(layer: Layer) -> str:
-    layer.json = _object(layer)[1:-1]
-    layer.tops = _tops(tuple(layer))
+def _write(layer: Layer) -> bytes:
+    layer.json = _utf8(_object(layer)[1:-1])
+    layer.tops = _tops(layer)
     return layer.json
 
 
-@lru_cache(maxsize=1024)
-def _tops(names: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(name.partition(".")[0] for name in names)
+_TOPS = attrgetter("tops")
+
+
+def _tops(names: Iterable[str]) -> frozenset[str]:
+    return _interned(frozenset(name.partition(".")[0] for name in names))
 
 
 @lru_cache(maxsize=1024)
-def _disjoint(*tops: frozenset[str]) -> bool:
-    """Whether no object stands in two layers; then the document is all their members, one after the other."""
-    return len(frozenset().union(*tops)) == sum(map(len, tops))
+def _interned(tops: frozenset[str]) -> frozenset[str]:
+    """The same object for the same names: comparing sets costs more than all that they are compared for."""
+    return tops
+
+
+@lru_cache(maxsize=1024)
+def _stand_alone(names: tuple[str, ...], *tops: frozenset[str]) -> bool:
+    """Whether a document is the members of all of these in a row: no object stands in two, and none is empty."""
+    sets = (_tops(names), *tops)
+    return all(sets) and len(frozenset().union(*sets)) == sum(map(len, sets))
 
 
 class _Layout(NamedTuple):

@@ -65,15 +65,6 @@ def read_senders(mapping: Mapping[str, str]) -> Senders | None:
     return Senders(tuple(networks), systems, domains) if mapping else None
 
 
-def enrich(fields: Fields, senders: Senders | None, databases: "Databases | None") -> None:
-    """Add `source.geo.*`, `source.as.*` and `source.name` to a document, as far as they are known."""
-    if databases is not None and "source.ip" in fields:
-        fields.update(databases.look_up(fields["source.ip"]))
-    name = source_name(fields, senders)
-    if name:
-        fields["source.name"] = name
-
-
 # Who sends
 
 

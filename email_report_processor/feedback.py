@@ -28,7 +28,7 @@ from . import authres
 from .datasets import ARF, FAILURE, REPORT, SCHEMA_VERSION, Dataset
 from .dates import read_rfc5322, without_comments
 from .fields import Field, Fields, believed, clean, read_domain, read_ip, write_date
-from .mail import Part, addresses, domain_of
+from .mail import BEGINNING, Part, addresses, domain_of
 from .report import Context, Document, Envelope, Kind, Options, Problem, Report, make_id, sum_ids
 from .sample import (
     HEADERS_CHARS,
@@ -55,7 +55,6 @@ __all__ = ["KIND", "SIGNALS", "read"]
 
 VALUES = 100  # of one field that may be repeated
 NOTICE_BYTES = 1024**2  # read of a notice with its copy; Exim copies the header alone
-_SNIFFED = 8 * 1024  # bytes of a part that are looked at to see what it is
 
 _NOTICE = re.compile(  # folded elsewhere by whoever passes it on
     r"^[ \t]*A\s+message\s+claiming\s+to\s+be\s+from\s+you\s+has\s+failed\s+the\s+published\s+DMARC\s+policy\b",
@@ -175,7 +174,7 @@ def _find(part: Part) -> list[Found]:
 
 def _find_among(siblings: Sequence[Part]) -> list[Found]:
     places = [number for number, one in enumerate(siblings) if _is_feedback(one)]
-    notices = () if any(siblings[place].body(_SNIFFED).strip() for place in places) else filter(_is_notice, siblings)
+    notices = () if any(siblings[place].body(BEGINNING).strip() for place in places) else filter(_is_notice, siblings)
     for one in notices:
         others = [other for other in siblings if other is not one]
         return [Found(one, _find_sample(others, ()), True)]
@@ -191,7 +190,7 @@ def _is_feedback(part: Part) -> bool:
         return True
     if part.parts or part.content_type in TYPES or part.content_type.startswith("multipart/"):
         return False
-    head = decode(part.body(_SNIFFED)).lstrip() if _may_be_text(part) else ""
+    head = decode(part.body(BEGINNING)).lstrip() if _may_be_text(part) else ""
     if not _is_known(head.partition(":")[0].strip()):
         return False
     said = {name.lower(): value for name, value in read_fields(head) if _is_known(name)}
@@ -211,7 +210,7 @@ def _may_be_text(part: Part) -> bool:
 def _is_notice(part: Part) -> bool:
     if part.content_type != "text/plain" or part.parts:
         return False
-    head = part.text(_SNIFFED).replace("\r\n", "\n")
+    head = part.text(BEGINNING).replace("\r\n", "\n")
     begin = _NOTICE.search(head)
     return begin is not None and _NOTICE_FIELD.search(head, begin.end()) is not None
 
@@ -223,7 +222,7 @@ def _find_sample(behind: Sequence[Part], anywhere: Sequence[Part]) -> Part | Non
             if part.content_type in TYPES:
                 return part
     for part in _flat(behind):
-        if _may_be_text(part) and begins_with_header(part.body(_SNIFFED)):
+        if _may_be_text(part) and begins_with_header(part.body(BEGINNING)):
             return part
     return None
 
@@ -275,7 +274,7 @@ def _open_notice(part: Part, sample: Sample | None, sha256: str, context: Contex
     bounds = context.options.bounds
     text = part.text(min(NOTICE_BYTES, bounds.part_bytes)).replace("\r\n", "\n")
     copy = _COPY.search(text)
-    said = text[:_SNIFFED] if copy is None else text[: copy.start()][:_SNIFFED]
+    said = text[:BEGINNING] if copy is None else text[: copy.start()][:BEGINNING]
     if sample is None and copy is not None:
         sample = open_sample(text[copy.end() :].lstrip("\n").encode("utf-8", "replace"), bounds)
     words = {name.lower(): value for name, value in reversed(list(_notice_fields(said)))}

@@ -17,7 +17,7 @@ Fields = dict[str, Any]
 class Layer(Fields):
     """Fields that many documents share: once one of them was encoded, nobody may change them any more."""
 
-    json = ""  # its members, as `encode` wrote them
+    json = b""  # its members, as `encode` wrote them
     tops: frozenset[str] = frozenset()  # the outermost names of them
     noted: Any = None  # what `process` found out about documents that have these fields
 

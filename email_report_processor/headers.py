@@ -7,8 +7,8 @@ The standard library's parsers are not used: `email.policy.default` raises on va
 import binascii
 import codecs
 import re
-from collections.abc import Iterator, Mapping
-from functools import cached_property, lru_cache
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from .transfer import unbase64
 
@@ -18,8 +18,9 @@ VALUE_CHARS = 4096  # of a structured value (Content-Type, From) that are looked
 
 # A field name is printable ASCII (RFC 5322 §2.2), here without what begins XML, a parameter or a quoted string.
 FIELD_NAME = rb"[!#-9;?-~]+"
-_NAME = re.compile(FIELD_NAME + rb"(?=[ \t]*:)")
-_FIELD_BREAK = re.compile(rb"(?>\r\n|\n|\r)(?![ \t])")
+_NAME = re.compile(rb"(" + FIELD_NAME + rb")[ \t]*\Z")
+_FIELD_BREAK = re.compile(rb"\n(?![ \t])")
+_FIELD_BREAK_WITH_CR = re.compile(rb"(?>\r\n|\n|\r)(?![ \t])")  # four times slower
 _STRAY_PARAMETER = re.compile(rb"[A-Za-z0-9*_-]+=")
 
 _SPACE = re.compile(r"[ \t\r\n]+")
@@ -47,33 +48,37 @@ class Headers:
     def __init__(self, raw: bytes) -> None:
         """Take the block as it stands, without the empty line behind it."""
         self.raw = raw
+        self._fields: list[tuple[str, bytes]] = []
+        self._values: dict[str, list[bytes]] = {}  # by name in lower case
+        break_ = _FIELD_BREAK_WITH_CR if b"\r" in raw else _FIELD_BREAK
+        for line in break_.split(raw[:HEADER_BYTES], HEADER_FIELDS)[:HEADER_FIELDS]:
+            start, colon, value = line.partition(b":")
+            name = (_short_name(start) if len(start) <= 40 else _name(start)) if colon else ""
+            if name:
+                self._fields.append((name, value))
+                self._values.setdefault(name.lower(), []).append(value)
+            elif self._fields and _STRAY_PARAMETER.match(line):  # Microsoft 2024: name="…" in column 0
+                self._continue(b" " + line)
 
-    @cached_property
-    def _fields(self) -> list[tuple[str, bytes]]:
-        fields: list[tuple[str, bytes]] = []
-        for line in _FIELD_BREAK.split(self.raw[:HEADER_BYTES], HEADER_FIELDS)[:HEADER_FIELDS]:
-            if match := _NAME.match(line):
-                fields.append((match[0].decode("ascii"), line[match.end() :].partition(b":")[2]))
-            elif fields and _STRAY_PARAMETER.match(line):  # Microsoft 2024: name="…" in column 0
-                name, value = fields[-1]
-                fields[-1] = (name, value + b" " + line)
-        return fields
+    def _continue(self, more: bytes) -> None:
+        """The last field goes on."""
+        name, value = self._fields[-1]
+        self._fields[-1] = (name, value + more)
+        self._values[name.lower()][-1] = value + more
 
-    @cached_property
-    def _by_name(self) -> dict[str, list[bytes]]:
-        values: dict[str, list[bytes]] = {}
-        for name, value in self._fields:
-            values.setdefault(name.lower(), []).append(value)
-        return values
-
-    def raw_values(self, name: str) -> Iterator[bytes]:
+    def raw_values(self, name: str) -> Sequence[bytes]:
         """The values of the fields of this name as they stand, folded and encoded."""
-        return iter(self._by_name.get(name.lower(), ()))
+        return self._values.get(name.lower(), ())
+
+    def raw_value(self, name: str) -> bytes:
+        """The value of the first field of this name as it stands, empty when there is none."""
+        values = self._values.get(name.lower())
+        return values[0] if values else b""
 
     def get(self, name: str) -> str | None:
         """The first field of this name, in any case; None when there is none."""
-        value = next(self.raw_values(name), None)
-        return None if value is None else read_value(value)
+        values = self.raw_values(name)
+        return read_value(values[0]) if values else None
 
     def get_all(self, name: str) -> list[str]:
         """All fields of this name, from the top."""
@@ -82,6 +87,15 @@ class Headers:
     def items(self) -> list[tuple[str, str]]:
         """All fields in their order, names as they are written."""
         return [(name, read_value(value)) for name, value in self._fields]
+
+
+def _name(start: bytes) -> str:
+    """The name of the field whose line begins so, up to its colon; '' when it is none."""
+    match = _NAME.match(start)
+    return match[1].decode("ascii") if match else ""
+
+
+_short_name = lru_cache(maxsize=1024)(_name)
 
 
 def read_value(value: bytes) -> str:

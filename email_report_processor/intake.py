@@ -47,7 +47,7 @@ class Plan(NamedTuple):
     keep: bool = False  # copy what cannot be read to the kept messages
     dry_run: bool = False
     stream: bool = False  # documents go to the parent, as lines for standard output
-    bulk_bytes: int = 2 * 1024**2  # rows stored at once
+    bulk_bytes: int = 4 * 1024**2  # rows stored at once
     unpacked: int = -1  # descriptor of the temporary file of compressed mboxes
 
 
@@ -158,10 +158,11 @@ class Intake:
                 self._count["outside"] += 1
                 return None
             for row in guarded_rows(reading, wanted(reading, self._job), self._job, tally):
-                self._rows.append(row)
-                self._size += size_of(row)
-                if self._size >= self._plan.bulk_bytes:
+                size = size_of(row)
+                if self._rows and self._size + size > self._plan.bulk_bytes:
                     self._write()
+                self._rows.append(row)
+                self._size += size
         except (PureError, MemoryError) as error:
             verdict, notes = failure(error)
             return Verdict(verdict.category, " | ".join((verdict.reason, *notes)))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from .totals import Checked
 
-_BULK_PARAMETERS = {"filter_path": "errors,items.*.status,items.*.error.type,items.*.error.reason"}
+_BULK_PARAMETERS = {"filter_path": bulk.FILTER}
 _COMPRESS_ABOVE = 1024  # bytes of a body
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0  # seconds; doubled each time, then anything from 0 to it
@@ -54,7 +54,7 @@ class OpenSearchOptions(NamedTuple):
     aws_service: str = "es"  # es, or aoss for OpenSearch Serverless
     pipelines: Mapping[str, str] = {}  # dataset -> ingest pipeline
     timeout: float = 20.0  # seconds for one request
-    bulk_bytes: int = 2 * 1024**2  # documents sent in one request, at least one
+    bulk_bytes: int = 4 * 1024**2  # documents sent in one request, at least one
     compress: bool = True  # gzip for requests above 1 KiB that leave this machine
 
 

@@ -45,7 +45,7 @@ class Recent(Generic[Value]):
         self._values[key] = value
 
 
-_unpacked: Recent[list[bytes]] = Recent()
+_unpacked: Recent[bytes] = Recent()
 
 
 class Payload(NamedTuple):
@@ -68,7 +68,7 @@ def find_payloads(place: str, name: str, open_: Open, bounds: Bounds) -> Iterato
     All of them together may inflate to TOTAL times bounds.xml_bytes and hold TOTAL times bounds.archive_members.
     `open_` gives the bytes of the attachment, anew at each call; it may raise Damaged while they are read.
     """
-    yield from _Attachment(bounds).find(_File(place, name, open_, []), 0)
+    yield from _Attachment(bounds).find(_File(place, name, _remembering(open_), []), 0)
 
 
 class _File(NamedTuple):
@@ -203,7 +203,8 @@ def _remembering(open_: Open) -> Open:
     def opened() -> Iterator[bytes]:
         known = _unpacked.get(key)
         if known is not None:
-            yield from known
+            if known:
+                yield known
             return
         arriving = open_()
         pieces: list[bytes] = []
@@ -215,7 +216,9 @@ def _remembering(open_: Open) -> Open:
                 if size > SMALL:
                     break
             else:
-                _unpacked.put(key, pieces)
+                whole = b"".join(pieces)
+                pieces = [whole] if whole else []
+                _unpacked.put(key, whole)
         except (Damaged, OverBound):
             yield from pieces
             raise

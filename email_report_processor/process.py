@@ -12,13 +12,14 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from . import kept
 from .blob import Blob
-from .classify import Site, classify
+from .classify import Site
+from .completion import Completion
 from .encode import encode
-from .enrich import Databases, Senders, source_name
+from .enrich import Databases, Senders
 from .fields import Fields
 from .layout import index_of
 from .reading import read_message
-from .report import Document, Options, Reading, Report
+from .report import Options, Reading, Report
 from .store import Row, Store, Written
 
 Result = TypeVar("Result")
@@ -158,7 +159,7 @@ def guarded_rows(reading: Reading, reports: list[Report], job: Job, tally: Tally
 
 
 def _rows(reading: Reading, reports: list[Report], job: Job, tally: Tally) -> Iterator[Row]:
-    now = job.now()
+    completion = Completion(job.now(), job.site, job.senders, job.databases)
     for report in reports:
         indices: dict[tuple[str, str], str] = {}
         for document in report.documents():
@@ -167,43 +168,12 @@ def _rows(reading: Reading, reports: list[Report], job: Job, tally: Tally) -> It
             key = (dataset, dated.get("report.begin") or dated.get("@timestamp") or "")
             if key not in indices:
                 indices[key] = _index(*key, reading, job.layout)
-            complete(document, job, now)
-            tally.repaired += len(own.get("warnings", ()))
-            tally.salvaged += bool(own.get("salvaged"))
+            layers = completion.layers(document)
+            if "warnings" in own:
+                tally.repaired += len(own["warnings"])
+            if "salvaged" in own:
+                tally.salvaged += own["salvaged"]
             yield Row(indices[key], id_, encode(own, layers))
-
-
-def complete(document: Document, job: Job, now: str) -> None:
-    """Add to a document what is ours to say: when it was stored, from where it came, who sent it, and its class."""
-    own = document.own
-    own["event.ingested"] = now
-    if job.databases is not None and "source.ip" in own:
-        own |= job.databases.look_up(own["source.ip"])
-    if not document.layers or _looks_at_addresses(job):
-        own |= _said_of(document.fields, job)
-        return
-    layer = document.layers[-1]
-    if layer.noted is None or layer.noted[0] is not job:
-        layer.noted = job, _said_of({**layer, "event.dataset": document.dataset}, job)
-    own |= layer.noted[1]
-
-
-def _looks_at_addresses(job: Job) -> bool:
-    """Whether what is said of a row depends on its address, and not on what it shares with others alone."""
-    senders = job.senders
-    return bool(job.site.own_networks) or (senders is not None and bool(senders.networks or senders.systems))
-
-
-def _said_of(fields: Fields, job: Job) -> Fields:
-    """The class of a document, and who sends."""
-    said: Fields = {}
-    found = classify(fields, job.site)
-    if found is not None:
-        said["class"], said["class_rule"] = found
-    name = source_name(fields, job.senders)
-    if name:
-        said["source.name"] = name
-    return said
 
 
 def _index(dataset: str, begin: str, reading: Reading, layout: Layout) -> str:

@@ -4,13 +4,14 @@ This is the library's entry point. Nothing here or left of here knows a clock, a
 """
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 from . import authres, feedback
 from .blob import CHUNK, Blob, Damaged, Memory, Scratch, chunks
 from .dates import read_rfc5322
 from .fields import read_domain, read_identifier, write_date
-from .mail import Part, address, domain_of, looks_like_mail, read_mail
+from .headers import address, domain_of, read_value
+from .mail import Part, looks_like_mail, read_mail
 from .payload import OverBound, Payload, find_payloads, head
 from .report import Context, Envelope, Kind, Options, Problem, Reading, Report
 from .sample import begins_with_header
@@ -68,15 +69,17 @@ class _Search:
         if mail.over:  # what stands behind the bound may be a report
             yield Problem("message", mail.over)
 
-    def _walk(self, part: Part, file: bool) -> Iterator[Result]:
-        for kind in KINDS_OF_PARTS:
+    def _walk(self, part: Part, file: bool, *, seen: bool = False) -> Iterator[Result]:
+        """The reports of a part. `seen` says that the kinds have looked at it, among those beside it."""
+        for kind in KINDS_OF_PARTS if part.parts or not seen else ():
             result = kind.read(part, self.context)
             if result is not None:
                 yield result
                 return
         if part.parts:
+            seen = part.content_type.startswith("multipart/")
             for child in part.parts if not _is_notification(part) else ():
-                yield from self._walk(child, file)
+                yield from self._walk(child, file, seen=seen)
         else:
             yield from self.payloads(Payload(_place(part), part.name, part.chunks), file=file)
 
@@ -86,11 +89,13 @@ class _Search:
             if isinstance(found, Problem):
                 yield found
                 continue
-            results = (kind.read(found, self.context) for kind in _kinds_of(found))
+            beginning = head(found, CHUNK)
+            kinds = (load() for mark, load in KINDS_OF_PAYLOADS if mark in beginning)
+            results = (kind.read(found, self.context) for kind in kinds)
             result = next((result for result in results if result is not None), None)
             if result is not None:
                 yield result
-            elif not file and self.left >= 0 and begins_with_header(head(found, _HEADER)):
+            elif not file and self.left >= 0 and begins_with_header(beginning[:_HEADER]):
                 yield from self._message_in(found)
 
     def _message_in(self, file: Payload) -> Iterator[Result]:
@@ -145,23 +150,26 @@ def _smtp_tls() -> Kind:
 KINDS_OF_PAYLOADS = ((b"<", _dmarc_aggregate), (b"{", _smtp_tls))
 
 
-def _kinds_of(payload: Payload) -> Iterator[Kind]:
-    loaded = all(load.cache_info().currsize for _, load in KINDS_OF_PAYLOADS)
-    beginning = b"" if loaded else head(payload, CHUNK)
-    for mark, load in KINDS_OF_PAYLOADS:
-        if loaded or mark in beginning:
-            yield load()
-
-
 def read_envelope(mail: Part, options: Options) -> Envelope:
     """What the report mail itself says: who, when, and what a trusted Authentication-Results field says of it."""
     headers = mail.headers
     return Envelope(
         message_id=read_identifier(headers.get("message-id") or "")[: options.bounds.string_chars],
-        from_domain=read_domain(domain_of(address(headers.get("from") or ""))),
+        from_domain=_domain_of_author(headers.raw_value("from")),
         received=_received(mail),
         authentication=authres.reporter(_as_they_stand(mail, "authentication-results"), options.authserv_ids),
     )
+
+
+def _domain_of_author(value: bytes) -> str:
+    return _remembered_domain(value) if len(value) <= 256 else _domain_in(value)
+
+
+def _domain_in(value: bytes) -> str:
+    return read_domain(domain_of(address(read_value(value))))
+
+
+_remembered_domain = lru_cache(maxsize=256)(_domain_in)  # a mailbox for reports has few authors
 
 
 def _as_they_stand(mail: Part, name: str) -> list[str]:
@@ -171,10 +179,12 @@ def _as_they_stand(mail: Part, name: str) -> list[str]:
 
 def _received(mail: Part) -> str:
     # The topmost Received field was added by our own mail server (RFC 5321 §4.4); the date is behind its last ';'.
-    received = mail.headers.get_all("received")[:1]
-    for text in [*(field.rpartition(";")[2] for field in received), mail.headers.get("date") or ""]:
-        try:
-            return write_date(read_rfc5322(text))
-        except ValueError:
-            continue
-    return ""
+    received = (mail.headers.get("received") or "").rpartition(";")[2]
+    return _date(received) or _date(mail.headers.get("date") or "")
+
+
+def _date(text: str) -> str:
+    try:
+        return write_date(read_rfc5322(text)) if text else ""
+    except ValueError:
+        return ""

@@ -97,10 +97,12 @@ class Context(NamedTuple):
     options: Options
 
 
+canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def make_id(*values: Any) -> str:
     """A document id: the first 40 hex digits of the SHA-256 of the canonical JSON array of the values (design §4)."""
-    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:40]
+    return hashlib.sha256(canonical(values).encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 
 def sum_ids(ids: Iterable[str]) -> int:

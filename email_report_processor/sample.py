@@ -11,14 +11,13 @@ from typing import Any, NamedTuple
 
 from .blob import Damaged, Memory
 from .fields import clean, clean_lines
-from .mail import Part, address, read_mail
+from .mail import BEGINNING, Part, address, read_mail
 from .report import Bounds
 from .signals import Evidence, collect
 
 HEADERS_CHARS = 16 * 1024  # stored of a header
 BODY_CHARS = 64 * 1024  # stored of a text
 TEXT_BYTES = 2 * 1024**2  # of all texts that are searched for URLs
-_SNIFFED = 8 * 1024  # bytes of a part that are looked at to see what it is
 LINES = 20_000  # of a header, or of a feedback part
 ATTACHMENTS = 100  # attachments described
 
@@ -57,7 +56,7 @@ class Sample(NamedTuple):
 def sample_bytes(part: Part, limit: int) -> bytes:
     """At most `limit` bytes of the message in a part; also where the empty line in front of it is missing."""
     names = {name.lower() for name, _ in part.headers.items()}
-    if len(names & _ENVELOPE) < 2 or begins_with_header(part.body(_SNIFFED)):
+    if len(names & _ENVELOPE) < 2 or begins_with_header(part.body(BEGINNING)):
         return part.body(limit)
     header = _LABELS.sub(b"", part.headers.raw, count=1) + b"\r\n"
     pieces, size = [header], len(header)

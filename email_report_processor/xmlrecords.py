@@ -51,7 +51,8 @@ class Survey(NamedTuple):
     """What the first pass found out."""
 
     encoding: str  # the codec of both passes
-    head: tuple[tuple[Leaf, str], ...]  # everything outside of the records, with its stripped text
+    shape: "Shape"  # of everything outside of the records
+    texts: list[str]  # of the leaves of the shape, stripped
     root: str  # the outermost start tag with its attributes, as it stands
     is_report: bool  # whether the root element is `feedback`
     sha256: str  # of the bytes
@@ -59,6 +60,11 @@ class Survey(NamedTuple):
     strict: bool  # well-formed; else salvaged
     damage: str  # why the payload ends early, '' when it does not
     warnings: tuple[str, ...]
+
+    @property
+    def head(self) -> tuple[tuple[Leaf, str], ...]:
+        """Everything outside of the records."""
+        return tuple(zip(self.shape.leaves, self.texts, strict=True))
 
 
 class _Notes:
@@ -95,7 +101,7 @@ def survey(payload: Payload, bounds: Bounds, containers: frozenset[str]) -> Surv
     complaint = "".join(damage) or judge.complaint or (text.repaired and f"bytes that are not {encoding}") or ""
     return Survey(
         encoding,
-        tuple(read_leaves(outside.text, containers, bounds.xml_depth)),
+        *_read_head(outside.text, containers, bounds.xml_depth),
         outside.first_tag(),
         _ROOT.match(outside.text) is not None,
         sha256,
@@ -146,21 +152,22 @@ def _warnings(payload: Payload, complaint: str, text: "_Text", notes: "_Notes") 
 
 def _watched(first: bytes, pieces: Iterator[bytes], judge: "_Judge", text: "_Text", notes: "_Notes") -> Iterator[str]:
     """The text of the pieces while they are judged. Raises ForbiddenError, OverBound."""
-    for piece in chain((first,), pieces):
+    piece: bytes | None = first
+    while piece is not None:
+        following = next(pieces, None)
         judge.sha256.update(piece)
         if notes.unclosed > UNCLOSED and not judge.complaint:
             judge.complaint = "records without an end tag"
-        decoded = text.decode(piece)
-        judge.feed(piece if judge.native else decoded.encode("utf-8", "surrogatepass"))
+        decoded = text.decode(piece, final=following is None)
+        judge.feed(piece if judge.native else decoded.encode("utf-8", "surrogatepass"), final=following is None)
         yield decoded
-    decoded = text.decode(b"", final=True)
-    judge.feed(b"" if judge.native else decoded.encode("utf-8", "surrogatepass"), final=True)
-    yield decoded
+        piece = following
 
 
 def _count(records: Iterator[str], bounds: Bounds, containers: frozenset[str]) -> int:
     """How many records there are. Raises OverBound, also for one that is too deep."""
     rows = 0
+    most = bounds.xml_depth - RECORD_LEVEL
     for body in records:
         rows += 1
         if rows > bounds.rows:
@@ -169,7 +176,7 @@ def _count(records: Iterator[str], bounds: Bounds, containers: frozenset[str]) -
         if tags > MOST_TAGS:
             raise OverBound(f"a record has more than {MOST_TAGS} tags")
         # No element is deeper than there are start tags: few records need the exact answer.
-        if tags - body.count("</") > bounds.xml_depth - RECORD_LEVEL:
+        if tags > most and tags - body.count("</") > most:
             read_shape(split(body)[1::2], "record", containers, bounds.xml_depth)
     return rows
 
@@ -179,22 +186,27 @@ def _count(records: Iterator[str], bounds: Bounds, containers: frozenset[str]) -
 
 def _pieces(chunks: Callable[[], Iterator[bytes]], damage: list[str]) -> Iterator[bytes]:
     """The payload in pieces of CHUNK, however it is cut; where it breaks it ends, and `damage` says why."""
-    buffer = bytearray()
+    held: list[bytes] = []
+    size = 0
     try:
         for chunk in chunks():
-            if len(chunk) == CHUNK and not buffer:
+            if len(chunk) == CHUNK and not held:
                 yield chunk
                 continue
-            buffer += chunk
+            held.append(chunk)
+            size += len(chunk)
+            if size < CHUNK:
+                continue
+            whole = b"".join(held)
             start = 0
-            while len(buffer) - start >= CHUNK:
-                yield bytes(buffer[start : start + CHUNK])
+            while size - start >= CHUNK:
+                yield whole[start : start + CHUNK]
                 start += CHUNK
-            del buffer[:start]
+            held, size = [whole[start:]], size - start
     except Damaged as error:
         damage.append(str(error) or "the data ends early")
-    if buffer:
-        yield bytes(buffer)
+    if size:
+        yield b"".join(held)
 
 
 class _Judge:
@@ -314,6 +326,7 @@ class _Text:
             return self.decoder.decode(piece, final)
 
 
+_DECLARATION = re.compile(r"(\s{0,80})<\?xml\s[^<>]{0,400}>")
 _SPECIAL = re.compile(r"<(?:!--|!\[CDATA\[|\?(?:xml\s)?|![A-Za-z])")
 _CDATA = "<![CDATA["
 _OPENINGS = {"<!--": "a comment", _CDATA: "a CDATA section", "<?": "a processing instruction"}
@@ -324,11 +337,15 @@ _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 def _plain(texts: Iterator[str], notes: _Notes) -> Iterator[str]:
     """The text without comments and processing instructions, CDATA sections escaped. Raises ForbiddenError."""
     rest = opening = ""
-    for text in texts:
+    first = next(texts, "")
+    declaration = _DECLARATION.match(first)  # without it, most have nothing that is special
+    if declaration:
+        first = declaration[1] + first[declaration.end() :]
+    for text in chain((first,), texts):
         whole = rest + text
         stop = whole.rfind("<", -8)  # the longest mark has nine characters: one may begin here
         stop = stop if stop >= 0 else len(whole)
-        if not opening and "<!" not in whole and "<?" not in whole:
+        if not opening and not _may_be_special(whole):
             yield whole[:stop]
             rest = whole[stop:]
         else:
@@ -338,6 +355,11 @@ def _plain(texts: Iterator[str], notes: _Notes) -> Iterator[str]:
     yield plain if opening else plain + rest
     if opening:
         notes.unfinished = _OPENINGS.get(opening, "an XML declaration")
+
+
+def _may_be_special(text: str) -> bool:
+    """Looking for one character is 50 times as fast as for two."""
+    return ("!" in text and "<!" in text) or ("?" in text and "<?" in text)
 
 
 def _strip(text: str, stop: int, opening: str) -> tuple[str, str, str]:
@@ -404,8 +426,8 @@ class _Outside:
 def _records(texts: Iterator[str], outside: _Outside | None, notes: _Notes, bound: int) -> Iterator[str]:
     """The inside of each record; the rest goes to `outside`. Raises OverBound.
 
-    Texts are cut at the end tag as it was spelled last. A piece that holds nothing but white space, the start tag and
-    no other mention of a record is the inside of one; all others are looked at closely.
+    Texts are cut at the end tag as it was spelled last. A piece that holds the start tag and no other mention of a
+    record ends with the inside of one; all others are looked at closely.
     """
     outside = outside or _Outside(2**62)
     start, end = "<record>", "</record>"
@@ -418,7 +440,9 @@ def _records(texts: Iterator[str], outside: _Outside | None, notes: _Notes, boun
         *pieces, rest = rest.split(end)
         for piece in pieces:
             before, found, body = piece.partition(start)
-            if found and "record" not in body and (not before or before.isspace()) and len(body) <= bound:
+            if found and "record" not in body and "record" not in before and len(body) <= bound:
+                if before:
+                    outside.add(before)
                 yield body
             else:
                 yield from _closely(piece + end, outside, notes, bound)
@@ -430,7 +454,15 @@ def _records(texts: Iterator[str], outside: _Outside | None, notes: _Notes, boun
 
 
 def _closely(text: str, outside: _Outside, notes: _Notes, bound: int) -> Iterator[str]:
-    """The inside of each record in a text of whole records. Raises OverBound.
+    """The inside of each record in a text of whole records. Raises OverBound."""
+    if "record" in text:
+        yield from _tag_by_tag(text, outside, notes, bound)
+    else:
+        outside.add(text)
+
+
+def _tag_by_tag(text: str, outside: _Outside, notes: _Notes, bound: int) -> Iterator[str]:
+    """The inside of each record. Raises OverBound.
 
     A record within a record of the same name means that the first has no end tag. One of another prefix within a
     record is somebody's extension.
@@ -508,6 +540,10 @@ class Shape(NamedTuple):
     merges: tuple[tuple[int, ...], ...]  # texts of leaves that are in pieces (broken tags within them)
     pattern: str
 
+    def __hash__(self) -> int:
+        """Quickly: it is asked for with each head."""
+        return hash(self.pattern)
+
 
 def split(text: str) -> list[str]:
     """Texts and tags in turn, beginning and ending with a text."""
@@ -549,21 +585,6 @@ def _dereference(found: re.Match[str]) -> str:
         return _NAMED[name]
     code = int(decimal) if decimal else int(hexadecimal, 16)
     return chr(code) if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 else found[0]
-
-
-def read_leaves(text: str, containers: frozenset[str], depth: int) -> list[tuple[Leaf, str]]:
-    """The leaves of a text that is read once. Raises OverBound."""
-    parts = split(text)
-    if len(parts) // 2 > MOST_TAGS:
-        raise OverBound(f"more than {MOST_TAGS} tags outside of the records")
-    read = _remembered_shape if len(text) <= _LONGEST else read_shape
-    shape = read(tuple(parts[1::2]), "", containers, depth)
-    return list(zip(shape.leaves, leaf_texts(shape, parts), strict=True))
-
-
-@lru_cache(maxsize=64)  # a reporter's heads have one shape
-def _remembered_shape(tags: tuple[str, ...], root: str, containers: frozenset[str], depth: int) -> "Shape":
-    return read_shape(tags, root, containers, depth)
 
 
 class _Element:
@@ -674,16 +695,19 @@ class Shapes(Generic[Plan]):
     expression, in 1 µs where splitting them costs 20.
     """
 
-    def __init__(self, containers: frozenset[str], depth: int, plan: Callable[[Shape], Plan]) -> None:
+    def __init__(
+        self, containers: frozenset[str], depth: int, plan: Callable[[Shape], Plan], root: str = "record"
+    ) -> None:
         self.containers = containers
         self.depth = depth
         self.plan = plan
+        self.root = root  # what stands around, '' for the outside of the records
         self.known: dict[tuple[str, ...], tuple[Shape, Plan]] = {}
         self.seen: dict[tuple[str, ...], int] = {}  # how often, of those in `known`
         self.patterns: list[_Pattern[Plan]] = []  # what matched last comes first
 
     def read(self, body: str) -> tuple[Shape, Plan, list[str]]:
-        """The shape of a record, its plan, and the text of each leaf."""
+        """The shape of a record, its plan, and the text of each leaf. Raises OverBound by `depth`."""
         if "\r" not in body:
             for place, pattern in enumerate(self.patterns):
                 found = pattern.match(body)
@@ -698,7 +722,7 @@ class Shapes(Generic[Plan]):
         tags = tuple(parts[1::2])
         found = self.known.get(tags)
         if found is None:
-            shape = read_shape(tags, "record", self.containers, self.depth)
+            shape = read_shape(tags, self.root, self.containers, self.depth)
             found = shape, self.plan(shape)
             if len(body) <= _LONGEST:
                 if len(self.known) >= _SHAPES:
@@ -711,6 +735,19 @@ class Shapes(Generic[Plan]):
             self.patterns.insert(0, _Pattern(match, shape, plan))
             del self.patterns[_PATTERNS:]
         return shape, plan, leaf_texts(shape, parts, "&" in body)
+
+
+@lru_cache(maxsize=2)  # one in a process, and another in a test
+def _heads(containers: frozenset[str], depth: int) -> Shapes[None]:
+    return Shapes(containers, depth, lambda _: None, root="")
+
+
+def _read_head(text: str, containers: frozenset[str], depth: int) -> tuple[Shape, list[str]]:
+    """What stands outside of the records: its shape, and the text of each leaf. Raises OverBound."""
+    if text.count("<") > MOST_TAGS:
+        raise OverBound(f"more than {MOST_TAGS} tags outside of the records")
+    shape, _, texts = _heads(containers, depth).read(text)
+    return shape, texts
 
 
 def matcher(shape: Shape, tags: Sequence[str]) -> Callable[[str], re.Match[str] | None] | None:
@@ -733,8 +770,7 @@ def as_reported(pattern: str, texts: Iterable[str]) -> str:
     return pattern % tuple(map(encode_basestring, texts))
 
 
-def partly_reported(pattern: str, texts: Iterable[str], gaps: Container[int]) -> str:
-    """The pattern of a record in which the texts that have these numbers are still to be filled in."""
-    return pattern.replace("%%", "%%%%") % tuple(
-        "%s" if number in gaps else encode_basestring(text).replace("%", "%%") for number, text in enumerate(texts)
-    )
+def partly_reported(pattern: str, texts: Iterable[str], gaps: Container[int]) -> bytes:
+    """A record as reported, with %s in the place of the texts that have these numbers; UTF-8."""
+    written = ["%s" if at in gaps else encode_basestring(text).replace("%", "%%") for at, text in enumerate(texts)]
+    return (pattern.replace("%%", "%%%%") % tuple(written)).encode("utf-8", "surrogatepass")

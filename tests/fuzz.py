@@ -29,11 +29,12 @@ from typing import NamedTuple
 
 from email_report_processor.blob import Memory
 from email_report_processor.classify import Site
+from email_report_processor.completion import Completion
 from email_report_processor.datasets import BY_NAME
 from email_report_processor.encode import decode, encode
 from email_report_processor.mail import looks_like_mail, read_mail
 from email_report_processor.payload import Payload, find_payloads, head
-from email_report_processor.process import Job, complete
+from email_report_processor.process import Job
 from email_report_processor.reading import read_message
 from email_report_processor.report import Bounds, Document, Options
 from email_report_processor.store import Store
@@ -240,9 +241,9 @@ def check(data: bytes, options: Options) -> Counter[str]:
 
 
 def _checked(document: Document, options: Options) -> tuple[str, str]:
-    dataset, id_, fields = document
-    complete(document, JOB, JOB.now())
-    source = encode(fields)
+    dataset, id_, own, _ = document
+    source = encode(own, Completion(JOB.now(), JOB.site, JOB.senders).layers(document))
+    fields = document.fields
     assert b"\n" not in source, "a line break in a document"
     assert isinstance(json.loads(source), dict)
     table = BY_NAME[dataset].by_name

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from email_report_processor import bulk
-from email_report_processor.bulk import Answer, Trouble
+from email_report_processor.bulk import Answer, Outcome, Trouble
 from email_report_processor.store import Row, StoreError
 
 ROWS = [Row("i", str(number), b"{}") for number in range(3)]
@@ -25,10 +25,23 @@ def item(status: int, type_: str = "", reason: str = "because") -> dict[str, Any
 
 def test_body() -> None:
     """Sources go as they are, in `create` actions, with the pipeline of their index."""
-    rows = [Row("i", "1", b'{"a":1}'), Row('j"', "2", '{"é":2}'.encode())]
-    assert bulk.body(rows, {'j"': "p"}).decode() == (
-        '{"create":{"_index":"i","_id":"1"}}\n{"a":1}\n{"create":{"_index":"j\\"","_id":"2","pipeline":"p"}}\n{"é":2}\n'
-    )
+    rows = [Row("i", "1", b'{"a":1}'), Row('j"', "2", '{"é":2}'.encode()), Row("%s", "%", b"{}")]
+    assert bulk.body(rows, {'j"': "p", "%s": "%d"}).decode().splitlines() == [
+        '{"create":{"_index":"i","_id":"1"}}',
+        '{"a":1}',
+        '{"create":{"_index":"j\\"","pipeline":"p","_id":"2"}}',
+        '{"é":2}',
+        '{"create":{"_index":"%s","pipeline":"%d","_id":"%"}}',
+        "{}",
+    ]
+
+
+def test_everything_is_stored() -> None:
+    """The usual answer is known by its looks; one item less, or another status, is looked at."""
+    usual = '{"errors":false,"items":[{"create":{"status":201}},{"create":{"status":201}},{"create":{"status":201}}]}'
+    assert bulk.outcome("os", ROWS, Answer(200, {}, usual)) == Outcome(stored=3)
+    assert bulk.outcome("os", ROWS, Answer(200, {}, usual.replace("201", "409", 1))) == Outcome(stored=2, already=1)
+    assert bulk.outcome("os", ROWS[:2], Answer(200, {}, usual)).unfinished == tuple(ROWS[:2])
 
 
 def test_each_item_has_its_own_outcome() -> None:

@@ -359,7 +359,7 @@ def made(node: Node) -> Iterator[Indexed]:
     documents = (
         (index_of(str(fields.get("report.begin", fields["@timestamp"])), fields["report.received"], bare=False,
                   prefix=prefix, dataset=dataset, granularity="month"), id_, fields)
-        for dataset, id_, fields in weeks(LAST)
+        for dataset, id_, fields, _ in weeks(LAST)
     )  # fmt: skip
     try:
         yield fill(node, prefix, documents)
@@ -670,12 +670,17 @@ def real(node: Node, corpus: Path) -> Iterator[Indexed]:
         for path in sorted(corpus.glob("*/*")):
             reading = read_message(path.read_bytes())
             for report in reading.reports:
-                for dataset, id_, fields in report.documents():
+                for document in report.documents():
                     # One index, so that a report that came as a file and in a mail is one.
                     index = index_of(
-                        "2026-01-01T00:00:00Z", "", bare=True, prefix=prefix, dataset=dataset, granularity="none"
+                        "2026-01-01T00:00:00Z",
+                        "",
+                        bare=True,
+                        prefix=prefix,
+                        dataset=document.dataset,
+                        granularity="none",
                     )
-                    yield index, id_, {"event.ingested": "2026-11-21T00:00:00Z", **fields}
+                    yield index, document.id, {"event.ingested": "2026-11-21T00:00:00Z", **document.fields}
 
     try:
         yield fill(node, prefix, documents())

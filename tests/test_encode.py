@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from email_report_processor.datasets import AGGREGATE, DATASETS
 from email_report_processor.encode import decode, encode, flatten
-from email_report_processor.fields import Fields
+from email_report_processor.fields import Fields, Layer, merged
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 SEGMENT = st.one_of(st.sampled_from(["a", "b", "c", "", "@t", 'q"%s', "ä"]), TEXT.map(lambda one: one.replace(".", "")))
@@ -32,6 +32,21 @@ def test_it_is_one_line_of_json(fields: Fields) -> None:
     assert b"\n" not in source
     assert b"\r" not in source
     assert flatten(json.loads(source)) == fields
+
+
+@given(st.lists(st.dictionaries(NAME, VALUE, max_size=5), min_size=1, max_size=4))
+def test_layers_are_one_document(parts: list[Fields]) -> None:
+    """Whatever is in them: nothing, members of one object, the same name twice (the last one counts)."""
+    own, *others = reversed(parts)
+    layers = [Layer(one) for one in reversed(others)]
+    for _ in range(2):  # the second time they are written already
+        assert decode(encode(own, layers)) == merged(own, layers)
+
+
+@pytest.mark.parametrize("odd", ["\ud800", "\ud800\udc00", "%s", "%", "\x00"])
+def test_odd_characters_in_layers(odd: str) -> None:
+    expected = decode(encode({"a.b": odd, "c": odd, "d": 1}))
+    assert decode(encode({"d": 1}, [Layer({"a.b": odd}), Layer({"c": odd})])) == expected
 
 
 @given(st.text(st.characters(), max_size=10))

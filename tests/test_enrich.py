@@ -14,7 +14,6 @@ from email_report_processor.encode import decode, encode
 from email_report_processor.enrich import (
     Databases,
     Senders,
-    enrich,
     open_databases,
     read_record,
     read_senders,
@@ -212,22 +211,6 @@ def test_real_files(tmp_path: Path) -> None:
     assert databases.look_up("2001:db8::1") == read_record(DBIP_CITY)
     assert databases.look_up("203.0.113.1") == databases.look_up("2001:db9::1") == {}
     assert databases.faults == []
-
-
-def test_enrich(tmp_path: Path) -> None:
-    databases = opened(database(tmp_path / "asn.mmdb", {"192.0.2.0/24": GEOLITE_ASN | GEOLITE_CITY}))
-    fields = row([("a.example.com", "pass")], [])
-    enrich(fields, SENDERS, databases)
-    assert fields["source.name"] == "Shop"
-    assert (fields[NUMBER], fields[COUNTRY]) == (64500, "US")
-    assert decode(encode(fields)) == fields
-    named = {"source.ip": "192.0.2.1"}
-    enrich(named, read_senders({"AS64500": "Hosting"}), databases)
-    assert named["source.name"] == "Hosting"  # by the number that was looked up
-    for untouched in ({"event.dataset": "report"}, {"event.dataset": "smtp-tls", "source.ip": "203.0.113.1"}):
-        before = dict(untouched)
-        enrich(untouched, SENDERS, databases)
-        assert untouched == before
 
 
 def test_the_cache_is_bounded(tmp_path: Path) -> None:

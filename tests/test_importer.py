@@ -107,6 +107,17 @@ def test_real_node(run_filter: Program, mbox: Path, node: Node, prefix: str) -> 
     assert {(one.index, one.id) for one in node.documents(f"{prefix}*")} == expected
 
 
+def test_bulks_are_as_full_as_they_may_be(run_filter: Program, mbox: Path) -> None:
+    """Rows of many messages share a bulk, and none is left over for a bulk of its own."""
+    settings = "[opensearch]\nbulk_bytes = 100000\n"
+    with FakeOpenSearch() as fake:
+        assert run_filter(b"", str(mbox), "--jobs", "1", store=fake.url, settings=settings).status == 0
+        bodies = [len(one.body) for one in fake.seen if one.path == "/_bulk"]
+    assert len(bodies) > 20
+    assert all(95_000 < size <= 100_000 for size in bodies[:-1])
+    assert bodies[-1] <= 100_000
+
+
 # What is said
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import opensearchpy.exceptions
 import pytest
 
-from email_report_processor import templates
+from email_report_processor import bulk, templates
 from email_report_processor.datasets import BY_NAME
 from email_report_processor.encode import decode, encode
 from email_report_processor.opensearch import OpenSearchOptions, OpenSearchStore
@@ -576,6 +576,14 @@ def test_real_write(node: nodes.Node, real: OpenSearchStore, prefix: str) -> Non
     held = node.documents(f"{prefix}*")
     assert [(one.index, one.id) for one in held] == [(row.index, row.id) for row in rows]
     assert held[7].source == {"event": {"dataset": "dmarc-aggregate"}, "count": 7}
+
+
+def test_real_answer_has_the_looks_that_are_known(
+    real: OpenSearchStore, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That everything was stored is told without looking at each item."""
+    monkeypatch.setattr(bulk, "_items", lambda *_: pytest.fail("the answer was read item by item"))
+    assert real.write([_row(prefix, number) for number in range(5)]) == Written(5, 0)
 
 
 def test_real_documents_fault(real: OpenSearchStore, prefix: str) -> None:

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from email_report_processor.blob import CHUNK, IN_MEMORY, Memory
+from email_report_processor.inflate import gunzip
 from email_report_processor.payload import SMALL, Damaged, OverBound, Payload, find_payloads, head
 from email_report_processor.report import Bounds, Problem
 from email_report_processor.zipped import read_directory
@@ -140,6 +141,19 @@ def test_damage_behind_gzip_is_a_warning() -> None:
     payload = one(gzip.compress(XML), damaged=True)
     assert content(payload) == (XML, "")
     assert list(payload.warnings) == ["behind the gzip data: the base64 text ends early"]
+
+
+@pytest.mark.parametrize("second", [gzip.compress(b"more"), b"rubbish"])
+def test_members_that_come_piece_by_piece(second: bytes) -> None:
+    """A small first member is read at a stretch, what follows it is not forgotten."""
+    whole = gzip.compress(XML) + second
+    at = len(gzip.compress(XML))
+    for cut in (at, at + 1, len(whole)):
+        pieces = [piece for piece in (whole[:cut], whole[cut:]) if piece]
+        notes: list[str] = []
+        read = b"".join(gunzip(pieces, notes))
+        assert read == XML + (b"more" if second.startswith(b"\x1f\x8b") else b"")
+        assert notes == (["bytes behind the gzip data were ignored"] if second == b"rubbish" else [])
 
 
 def test_truncated_gzip_gives_all_that_there_is() -> None:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from email.policy import SMTP
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from email_report_processor import kept, reading
+from email_report_processor import completion, kept, reading
 from email_report_processor import process as pipeline
 from email_report_processor.blob import Memory
 from email_report_processor.classify import Site
@@ -226,12 +227,17 @@ def test_a_bug_while_reading(job: Job, monkeypatch: pytest.MonkeyPatch, error: E
     assert type(error).__name__ in outcome.notes[0]
 
 
-@pytest.mark.parametrize("step", ["classify", "enrich", "encode", "index_of"])
-def test_a_bug_at_a_row(job: Job, store: ListStore, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+@pytest.mark.parametrize(
+    ("module", "step"),
+    [(completion, "classify"), (completion, "source_name"), (pipeline, "encode"), (pipeline, "index_of")],
+)
+def test_a_bug_at_a_row(
+    job: Job, store: ListStore, monkeypatch: pytest.MonkeyPatch, module: ModuleType, step: str
+) -> None:
     def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(pipeline, step, broken)
+    monkeypatch.setattr(module, step, broken)
     outcome = run(AGGREGATE, job)
     assert categories(job) == ["failed"]
     assert "ZeroDivisionError: a bug" in outcome.notes[0]

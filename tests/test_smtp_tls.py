@@ -94,13 +94,17 @@ def read_golden(path: Path) -> list[Document]:
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_golden(path: Path) -> None:
-    assert [list(document) for document in read_golden(path)] == json.loads(path.with_suffix(".json").read_text())
+    assert [[one.dataset, one.id, one.fields] for one in read_golden(path)] == json.loads(
+        path.with_suffix(".json").read_text()
+    )
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_golden_by_the_whole_way(path: Path) -> None:
     (found,) = read_message(path.read_bytes()).reports
-    assert [list(document) for document in found.documents()] == json.loads(path.with_suffix(".json").read_text())
+    assert [[one.dataset, one.id, one.fields] for one in found.documents()] == json.loads(
+        path.with_suffix(".json").read_text()
+    )
 
 
 def test_golden_documents_have_every_field_and_no_other() -> None:
