@@ -441,7 +441,7 @@ def _records(texts: Iterator[str], outside: _Outside | None, notes: _Notes, boun
         for piece in pieces:
             before, found, body = piece.partition(start)
             if found and "record" not in body and "record" not in before and len(body) <= bound:
-                if before:
+                if before and not before.isspace():
                     outside.add(before)
                 yield body
             else:
