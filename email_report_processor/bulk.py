@@ -21,12 +21,10 @@ DOCUMENTS_FAULT = frozenset(
     {"mapper_parsing_exception", "document_parsing_exception", "strict_dynamic_mapping_exception"}
 )
 
+FILTER = "errors,items.*.status,items.*.error.type,items.*.error.reason"  # what is needed of an answer
 _SAID = 300  # characters of an answer that go into an error
 _PERMISSION = re.compile(r"no permissions for \[([^\]]*)\]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-
-
-FILTER = "errors,items.*.status,items.*.error.type,items.*.error.reason"  # what is needed of an answer
 
 
 class Answer(NamedTuple):

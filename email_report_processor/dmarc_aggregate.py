@@ -50,8 +50,8 @@ _ALIASED = frozenset(word for words in _ALIASES.values() for word in words)
 def read(payload: Payload, context: Context) -> Report | Problem | None:
     """Read a payload: a Report, a Problem when it is a DMARC report that cannot be read, None when it is none.
 
-    A Report whose head says `salvaged` was broken XML, or cut off: rows may be missing. Its documents share lists
-    with each other: add fields to one, but leave its lists as they are.
+    A Report whose head says `salvaged` was broken XML, or cut off: rows may be missing. Its documents share layers
+    with each other: add to the own fields of one, but leave its layers as they are.
     """
     bounds = context.options.bounds
     try:
@@ -147,8 +147,14 @@ class _HeadPlan(NamedTuple):
     reports: int  # how many reports the file holds
 
 
-@lru_cache(maxsize=64)
+_MOST_LEAVES = 200  # of a head whose plan is remembered: an honest one has some twenty
+
+
 def _head_plan(shape: Shape) -> _HeadPlan:
+    return _remembered_plan(shape) if len(shape.leaves) <= _MOST_LEAVES else _plan_of_head(shape)
+
+
+def _plan_of_head(shape: Shape) -> _HeadPlan:
     numbers: dict[str, int] = {}
     errors = []
     policies: dict[int, None] = {}  # numbers of the elements, in order
@@ -166,6 +172,9 @@ def _head_plan(shape: Shape) -> _HeadPlan:
             numbers.setdefault(name, number)
     reports = {leaf.parent for leaf in shape.leaves if leaf.path[-2:] == ("report_metadata", "report_id")}
     return _HeadPlan(tuple(numbers.items()), tuple(errors), len(policies), len(reports))
+
+
+_remembered_plan = lru_cache(maxsize=64)(_plan_of_head)
 
 
 def _head_values(surveyed: Survey) -> _Values:
@@ -239,12 +248,18 @@ def _domain_of(email: str) -> str:
     return read_domain(email.rpartition("@")[2].strip(" <>"))
 
 
-@lru_cache(maxsize=256)
 def _epoch(text: str) -> datetime | None:
+    return _remembered_epoch(text) if len(text) <= 20 else _read_epoch(text)
+
+
+def _read_epoch(text: str) -> datetime | None:
     try:
         return read_epoch(text)
     except ValueError:
         return None
+
+
+_remembered_epoch = lru_cache(maxsize=256)(_read_epoch)  # reports are about the same days
 
 
 def _stamp(texts: Mapping[str, str], context: Context, metadata: Fields, warnings: "_Warnings") -> str:
@@ -508,7 +523,7 @@ class _Reader:
         found = self.rests.get(key)
         if found is None:
             found = self._read_rest(plan, texts)
-            if sum(map(len, texts)) <= 1024:
+            if len(plan.pattern) + sum(map(len, texts)) <= 4096:  # an honest one has about 1,000
                 if len(self.rests) >= 1024:
                     self.rests.clear()
                 self.rests[key] = found

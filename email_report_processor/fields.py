@@ -19,7 +19,7 @@ class Layer(Fields):
 
     json = b""  # its members, as `encode` wrote them
     tops: frozenset[str] = frozenset()  # the outermost names of them
-    noted: Any = None  # what `process` found out about documents that have these fields
+    noted: Any = None  # what `completion` found out about documents that have these fields
 
 
 def merged(fields: Fields, layers: Iterable[Layer]) -> Fields:

@@ -730,11 +730,16 @@ class Shapes(Generic[Plan]):
                     self.seen.clear()
                 self.known[tags] = found
         shape, plan = found
-        seen = self.seen[tags] = self.seen.get(tags, 0) + 1 if tags in self.known else 0
+        if tags in self.known:
+            self._count(tags, shape, plan)
+        return shape, plan, leaf_texts(shape, parts, "&" in body)
+
+    def _count(self, tags: tuple[str, ...], shape: Shape, plan: Plan) -> None:
+        """Make a pattern of a shape that is there often."""
+        seen = self.seen[tags] = self.seen.get(tags, 0) + 1
         if seen == _OFTEN and (match := matcher(shape, tags)):
             self.patterns.insert(0, _Pattern(match, shape, plan))
             del self.patterns[_PATTERNS:]
-        return shape, plan, leaf_texts(shape, parts, "&" in body)
 
 
 @lru_cache(maxsize=2)  # one in a process, and another in a test

@@ -1,8 +1,10 @@
 """DMARC aggregate reports: the corpus, what reporters do, ids, bounds."""
 
+import gc
 import hashlib
 import ipaddress
 import json
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -607,3 +609,21 @@ def _read_all(data: bytes) -> None:
         assert {name for name in document.fields if not name.startswith("raw.")} <= known
         assert len(document.fields.get("warnings", ())) <= 20
         assert all(len(warning) < 160 for warning in document.fields.get("warnings", ()))
+
+
+def test_what_is_remembered_of_odd_reports_is_little() -> None:
+    """A stranger's heads and dates, each of them another one, leave next to nothing behind."""
+    list(read_bytes(xml(row())).documents())
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(20):
+            odd = "".join(f"<a{number}x{one}/>" for one in range(4000))
+            date = f"<report_metadata><report_id>{number}</report_id><end>{number:0100000}</end></report_metadata>"
+            found = read_bytes(xml(row(more=odd), head=date + odd))
+            assert len(list(found.documents())) == 2
+        del found
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] - before < 2 * 1024**2
+    finally:
+        tracemalloc.stop()
