@@ -147,11 +147,11 @@ class _HeadPlan(NamedTuple):
     reports: int  # how many reports the file holds
 
 
-_MOST_LEAVES = 200  # of a head whose plan is remembered: an honest one has some twenty
+_LONGEST_HEAD = 4096  # characters of the pattern of a head whose plan is remembered: an honest one has some 500
 
 
 def _head_plan(shape: Shape) -> _HeadPlan:
-    return _remembered_plan(shape) if len(shape.leaves) <= _MOST_LEAVES else _plan_of_head(shape)
+    return _remembered_plan(shape) if len(shape.pattern) <= _LONGEST_HEAD else _plan_of_head(shape)
 
 
 def _plan_of_head(shape: Shape) -> _HeadPlan:

@@ -156,7 +156,8 @@ def _replace(data: bytearray, chance: random.Random) -> None:
     words = bytes(data).split()
     if words:
         old, new = chance.choice(words), chance.choice((chance.choice(words), chance.choice(WORDS), b""))
-        data[:] = bytes(data).replace(old, new, chance.choice((1, 3, -1)))[:LONGEST]
+        most = LONGEST // max(1, len(new)) + 1  # a blob in the place of each "a" once took 5 GB
+        data[:] = bytes(data).replace(old, new, chance.choice((1, 3, most)))[:LONGEST]
 
 
 def _line_ends(data: bytearray, chance: random.Random) -> None:
