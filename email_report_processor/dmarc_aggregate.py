@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
-from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
 from . import authres
@@ -23,6 +22,7 @@ from .xmlrecords import (
     Shape,
     Shapes,
     Survey,
+    as_reported,
     partly_reported,
     picker,
     survey,
@@ -469,11 +469,7 @@ class _Rest(NamedTuple):
 
     fields: Layer
     warnings: tuple[str, ...]
-    record: bytes  # as reported, with gaps for the address and the count
-
-    def reported(self, texts: Iterable[str]) -> bytes:
-        """The record with these texts, as reported."""
-        return self.record % tuple([encode_basestring(text).encode("utf-8", "surrogatepass") for text in texts])
+    record: bytes  # partly_reported: without the address and the count
 
 
 class _Reader:
@@ -606,7 +602,7 @@ def _documents(payload: Payload, surveyed: Survey, head: _Head, bounds: Bounds) 
         _, plan, texts = reader.shapes.read(body)
         rest = reader.rest(plan, texts)
         digest = start.copy()
-        digest.update(rest.reported(plan.own(texts)))
+        digest.update(as_reported(rest.record, plan.own(texts)))
         digest.update(b",%d]" % repeated.count(digest.digest()))
         number = digest.digest()[:20]
         fields = reader.fields(rest, plan, texts)

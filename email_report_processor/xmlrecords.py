@@ -61,11 +61,6 @@ class Survey(NamedTuple):
     damage: str  # why the payload ends early, '' when it does not
     warnings: tuple[str, ...]
 
-    @property
-    def head(self) -> tuple[tuple[Leaf, str], ...]:
-        """Everything outside of the records."""
-        return tuple(zip(self.shape.leaves, self.texts, strict=True))
-
 
 class _Notes:
     """What the splitter has to say beside the records."""
@@ -770,9 +765,12 @@ def matcher(shape: Shape, tags: Sequence[str]) -> Callable[[str], re.Match[str] 
     return re.compile("".join(text + mark for text, mark in zip(texts, marks, strict=True))).fullmatch
 
 
-def as_reported(pattern: str, texts: Iterable[str]) -> str:
-    """The canonical JSON of a record, independent of white space, prefixes, attributes, comments and encoding."""
-    return pattern % tuple(map(encode_basestring, texts))
+def as_reported(record: bytes, texts: Iterable[str]) -> bytes:
+    """The canonical JSON of a record, independent of white space, prefixes, attributes, comments and encoding.
+
+    record: made by `partly_reported`; texts: those that are still missing in it.
+    """
+    return record % tuple([encode_basestring(text).encode("utf-8", "surrogatepass") for text in texts])
 
 
 def partly_reported(pattern: str, texts: Iterable[str], gaps: Container[int]) -> bytes:
