@@ -15,6 +15,7 @@ from . import authres
 from .datasets import AGGREGATE, REPORT, SCHEMA_VERSION
 from .fields import Field, Fields, Layer, Type, clean, read_domain, read_epoch, read_identifier, write_date
 from .payload import OverBound, Payload
+from .remembered import remembered
 from .repetitions import repetitions
 from .report import Bounds, Context, Document, Kind, Problem, Report, canonical, make_id
 from .xmlrecords import (
@@ -150,11 +151,8 @@ class _HeadPlan(NamedTuple):
 _LONGEST_HEAD = 4096  # characters of the pattern of a head whose plan is remembered: an honest one has some 500
 
 
+@remembered(most=64, longest=_LONGEST_HEAD, size=lambda shape: len(shape.pattern))
 def _head_plan(shape: Shape) -> _HeadPlan:
-    return _remembered_plan(shape) if len(shape.pattern) <= _LONGEST_HEAD else _plan_of_head(shape)
-
-
-def _plan_of_head(shape: Shape) -> _HeadPlan:
     numbers: dict[str, int] = {}
     errors = []
     policies: dict[int, None] = {}  # numbers of the elements, in order
@@ -172,9 +170,6 @@ def _plan_of_head(shape: Shape) -> _HeadPlan:
             numbers.setdefault(name, number)
     reports = {leaf.parent for leaf in shape.leaves if leaf.path[-2:] == ("report_metadata", "report_id")}
     return _HeadPlan(tuple(numbers.items()), tuple(errors), len(policies), len(reports))
-
-
-_remembered_plan = lru_cache(maxsize=64)(_plan_of_head)
 
 
 def _head_values(surveyed: Survey) -> _Values:
@@ -248,18 +243,12 @@ def _domain_of(email: str) -> str:
     return read_domain(email.rpartition("@")[2].strip(" <>"))
 
 
+@remembered(most=256, longest=20)  # reports are about the same days
 def _epoch(text: str) -> datetime | None:
-    return _remembered_epoch(text) if len(text) <= 20 else _read_epoch(text)
-
-
-def _read_epoch(text: str) -> datetime | None:
     try:
         return read_epoch(text)
     except ValueError:
         return None
-
-
-_remembered_epoch = lru_cache(maxsize=256)(_read_epoch)  # reports are about the same days
 
 
 def _stamp(texts: Mapping[str, str], context: Context, metadata: Fields, warnings: "_Warnings") -> str:

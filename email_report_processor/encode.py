@@ -77,13 +77,7 @@ _TOPS = attrgetter("tops")
 
 
 def _tops(names: Iterable[str]) -> frozenset[str]:
-    return _interned(frozenset(name.partition(".")[0] for name in names))
-
-
-@lru_cache(maxsize=1024)
-def _interned(tops: frozenset[str]) -> frozenset[str]:
-    """The same object for the same names: comparing sets costs more than all that they are compared for."""
-    return tops
+    return frozenset(name.partition(".")[0] for name in names)
 
 
 @lru_cache(maxsize=1024)

@@ -8,8 +8,8 @@ import binascii
 import codecs
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 
+from .remembered import remembered
 from .transfer import unbase64
 
 HEADER_BYTES = 256 * 1024  # of one header block that are looked at
@@ -53,7 +53,7 @@ class Headers:
         break_ = _FIELD_BREAK_WITH_CR if b"\r" in raw else _FIELD_BREAK
         for line in break_.split(raw[:HEADER_BYTES], HEADER_FIELDS)[:HEADER_FIELDS]:
             start, colon, value = line.partition(b":")
-            name = (_short_name(start) if len(start) <= 40 else _name(start)) if colon else ""
+            name = _name(start) if colon else ""
             if name:
                 self._fields.append((name, value))
                 self._values.setdefault(name.lower(), []).append(value)
@@ -89,13 +89,11 @@ class Headers:
         return [(name, read_value(value)) for name, value in self._fields]
 
 
+@remembered(most=1024, longest=40)
 def _name(start: bytes) -> str:
     """The name of the field whose line begins so, up to its colon; '' when it is none."""
     match = _NAME.match(start)
     return match[1].decode("ascii") if match else ""
-
-
-_short_name = lru_cache(maxsize=1024)(_name)
 
 
 def read_value(value: bytes) -> str:
@@ -153,20 +151,12 @@ def _text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
+@remembered(most=256, longest=64)  # most of them are text/plain, base64, …
 def read_parameters(value: bytes) -> tuple[str, Mapping[str, str]]:
     """A value such as `type/subtype; name="a b"`: its first word in lower case, and its parameters.
 
     Semicolons and quotes may be missing; RFC 2231 and RFC 2047 are undone. Of repeated parameters the first counts.
     """
-    return _short_parameters(value) if len(value) <= 64 else _parameters(value)
-
-
-@lru_cache(maxsize=256)  # most of them are text/plain, base64, …
-def _short_parameters(value: bytes) -> tuple[str, Mapping[str, str]]:
-    return _parameters(value)
-
-
-def _parameters(value: bytes) -> tuple[str, Mapping[str, str]]:
     if not value:
         return "", {}
     text = _text(value[:VALUE_CHARS]).replace("\r", "").replace("\n", "").strip()

@@ -4,7 +4,7 @@ This is the library's entry point. Nothing here or left of here knows a clock, a
 """
 
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import cache
 
 from . import authres, feedback
 from .blob import CHUNK, Blob, Damaged, Memory, Scratch, chunks
@@ -13,6 +13,7 @@ from .fields import read_domain, read_identifier, write_date
 from .headers import address, domain_of, read_value
 from .mail import Part, looks_like_mail, read_mail
 from .payload import OverBound, Payload, find_payloads, head
+from .remembered import remembered
 from .report import Context, Envelope, Kind, Options, Problem, Reading, Report
 from .sample import begins_with_header
 
@@ -161,15 +162,9 @@ def read_envelope(mail: Part, options: Options) -> Envelope:
     )
 
 
+@remembered(most=256, longest=256)  # a mailbox for reports has few authors
 def _domain_of_author(value: bytes) -> str:
-    return _remembered_domain(value) if len(value) <= 256 else _domain_in(value)
-
-
-def _domain_in(value: bytes) -> str:
     return read_domain(domain_of(address(read_value(value))))
-
-
-_remembered_domain = lru_cache(maxsize=256)(_domain_in)  # a mailbox for reports has few authors
 
 
 def _as_they_stand(mail: Part, name: str) -> list[str]:
