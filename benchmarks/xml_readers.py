@@ -15,9 +15,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from email_report_processor.payload import Payload
-from email_report_processor.report import Bounds
-from email_report_processor.xmlrecords import Shapes, bodies, survey
+from email_report_processor.message.bounds import Bounds
+from email_report_processor.message.payload import Payload
+from email_report_processor.reports.xmlrecords import Shapes, bodies, survey
 
 from . import messages
 

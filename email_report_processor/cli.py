@@ -10,48 +10,24 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 from . import __version__
-from .blob import CHUNK, Blob, spool
-from .fields import write_date
+from .flags import HOW, UsageError, flags, now, parser
 from .job import choose_store, make_job
-from .kept import KeepError
 from .log import Descriptors, Log, LogOptions, open_log, take_descriptors
+from .message.blob import CHUNK, Blob, spool
 from .process import FilterOptions, Job, Outcome, Verdict, describe, keep, process
-from .settings import FLAGS, Settings, SettingsError, load
-from .store import Row, Store, StoreError, Written
+from .settings import Settings, SettingsError, load
+from .stores.kept import KeepError
+from .stores.store import Row, Store, StoreError, Written
 from .watch import TEMPFAIL, Watch
 
 DATAERR = 65  # EX_DATAERR, only where a site asks for it
 STILL_TAKING = 10.0  # seconds, or half of the deadline: a store that took a row within them was answering
 NEARLY_FULL = 0.8  # of the limit on files: said in the log from here on
 INPUT_LIMIT = 4 * 1024**3  # bytes of one message that can be kept; bounds.message_bytes says how many are read
-
-_HOW = """\
-This program reads one e-mail message, or one report, on standard input:
-
-    email-report-processor < message.eml
-    email-report-processor report.xml.gz reports.mbox Maildir/   (imports files and directories)
-
-A mail server calls it for each message; contrib/forward-examples/ has a file for yours.
-Try --help.
-"""
-
-
-class UsageError(Exception):
-    """The command line is wrong."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
-
-
-def _help(prog: str) -> argparse.HelpFormatter:
-    return argparse.HelpFormatter(prog, width=100)  # without a width it imports shutil (4 ms) for the first argument
 
 
 def run() -> NoReturn:
@@ -76,57 +52,13 @@ def main(argv: Sequence[str]) -> int:
         return _inform(arguments)
     if arguments.paths:
         usual_signals()
-        from .importer import main as import_paths  # 4 ms, only for people
+        from .importing.importer import main as import_paths  # 4 ms, only for people
 
         return import_paths(arguments)
     if _is_terminal(0):
-        sys.stderr.write(_HOW)
+        sys.stderr.write(HOW)
         return 2
     return filter_message(arguments)
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line of the filter."""
-    about = _HOW.partition("\n")[0]
-    name = "email-report-processor"
-    made = _Parser(name, description=about, add_help=False, allow_abbrev=False, formatter_class=_help)
-    made.add_argument("paths", nargs="*", metavar="PATH", help="import these instead of standard input")
-    add_common(made)
-    made.add_argument("--feed", metavar="NAME", help="stored as report.feed")
-    made.add_argument("--deadline", metavar="SECONDS", help="for one message (120; 8 below Dovecot's 10)")
-    made.add_argument(
-        "--unreadable", choices=["keep", "65"], help="65: give back what is no report, for filters that sort"
-    )
-    made.add_argument("--log", metavar="WHERE", help="syslog, stderr, none, or a file")
-    add_import(made)
-    made.add_argument("--help", action="store_true", help="show this and leave")
-    made.add_argument("--version", action="store_true", help="show the version and leave")
-    return made
-
-
-def add_import(made: argparse.ArgumentParser) -> None:
-    """The flags of an import, whose values the importer reads: a wrong one is no concern of a mail server."""
-    group = made.add_argument_group("with PATH")
-    group.add_argument("--since", metavar="DATE", help="only messages of this date or later, such as 2026-11-20")
-    group.add_argument("--until", metavar="DATE", help="only messages before this date")
-    group.add_argument("--limit", metavar="N", help="stop after N messages")
-    group.add_argument("--dry-run", action="store_true", help="read and count, store nothing")
-    group.add_argument("--kept", action="store_true", help="copy what cannot be read to the kept messages")
-    group.add_argument("--jobs", metavar="N", help="processes (one for each core)")
-    group.add_argument("--patience", metavar="SECONDS", help="how long to wait for a store that is away (300)")
-
-
-def add_common(made: argparse.ArgumentParser) -> None:
-    """The flags of both commands."""
-    made.add_argument("--store", metavar="URL", help="https://host:9200, sqlite:PATH, or - for standard output")
-    made.add_argument("--config", metavar="FILE", help="settings (/etc/email-report-processor.toml)")
-    made.add_argument("--state", metavar="DIR", help="kept messages, the embedded store")
-
-
-def flags(arguments: argparse.Namespace) -> dict[tuple[str, str], Any]:
-    """The settings that were given as flags."""
-    given = vars(arguments)
-    return {place: given[name] for name, place in FLAGS.items() if given.get(name) is not None}
 
 
 def filter_message(arguments: argparse.Namespace) -> int:
@@ -194,7 +126,7 @@ def _warn(url: str, job: Job, log: Log) -> None:
     for fault in job.databases.faults if job.databases else ():
         log("warning", fault)
     if url.startswith("sqlite:"):
-        from .sqlite import size_state  # loaded already, if anything was stored
+        from .stores.sqlite import size_state  # loaded already, if anything was stored
 
         size, limit = size_state(url.removeprefix("sqlite:"))
         if limit and size > limit * NEARLY_FULL:
@@ -263,11 +195,6 @@ def _drain(descriptor: int) -> None:
             continue
     except OSError:
         return
-
-
-def now() -> str:
-    """The time, as documents have it."""
-    return write_date(datetime.now(UTC).replace(microsecond=0))
 
 
 def usual_signals() -> None:

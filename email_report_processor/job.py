@@ -5,18 +5,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from . import kept
-from .classify import Site
-from .classify import check as check_site
+from .documents.classify import Site
+from .documents.classify import check as check_site
+from .message.bounds import Bounds
 from .process import FilterOptions, Job, Layout
-from .report import Bounds, Options
+from .reports.report import Options
 from .settings import GeoOptions, Settings, SettingsError, StoreOptions, secret, state_dir
-from .store import Store, open_store
+from .stores import kept
+from .stores.opening import open_store
+from .stores.store import Store
 
 Result = TypeVar("Result")
 
 if TYPE_CHECKING:
-    from .opensearch import OpenSearchOptions
+    from .stores.opensearch import OpenSearchOptions
 
 EMBEDDED = "reports.sqlite"  # the embedded store, in the state directory
 
@@ -61,7 +63,7 @@ def open_url(
 
 
 def _opensearch(settings: Settings) -> "OpenSearchOptions":
-    from .opensearch import OpenSearchOptions  # 8 ms of ssl and sockets
+    from .stores.opensearch import OpenSearchOptions  # 8 ms of ssl and sockets
 
     options = settings.record("opensearch", OpenSearchOptions)
     return options._replace(password=secret(settings, "opensearch", "password") or options.password)
@@ -75,7 +77,7 @@ def make_job(
     warn: Callable[[str], None] = lambda text: None,
 ) -> Job:
     """What the pipeline needs. `warn` is told what is optional and missing. Raises SettingsError."""
-    from .enrich import open_databases, read_senders  # 3 ms, with networks
+    from .documents.enrich import open_databases, read_senders  # 3 ms, with networks
 
     databases, warnings = open_databases(settings.record("geo", GeoOptions).databases)
     for warning in warnings:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from .fields import clean
+from .values.fields import clean
 
 IDENT = "email-report-processor"
 

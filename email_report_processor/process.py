@@ -10,17 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from . import kept
-from .blob import Blob
-from .classify import Site
-from .completion import Completion
-from .encode import encode
-from .enrich import Databases, Senders
-from .fields import Fields
-from .layout import index_of
-from .reading import read_message
-from .report import Options, Reading, Report
-from .store import Row, Store, Written
+from .documents.classify import Site
+from .documents.completion import Completion
+from .documents.encode import encode
+from .documents.enrich import Databases, Senders
+from .documents.layout import index_of
+from .message.blob import Blob
+from .reports.reading import read_message
+from .reports.report import Options, Reading, Report
+from .stores import kept
+from .stores.store import Row, Store, Written
+from .values.fields import Fields
 
 Result = TypeVar("Result")
 

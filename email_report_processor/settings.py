@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 
-from .classify import Site
-from .datasets import BY_NAME
-from .kept import KeptOptions
+from .documents.classify import Site
+from .documents.datasets import BY_NAME
 from .log import LogOptions
+from .message.bounds import Bounds
 from .process import FilterOptions, Layout
-from .report import Bounds, Options
+from .reports.report import Options
+from .stores.kept import KeptOptions
 
 PREFIX = "EMAIL_REPORT_PROCESSOR_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
@@ -120,7 +121,7 @@ FREE = ("senders",)  # sections whose keys are names of the user's own
 def records(section: str) -> tuple[Any, ...]:
     """The option records that a section fills."""
     if section == "opensearch":
-        from .opensearch import OpenSearchOptions  # 8 ms of ssl and sockets, only where it is set
+        from .stores.opensearch import OpenSearchOptions  # 8 ms of ssl and sockets, only where it is set
 
         return (OpenSearchOptions, *SECTIONS[section])
     return SECTIONS[section]

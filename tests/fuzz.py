@@ -27,21 +27,23 @@ from email.policy import SMTP
 from pathlib import Path
 from typing import NamedTuple
 
-from email_report_processor.blob import Memory
-from email_report_processor.classify import Site
-from email_report_processor.completion import Completion
-from email_report_processor.datasets import BY_NAME
-from email_report_processor.encode import decode, encode
-from email_report_processor.mail import looks_like_mail, read_mail
-from email_report_processor.payload import Payload, find_payloads, head
+from email_report_processor.documents.classify import Site
+from email_report_processor.documents.completion import Completion
+from email_report_processor.documents.datasets import BY_NAME
+from email_report_processor.documents.document import Document
+from email_report_processor.documents.encode import decode, encode
+from email_report_processor.message.blob import Memory
+from email_report_processor.message.bounds import Bounds
+from email_report_processor.message.mail import looks_like_mail, read_mail
+from email_report_processor.message.payload import Payload, find_payloads, head
 from email_report_processor.process import Job
-from email_report_processor.reading import read_message
-from email_report_processor.report import Bounds, Document, Options
-from email_report_processor.store import Store
+from email_report_processor.reports.reading import read_message
+from email_report_processor.reports.report import Options
+from email_report_processor.stores.store import Store
 from tools import samples
 
 HERE = Path(__file__).resolve().parent
-REPORTS = HERE / "reports"
+REPORTS = HERE / "golden"
 CORPUS = HERE.parents[1] / "shared/corpus"
 FAILURES = HERE.parent / ".cache/fuzz"
 MUTATIONS = 6  # of one input, at the most

@@ -1,19 +1,41 @@
 """The drawing in docs/design.md is true: who imports whom, and what a message loads."""
 
 import ast
+import re
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "email_report_processor"
-MODULES = {path.stem: ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.glob("*.py"))}
-KINDS = {"dmarc_aggregate", "feedback", "smtp_tls"}
-EDGE = {
-    "__init__", "__main__", "cli", "watch", "log", "settings", "job", "process", "kept", "importer", "store",
-    "opensearch", "bulk", "sqlite", "ndjson", "totals",
-}  # fmt: skip
+from tests.places import PACKAGE, ROOT
+
+# Imports between these run down only. A name is a room, or a module that stands beside the rooms.
+ROOMS = (
+    ("__main__",),
+    ("cli",),
+    ("admin",),
+    ("desk",),
+    ("alerts", "advice", "logins"),
+    ("importing", "inboxes"),
+    ("checking",),
+    ("pages",),
+    ("process", "job", "settings", "log", "watch", "flags"),  # the pipeline: free among themselves, but for circles
+    ("cluster",),
+    ("stores",),
+    ("reports",),
+    ("documents",),
+    ("message",),
+    ("values",),
+    ("__init__",),  # the version; its door to `read_message` opens when it is used
+)
+FLOOR = {name: floor for floor, names in enumerate(reversed(ROOMS)) for name in names}
+TOGETHER = set(next(names for names in ROOMS if "process" in names))
+NEW = {"admin", "desk", "alerts", "advice", "logins", "inboxes", "pages"}  # what imports the core
+CORE = FLOOR.keys() - NEW - {"checking", "importing"}
+KINDS = {"reports.dmarc_aggregate", "reports.feedback", "reports.smtp_tls"}
+PURE = {"reports", "documents", "message", "values"}
 CLIENTS_AND_CLOCKS = {
     "time",
     "socket",
@@ -28,46 +50,104 @@ CLIENTS_AND_CLOCKS = {
 }
 
 
-def imports(tree: ast.AST) -> set[str]:
-    """Names of modules, our own ones without the package."""
+def name_of(path: Path) -> str:
+    """A module as `room.module`."""
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+MODULES = {name_of(path): ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def room(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def foreign(tree: ast.AST) -> set[str]:
+    """Packages of others that are imported."""
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {name.name.split(".")[0] for name in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level:
-            found |= {node.module.split(".")[0]} if node.module else {name.name for name in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module.split(".")[0])
     return found
 
 
-def reading_half() -> set[str]:
-    """The modules that `read_message` can reach."""
+def ours(module: str) -> set[str]:
+    """Modules of the package that a module imports, wherever in it."""
     found: set[str] = set()
-    ahead = {"reading", "classify", "enrich", "encode", "layout"}
-    while ahead:
-        name = ahead.pop()
-        found.add(name)
-        ahead |= (imports(MODULES[name]) & MODULES.keys()) - found
+    for node in ast.walk(MODULES[module]):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            place = module.split(".")[: -node.level] + (node.module.split(".") if node.module else [])
+            for name in node.names:
+                whole = ".".join([*place, name.name])
+                package = ".".join([*place, "__init__"])
+                found.add(whole if whole in MODULES else package if package in MODULES else ".".join(place))
     return found
 
 
-@pytest.mark.parametrize("name", sorted(reading_half()))
-def test_what_is_left_of_process_knows_no_settings_no_client_and_no_clock(name: str) -> None:
-    assert not imports(MODULES[name]) & (EDGE | CLIENTS_AND_CLOCKS)
+IMPORTS = {module: ours(module) for module in MODULES}
 
 
-@pytest.mark.parametrize("name", sorted(KINDS))
-def test_no_kind_imports_another(name: str) -> None:
-    assert not imports(MODULES[name]) & (KINDS - {name})
+def test_every_import_was_found() -> None:
+    assert set().union(*IMPORTS.values()) <= MODULES.keys()
+
+
+def test_every_room_has_its_floor() -> None:
+    assert {room(module) for module in MODULES} <= FLOOR.keys()
+
+
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - {"__init__"}))
+def test_imports_between_rooms_run_down(module: str) -> None:
+    for imported in IMPORTS[module]:
+        here, there = room(module), room(imported)
+        assert here == there or {here, there} <= TOGETHER or FLOOR[there] < FLOOR[here], imported
+
+
+def test_no_circle_of_files() -> None:
+    try:
+        TopologicalSorter({module: IMPORTS[module] - {"__init__"} for module in MODULES}).prepare()
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("module", sorted(module for module in MODULES if room(module) in CORE))
+def test_the_core_imports_nothing_that_was_built_around_it(module: str) -> None:
+    lazy = {"importing"} if module == "cli" else set()  # a PATH on the command line
+    assert not {room(imported) for imported in IMPORTS[module]} & (NEW | {"checking", "importing"}) - lazy
+
+
+@pytest.mark.parametrize("module", sorted(KINDS))
+def test_no_kind_imports_another(module: str) -> None:
+    assert not IMPORTS[module] & (KINDS - {module})
 
 
 def test_one_module_imports_opensearch_py() -> None:
-    assert {name for name, tree in MODULES.items() if "opensearchpy" in imports(tree)} == {"opensearch"}
+    assert {name for name, tree in MODULES.items() if "opensearchpy" in foreign(tree)} == {"stores.opensearch"}
 
 
-def test_nothing_of_the_core_imports_the_admin_commands() -> None:
-    assert {name for name, tree in MODULES.items() if "admin" in imports(tree)} == set()
+@pytest.mark.parametrize("module", sorted(module for module in MODULES if room(module) in PURE))
+def test_reading_knows_no_settings_no_client_and_no_clock(module: str) -> None:
+    assert not foreign(MODULES[module]) & CLIENTS_AND_CLOCKS
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if name.endswith(".__init__")))
+def test_a_room_is_explained_and_hands_nothing_on(module: str) -> None:
+    (docstring,) = MODULES[module].body
+    assert isinstance(docstring, ast.Expr)
+    text = ast.literal_eval(docstring.value)
+    assert re.search(r"(?s)Enters: .*Leaves: .*(May\s+import|Imports)", text) or "." in module.removesuffix(".__init__")
+
+
+def drawing() -> str:
+    return (ROOT / "docs/design.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - {"__init__"}))
+def test_every_room_and_every_file_stands_in_the_drawing(module: str) -> None:
+    place, _, file = module.rpartition(".")
+    line = rf"^\| `{re.escape(place.replace('.', '/'))}/` \|" if file == "__init__" else rf"^\| `{re.escape(file)}` \|"
+    assert re.search(line, drawing(), re.MULTILINE)
 
 
 def broad(tree: ast.AST) -> int:
@@ -133,4 +213,4 @@ def test_a_report_for_the_embedded_store_loads_no_client(tmp_path: Path) -> None
 
     modules = loaded(tmp_path, message(3), f"sqlite:{tmp_path / 'reports.sqlite'}")
     assert "sqlite3" in modules
-    assert not modules & (HEAVY | {"email_report_processor.smtp_tls"})
+    assert not modules & (HEAVY | {"email_report_processor.reports.smtp_tls"})

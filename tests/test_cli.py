@@ -19,10 +19,11 @@ from typing import Any
 
 import pytest
 
-from email_report_processor import __version__, cli, kept
+from email_report_processor import __version__, flags
 from email_report_processor.admin.kept import open_blob
-from email_report_processor.blob import chunks
 from email_report_processor.job import EMBEDDED
+from email_report_processor.message.blob import chunks
+from email_report_processor.stores import kept
 from tests import nodes
 from tests.conftest import Outcome, Program
 from tests.fake_opensearch import FakeOpenSearch, Fault
@@ -339,10 +340,10 @@ def test_settings_faults_on_a_terminal(run_filter: Program, message_file: Any) -
 
 
 def test_every_flag_is_a_setting() -> None:
-    arguments = cli.parser().parse_args(
+    arguments = flags.parser().parse_args(
         ["--store=a", "--state=b", "--feed=c", "--deadline=1", "--unreadable=65", "--log=d"]
     )
-    assert cli.flags(arguments) == {
+    assert flags.flags(arguments) == {
         ("store", "url"): "a",
         ("state", "dir"): "b",
         ("read", "feed"): "c",
@@ -350,11 +351,11 @@ def test_every_flag_is_a_setting() -> None:
         ("filter", "unreadable"): "65",
         ("log", "to"): "d",
     }
-    assert cli.flags(cli.parser().parse_args([])) == {}
+    assert flags.flags(flags.parser().parse_args([])) == {}
 
 
 def test_no_flag_takes_a_secret() -> None:
-    assert not re.search("password|secret|token", cli.parser().format_help(), re.IGNORECASE)
+    assert not re.search("password|secret|token", flags.parser().format_help(), re.IGNORECASE)
 
 
 # Secrets

@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from email_report_processor import saved_objects, templates
-from email_report_processor.classify import AGGREGATE_RULES, CLASSES, FAILURE_RULES
-from email_report_processor.datasets import BY_NAME
-from email_report_processor.encode import encode
-from email_report_processor.fields import Fields
-from email_report_processor.layout import index_of
-from email_report_processor.reading import read_message
+from email_report_processor.cluster import saved_objects
+from email_report_processor.documents.classify import AGGREGATE_RULES, CLASSES, FAILURE_RULES
+from email_report_processor.documents.datasets import BY_NAME
+from email_report_processor.documents.encode import encode
+from email_report_processor.documents.layout import index_of
+from email_report_processor.reports.reading import read_message
+from email_report_processor.stores import templates
+from email_report_processor.values.fields import Fields
 from tests import panels
 from tests.conftest import REPOSITORY
 from tests.nodes import Node

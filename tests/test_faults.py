@@ -27,13 +27,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from email_report_processor import kept
 from email_report_processor import process as pipeline
 from email_report_processor.admin.kept import open_blob
-from email_report_processor.blob import Memory, chunks
 from email_report_processor.job import choose_store, make_job
-from email_report_processor.reading import read_message
+from email_report_processor.message.blob import Memory, chunks
+from email_report_processor.reports.reading import read_message
 from email_report_processor.settings import load
+from email_report_processor.stores import kept
 from tests import nodes
 from tests.conftest import Program
 from tests.fake_opensearch import FakeOpenSearch, Fault

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from email_report_processor import kept
+from email_report_processor.stores import kept
 from tests.conftest import Program
 
 MEBI = 1024**2

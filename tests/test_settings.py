@@ -12,9 +12,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from email_report_processor.job import choose_store, make_job
-from email_report_processor.opensearch import OpenSearchOptions
+from email_report_processor.message.bounds import Bounds
 from email_report_processor.process import FilterOptions, Layout
-from email_report_processor.report import Bounds, Options
+from email_report_processor.reports.report import Options
 from email_report_processor.settings import (
     FLAGS,
     PREFIX,
@@ -28,6 +28,7 @@ from email_report_processor.settings import (
     secret,
     state_dir,
 )
+from email_report_processor.stores.opensearch import OpenSearchOptions
 
 PASSWORD = "correct-horse-battery-staple"
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from email_report_processor.classify import Site, classify
-from email_report_processor.fields import Fields, write_date
-from email_report_processor.report import Document, make_id
+from email_report_processor.documents.classify import Site, classify
+from email_report_processor.documents.document import Document, make_id
+from email_report_processor.values.fields import Fields, write_date
 
 SITE = Site(own_networks=("192.0.2.0/27",))
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from ..job import open_url
 from ..settings import Settings, SettingsError
-from ..store import Row, Store, StoreError, Written
+from ..stores.store import Row, Store, StoreError, Written
 from .text import progress
 
 BATCH = 2000  # documents written at once, and then safe

@@ -2,8 +2,9 @@
 
 import argparse
 
-from .. import dnscheck, finding
-from ..finding import Finding
+from ..checking import dns as dnscheck
+from ..checking import finding
+from ..checking.finding import Finding
 from ..settings import Settings, SettingsError
 
 

@@ -6,9 +6,10 @@ import pwd
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
-from .. import checks, finding
-from ..cli import flags
-from ..finding import Finding, failure, warning
+from ..checking import finding
+from ..checking import machine as checks
+from ..checking.finding import Finding, failure, warning
+from ..flags import flags
 from ..job import choose_store
 from ..process import Layout
 from ..settings import Settings, SettingsError, load
@@ -70,7 +71,7 @@ def _store(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
     if choice.url == "-":
         yield failure("store", "standard output, which a mail server does not keep", "set [store] url")
     elif choice.url.startswith("sqlite:"):
-        from .. import store_checks
+        from ..checking import store as store_checks
 
         if not choice.configured:
             yield warning("store", "none is set: the embedded one is used", "set [store] url, also to this one")
@@ -80,8 +81,8 @@ def _store(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _opensearch(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
-    from .. import store_checks
-    from ..opensearch import OpenSearchOptions, OpenSearchStore
+    from ..checking import store as store_checks
+    from ..stores.opensearch import OpenSearchOptions, OpenSearchStore
 
     store = choose_store(settings, environ, budget=_BUDGET).open()
     assert isinstance(store, OpenSearchStore)

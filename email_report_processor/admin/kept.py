@@ -6,14 +6,13 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from .. import kept
-from ..blob import File, Memory
-from ..cli import now
+from ..flags import now
 from ..job import choose_store, make_job
+from ..message.blob import File, Memory
 from ..process import Job, store_message
 from ..settings import Settings
-from . import fail
-from .text import progress, table
+from ..stores import kept
+from .text import fail, progress, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,15 +7,15 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from .. import dashboards_api, roles, saved_objects
+from ..cluster import dashboards_api, roles, saved_objects
+from ..cluster.setup import PARTS, Cluster, PartError, Plan, SkippedError, read_retention
 from ..job import choose_store
 from ..process import Layout
 from ..settings import Settings, SettingsError, secret
-from ..setup import PARTS, Cluster, PartError, Plan, SkippedError, read_retention
-from . import fail
+from .text import fail
 
 if TYPE_CHECKING:
-    from ..opensearch import OpenSearchStore
+    from ..stores.opensearch import OpenSearchStore
 
 _BUDGET = 20.0  # seconds that OpenSearch may be away
 
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def open_cluster(settings: Settings, what: str) -> "OpenSearchStore":
     """The store of the settings, which has to be OpenSearch. Raises SettingsError."""
-    from ..opensearch import OpenSearchStore
+    from ..stores.opensearch import OpenSearchStore
 
     choice = choose_store(settings, os.environ, budget=_BUDGET)
     if not choice.url.startswith("http"):
@@ -128,7 +128,7 @@ def _users(given: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _place(arguments: argparse.Namespace, settings: Settings) -> dashboards_api.Place:
-    from ..opensearch import OpenSearchOptions
+    from ..stores.opensearch import OpenSearchOptions
 
     options = settings.record("opensearch", OpenSearchOptions)
     try:

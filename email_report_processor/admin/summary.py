@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from .. import kept
-from ..classify import CLASSES
-from ..cli import now
+from ..documents.classify import CLASSES
+from ..flags import now
 from ..job import choose_store, make_job
 from ..settings import Settings, SettingsError
-from ..store import Question, Store, Total
+from ..stores import kept
+from ..stores.store import Question, Store, Total
 from .text import table
 
 _PERIOD = re.compile(r"(\d{1,4})([dwmy])\Z")

@@ -9,6 +9,12 @@ from typing import Any, TypeVar
 Item = TypeVar("Item")
 
 
+def fail(message: str, status: int) -> int:
+    """Say on standard error what went wrong, and return the status."""
+    sys.stderr.write(f"email-report-admin: {message}\n")
+    return status
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, indent: str = "  ", width: int = 0) -> str:
     """Rows in columns: numbers to the right, text to the left; the last column may be cut to the terminal's width."""
     width = width or terminal_width()

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from email_report_processor.saved_objects import write
+from email_report_processor.cluster.saved_objects import write
 
 from . import failures, intake_health, mail_authentication, smtp_tls
 

@@ -1,8 +1,8 @@
 """What the dashboards share: index patterns, field formats, the words for classes, links to each other."""
 
-from email_report_processor import classify
-from email_report_processor.datasets import AGGREGATE, BY_NAME, FAILURE, REPORT, SMTP_TLS
-from email_report_processor.saved_objects import PREFIX
+from email_report_processor.cluster.saved_objects import PREFIX
+from email_report_processor.documents import classify
+from email_report_processor.documents.datasets import AGGREGATE, BY_NAME, FAILURE, REPORT, SMTP_TLS
 
 from . import objects as o
 

@@ -1,6 +1,6 @@
 """DMARC failures and feedback: which messages failed, what was in them, were they delivered? (failure reports, ARF)"""
 
-from email_report_processor import classify
+from email_report_processor.documents import classify
 
 from . import objects as o
 from .common import CLASS_COLOURS, FEEDBACK, PATTERNS, class_series, id_of, links, short

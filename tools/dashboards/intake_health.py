@@ -1,6 +1,6 @@
 """Intake health: do the reports come in, whole and in time? (one document per report)"""
 
-from email_report_processor.layout import OUT_OF_RANGE
+from email_report_processor.documents.layout import OUT_OF_RANGE
 
 from . import objects as o
 from .common import INTAKE, PATTERNS, id_of, links

@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from email_report_processor.datasets import Dataset
-from email_report_processor.templates import mapped_fields
+from email_report_processor.documents.datasets import Dataset
+from email_report_processor.stores.templates import mapped_fields
 
 Object = dict[str, Any]
 Agg = dict[str, Any]

@@ -1,0 +1,68 @@
+"""The command line of `email-report-admin`: which sub-command, and what its exit status is."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from ..flags import add_common, flags
+from ..settings import SettingsError, load
+from ..stores.store import StoreError
+from .text import fail
+
+# Name, and the sentence of its help. The module of the same name has `add_arguments(parser)` and
+# `run(arguments, settings) -> int` (0 done, 1 something is wrong, 2 wrong usage, 75 the store failed).
+COMMANDS = {
+    "copy": "copy every document from one store to another",
+    "dns": "check what a domain publishes so that reports can arrive",
+    "doctor": "check everything that the filter needs, as the user it runs as",
+    "kept": "list the messages that were kept, and feed them again",
+    "setup": "make OpenSearch ready: templates, retention, pipelines, roles, dashboards",
+    "summary": "is my mail authenticated, who sends in my name, what do I have to fix",
+}
+
+
+def run() -> None:
+    """The console script."""
+    try:
+        status = main(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # `… | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    except KeyboardInterrupt:
+        status = 130
+    sys.exit(status)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one sub-command and return its exit status."""
+    arguments = _parse(argv)
+    module = importlib.import_module(f".{arguments.command}", __package__)
+    try:
+        settings = load(flags(arguments), arguments.config, os.environ)
+        return int(module.run(arguments, settings))
+    except SettingsError as error:
+        return fail(str(error), 2)
+    except StoreError as error:
+        return fail(str(error), 75)
+    except OSError as error:
+        return fail(f"{error.filename or 'input or output'}: {error.strerror or error}", 75)
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    made = argparse.ArgumentParser(
+        prog="email-report-admin", allow_abbrev=False, description="Everything that a person does now and then."
+    )
+    made.add_argument("--version", action="version", version=f"email-report-admin {__version__}")
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, help_ in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=help_, description=help_[0].upper() + help_[1:] + ".", allow_abbrev=False
+        )
+        add_common(command)
+        if name in argv:  # a sub-command that is not asked for need not be loaded
+            importlib.import_module(f".{name}", __package__).add_arguments(command)
+    return made.parse_args(argv)

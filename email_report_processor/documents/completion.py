@@ -1,0 +1,70 @@
+"""What is ours to say of a document: when it was stored, from where a message came, who sent it, and its class.
+
+Rows of one kind repeat: what depends on nothing but a layer is worked out once for it, and remembered with it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..values.fields import Fields, Layer
+from .classify import Site, classify
+from .document import Document
+from .enrich import Databases, Senders, source_name
+
+
+class Completion:
+    """Completes documents; made anew for each message.
+
+    now: `event.ingested`, RFC 3339. site and senders: the same objects each time, by which a layer knows what was
+    worked out for them.
+    """
+
+    def __init__(
+        self, now: str, site: Site, senders: Senders | None = None, databases: Databases | None = None
+    ) -> None:
+        self._event = {"event.ingested": now}
+        self._site = site
+        self._senders = senders
+        self._databases = databases
+        self._by_address = bool(site.own_networks) or bool(senders and (senders.networks or senders.systems))
+        self._first = self._stamped = Layer()
+
+    def layers(self, document: Document) -> tuple[Layer, ...]:
+        """Add what is missing to the document's own fields, and return its layers, completed too."""
+        dataset, _, own, layers = document
+        if self._databases is not None and "source.ip" in own:
+            own |= self._databases.look_up(own["source.ip"])
+        if not layers:
+            own |= self._event
+            own |= self._said_of(own)
+            return ()
+        if layers[0] is not self._first:
+            self._first, self._stamped = layers[0], Layer(layers[0] | self._event)
+        if self._by_address:
+            own |= self._said_of(document.fields)
+            return (self._stamped, *layers[1:])
+        classified, sender = self._noted(layers[-1], dataset)
+        if sender:
+            own["source.name"] = sender
+        return (self._stamped, *layers[1:-1], classified)
+
+    def _noted(self, layer: Layer, dataset: str) -> tuple[Layer, str]:
+        """The layer with the class of all documents that have it, and who sends them."""
+        noted = layer.noted
+        if noted is None or noted[0] is not self._site or noted[1] is not self._senders:
+            said = self._said_of({**layer, "event.dataset": dataset})
+            sender = said.pop("source.name", "")
+            noted = layer.noted = (self._site, self._senders, (Layer(layer | said), sender))
+        found: tuple[Layer, str] = noted[2]
+        return found
+
+    def _said_of(self, fields: Mapping[str, Any]) -> Fields:
+        """The class of a document, and who sends."""
+        said: Fields = {}
+        found = classify(fields, self._site)
+        if found is not None:
+            said["class"], said["class_rule"] = found
+        name = source_name(fields, self._senders)
+        if name:
+            said["source.name"] = name
+        return said

@@ -1,0 +1,39 @@
+"""A document before it is encoded, and how documents get their ids (design §4)."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from ..values.fields import Fields, Layer, merged
+
+
+class Document(NamedTuple):
+    """One document, not yet encoded: its dataset, its id and its flat fields.
+
+    Rows of a report share layers: the first has what is the same for the whole report, the last what rows of one kind
+    have in common. No name is in two of them.
+    """
+
+    dataset: str
+    id: str
+    own: Fields  # the fields that are its alone; more may be added
+    layers: tuple[Layer, ...] = ()
+
+    @property
+    def fields(self) -> Fields:
+        """All of its fields."""
+        return merged(self.own, self.layers) if self.layers else self.own
+
+
+canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def make_id(*values: Any) -> str:
+    """A document id: the first 40 hex digits of the SHA-256 of the canonical JSON array of the values (design §4)."""
+    return hashlib.sha256(canonical(values).encode("utf-8", "surrogatepass")).hexdigest()[:40]
+
+
+def sum_ids(ids: Iterable[str]) -> int:
+    """An order-free sum of ids, modulo 2^160."""
+    return sum(int(one, 16) for one in ids) % 2**160

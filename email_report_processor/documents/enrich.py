@@ -1,0 +1,215 @@
+"""What a document gains from offline tables: who sends (`source.name`), from which country and network.
+
+No DNS and no network. Nothing here loses a row: a database that is missing or broken is a warning.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
+
+from ..values.authres import domain_of, parse
+from ..values.domains import organizational_domain
+from ..values.fields import Fields, clean, read_domain
+from ..values.networks import Network, read_address, read_network
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_LONGEST = 253  # characters of a domain name
+
+
+class Senders(NamedTuple):
+    """The site's names for those who send in its name ([senders]): by network, AS number and domain."""
+
+    networks: tuple[tuple[Network, str], ...] = ()  # the smallest first
+    systems: Mapping[int, str] = MappingProxyType({})
+    domains: Mapping[str, str] = MappingProxyType({})
+
+
+class Reader(Protocol):
+    """An open MMDB file (maxminddb.Reader)."""
+
+    def get(self, ip_address: str) -> Any:
+        """The record of an address, None when there is none."""
+        ...
+
+
+class Database(NamedTuple):
+    """One open MMDB file."""
+
+    path: str
+    reader: Reader
+    ip_version: int  # 4: it has no IPv6 addresses
+
+
+def read_senders(mapping: Mapping[str, str]) -> Senders | None:
+    """[senders]: `192.0.2.0/24`, `AS15169` or `example.net` -> name; None when it is empty.
+
+    Raises ValueError, which names the key, when a key is none of these or its name is empty.
+    """
+    networks: list[tuple[Network, str]] = []
+    systems: dict[int, str] = {}
+    domains: dict[str, str] = {}
+    for key, said in mapping.items():
+        name = clean(said)
+        if not name:
+            raise ValueError(f"{key!r} has no name; write who sends from there")
+        if "/" in key or ":" in key or key.replace(".", "").isdigit():
+            networks.append((read_network(key), name))
+        elif key[:2].upper() == "AS" and key[2:].isdigit():
+            systems[int(key[2:])] = name
+        elif "." in key and organizational_domain(read_domain(key)):
+            domains[read_domain(key)] = name
+        else:
+            raise ValueError(f"{key!r} is no network, AS number or domain; write 192.0.2.0/24, AS64500 or example.net")
+    networks.sort(key=lambda item: item[0].mask.bit_count(), reverse=True)
+    return Senders(tuple(networks), systems, domains) if mapping else None
+
+
+# Who sends
+
+
+def source_name(fields: Mapping[str, Any], senders: Senders | None = None) -> str:
+    """Who sends, '' when nobody can be named (design §3).
+
+    The site's own name for the network, the AS number or an authenticated domain; else the organizational domain of a
+    DKIM signature, or else of an SPF check, that passed for another domain than From's; else From's if it passed.
+    """
+    passed = list(_passed(fields))
+    if senders is not None:
+        name = _named(fields, passed, senders)
+        if name:
+            return name
+    own = organizational_domain(_author(fields))
+    names = [organizational_domain(domain) for domain in passed]
+    return next((name for name in names if name not in {own, ""}), own if own in names else "")
+
+
+def _passed(fields: Mapping[str, Any]) -> Iterator[str]:
+    """The domains that authenticated, DKIM's first."""
+    for name in ("auth_results.dkim", "auth_results.spf"):
+        for one in fields.get(name, ()):
+            if one.get("result") == "pass" and "domain" in one:
+                yield one["domain"]
+    if "feedback.authentication_results" in fields:
+        results = [one for text in fields["feedback.authentication_results"] for one in parse(text).results]
+        for method in ("dkim", "spf"):
+            yield from (domain_of(one) for one in results if one.method == method and one.result == "pass")
+
+
+def _author(fields: Mapping[str, Any]) -> str:
+    """The From domain."""
+    domain: str = fields.get("identifiers.header_from") or fields.get("sample.from", "").rpartition("@")[2]
+    return domain or next(iter(fields.get("feedback.reported_domain", ())), "")
+
+
+def _named(fields: Mapping[str, Any], passed: Iterable[str], senders: Senders) -> str:
+    if senders.networks and "source.ip" in fields:
+        version, number = read_address(fields["source.ip"])
+        for network, name in senders.networks:
+            if network.version == version and number & network.mask == network.number:
+                return name
+    if fields.get("source.as.number") in senders.systems:
+        return senders.systems[fields["source.as.number"]]
+    for domain in passed if senders.domains else ():
+        labels = domain[-_LONGEST:].split(".")
+        for begin in range(len(labels)):
+            name = senders.domains.get(".".join(labels[begin:]), "")
+            if name:
+                return name
+    return ""
+
+
+# Where from
+
+
+class Databases:
+    """Open MMDB files; the first that knows something of an address says it."""
+
+    def __init__(self, databases: Sequence[Database], broken: tuple[type[Exception], ...]) -> None:
+        self.databases = list(databases)
+        self.broken = broken
+        self.faults: list[str] = []  # of databases that turned out to be broken while they were used, each once
+        self.look_up = lru_cache(maxsize=4096)(self._look_up)
+
+    def _look_up(self, address: str) -> Mapping[str, Any]:
+        """The fields of an address in canonical form; they are shared, copy them."""
+        found: Fields = {}
+        for database in tuple(self.databases):
+            for name, value in self._ask(database, address).items():
+                found.setdefault(name, value)
+        return found
+
+    def _ask(self, database: Database, address: str) -> Mapping[str, Any]:
+        if database.ip_version == 4 and ":" in address:
+            return _NOTHING
+        try:
+            return read_record(database.reader.get(address))
+        except self.broken as error:
+            self.databases.remove(database)
+            self.faults.append(f"{database.path}: the database is broken and was left out ({error})")
+            return _NOTHING
+
+
+def open_databases(paths: Sequence[str]) -> tuple[Databases | None, list[str]]:
+    """Open MMDB files of GeoLite2, DB-IP or IPinfo. What cannot be opened is left out, with a warning for people."""
+    if not paths:
+        return None, []
+    try:
+        import maxminddb  # 48 ms, only where databases are configured
+    except ImportError:
+        return None, ["[geo] databases needs the Python package maxminddb: install email-report-processor[geo]"]
+    # A damaged file makes the reader raise all of these, at opening or at any look-up.
+    broken = (maxminddb.InvalidDatabaseError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+    opened, warnings = [], []
+    for path in paths:
+        try:
+            reader = maxminddb.open_database(path)
+            opened.append(Database(path, reader, reader.metadata().ip_version))
+        except (OSError, MemoryError, *broken) as error:
+            warnings.append(f"{path}: the database cannot be opened and is left out ({error})")
+    return Databases(opened, broken) if opened else None, warnings
+
+
+def read_record(record: Any) -> Fields:
+    """The fields of one MMDB record: MaxMind's and DB-IP's shape (nested) or IPinfo's (flat texts)."""
+    if not isinstance(record, dict):
+        return {}
+    country = record.get("country_code") or record.get("country")
+    number = record.get("autonomous_system_number", record.get("asn"))
+    organization = record.get("autonomous_system_organization") or record.get("as_name")
+    found = {
+        "source.geo.country_iso_code": _country(country.get("iso_code") if isinstance(country, dict) else country),
+        "source.geo.location": _location(record),
+        "source.as.number": _number(number),
+        "source.as.organization.name": _text(organization or (record.get("name") if "asn" in record else None)),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _country(value: Any) -> str | None:
+    text = _text(value)
+    return text.upper() if text is not None and len(text) == 2 and text.isascii() and text.isalpha() else None
+
+
+def _text(value: Any) -> str | None:
+    return (clean(value)[:1024] or None) if isinstance(value, str) else None
+
+
+def _number(value: Any) -> int | None:
+    """`15169` or `AS15169`."""
+    digits = str(value).upper().removeprefix("AS")
+    return int(digits) if digits.isascii() and digits.isdigit() and 0 < len(digits) <= 10 else None
+
+
+def _location(record: Mapping[str, Any]) -> dict[str, float] | None:
+    place = record.get("location")
+    pair: tuple[Any, Any] = (
+        (place.get("latitude"), place.get("longitude"))
+        if isinstance(place, dict)
+        else (record.get("latitude", record.get("lat")), record.get("longitude", record.get("lng")))
+    )
+    try:
+        latitude, longitude = (float(value) for value in pair)
+    except (TypeError, ValueError):
+        return None
+    return {"lat": latitude, "lon": longitude} if abs(latitude) <= 90 and abs(longitude) <= 180 else None

@@ -1,0 +1,80 @@
+"""The command line of the filter, and the flags that both commands have."""
+
+import argparse
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from .settings import FLAGS
+from .values.fields import write_date
+
+HOW = """\
+This program reads one e-mail message, or one report, on standard input:
+
+    email-report-processor < message.eml
+    email-report-processor report.xml.gz reports.mbox Maildir/   (imports files and directories)
+
+A mail server calls it for each message; contrib/forward-examples/ has a file for yours.
+Try --help.
+"""
+
+
+class UsageError(Exception):
+    """The command line is wrong."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+def _help(prog: str) -> argparse.HelpFormatter:
+    return argparse.HelpFormatter(prog, width=100)  # without a width it imports shutil (4 ms) for the first argument
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of the filter."""
+    about = HOW.partition("\n")[0]
+    name = "email-report-processor"
+    made = _Parser(name, description=about, add_help=False, allow_abbrev=False, formatter_class=_help)
+    made.add_argument("paths", nargs="*", metavar="PATH", help="import these instead of standard input")
+    add_common(made)
+    made.add_argument("--feed", metavar="NAME", help="stored as report.feed")
+    made.add_argument("--deadline", metavar="SECONDS", help="for one message (120; 8 below Dovecot's 10)")
+    made.add_argument(
+        "--unreadable", choices=["keep", "65"], help="65: give back what is no report, for filters that sort"
+    )
+    made.add_argument("--log", metavar="WHERE", help="syslog, stderr, none, or a file")
+    add_import(made)
+    made.add_argument("--help", action="store_true", help="show this and leave")
+    made.add_argument("--version", action="store_true", help="show the version and leave")
+    return made
+
+
+def add_import(made: argparse.ArgumentParser) -> None:
+    """The flags of an import, whose values the importer reads: a wrong one is no concern of a mail server."""
+    group = made.add_argument_group("with PATH")
+    group.add_argument("--since", metavar="DATE", help="only messages of this date or later, such as 2026-11-20")
+    group.add_argument("--until", metavar="DATE", help="only messages before this date")
+    group.add_argument("--limit", metavar="N", help="stop after N messages")
+    group.add_argument("--dry-run", action="store_true", help="read and count, store nothing")
+    group.add_argument("--kept", action="store_true", help="copy what cannot be read to the kept messages")
+    group.add_argument("--jobs", metavar="N", help="processes (one for each core)")
+    group.add_argument("--patience", metavar="SECONDS", help="how long to wait for a store that is away (300)")
+
+
+def add_common(made: argparse.ArgumentParser) -> None:
+    """The flags of both commands."""
+    made.add_argument("--store", metavar="URL", help="https://host:9200, sqlite:PATH, or - for standard output")
+    made.add_argument("--config", metavar="FILE", help="settings (/etc/email-report-processor.toml)")
+    made.add_argument("--state", metavar="DIR", help="kept messages, the embedded store")
+
+
+def flags(arguments: argparse.Namespace) -> dict[tuple[str, str], Any]:
+    """The settings that were given as flags."""
+    given = vars(arguments)
+    return {place: given[name] for name, place in FLAGS.items() if given.get(name) is not None}
+
+
+def now() -> str:
+    """The time, as documents have it."""
+    return write_date(datetime.now(UTC).replace(microsecond=0))

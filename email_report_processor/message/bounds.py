@@ -1,0 +1,28 @@
+"""How much of a stranger's message is read, and what is said of a part that cannot be."""
+
+from typing import NamedTuple
+
+
+class Bounds(NamedTuple):
+    """How much of a stranger's message is read (design §6). Sizes in bytes."""
+
+    message_bytes: int = 50 * 1024**2  # the message as it comes
+    xml_bytes: int = 1024**3  # one XML report, decompressed
+    part_bytes: int = 16 * 1024**2  # one JSON report or one feedback report with its sample, decompressed
+    archive_depth: int = 3  # gzip or zip within gzip or zip
+    archive_members: int = 100  # members read of one archive
+    mime_depth: int = 64  # multiparts and messages within each other
+    mime_parts: int = 1000  # parts of one message
+    xml_depth: int = 64  # elements within each other
+    record_bytes: int = 1024**2  # one record of an aggregate report
+    json_depth: int = 32  # arrays and objects within each other
+    rows: int = 2_000_000  # rows of one report
+    max_count: int = 10**9  # messages or sessions that one number stands for; a higher one is not believed
+    string_chars: int = 4096  # characters of one value; longer ones are cut, with a warning
+
+
+class Problem(NamedTuple):
+    """Something in the message that claims to be a report and cannot be read: the message is kept."""
+
+    place: str  # which part, file name or member
+    reason: str  # a sentence for people; names the bound when one was met

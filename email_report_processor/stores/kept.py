@@ -1,0 +1,237 @@
+"""The Maildir of kept messages: what could not be stored, and would not get better by trying again.
+
+A message is named by its SHA-256, so that keeping it twice makes no second copy. In front of the untouched message
+stand our own header fields, which `read` takes off again.
+"""
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from ..message.blob import CHUNK, Blob, chunks
+from ..values.fields import clean
+
+FIELD = b"X-Email-Report-Processor-"
+CATEGORIES = ("no-report", "salvaged", "unreadable", "rejected", "unfinished", "failed")
+BROKEN = ("salvaged", "unreadable")  # given up after BROKEN_DAYS, when there is no room
+BROKEN_DAYS = 30
+
+_NAMES = ("Category", "Reason", "Time")  # of our fields, in the order in which they are written
+_HEADER_LIMIT = 16 * 1024
+_ABANDONED = 36 * 3600  # seconds after which nobody writes a file in tmp/ any more (maildir(5))
+
+
+class KeptOptions(NamedTuple):
+    """What is kept, and how much of it."""
+
+    no_report: Literal["keep", "ignore"] = "keep"  # what becomes of a message without any report
+    max_messages: int = 10_000  # kept messages at the most
+    max_bytes: int = 2 * 1024**3  # bytes of kept messages at the most
+
+
+class KeepError(Exception):
+    """A copy cannot be kept: the mail server has to keep the message (75)."""
+
+
+class Kept(NamedTuple):
+    """One kept message."""
+
+    path: Path
+    category: str  # one of CATEGORIES
+    reason: str
+    time: str  # RFC 3339
+    size: int  # bytes of the message itself
+    offset: int  # where the message begins in the file
+
+
+def directory(state: Path) -> Path:
+    """The Maildir of a state directory."""
+    return state / "kept"
+
+
+def keep(maildir: Path, blob: Blob, category: str, reason: str, time: str, options: KeptOptions) -> list[str]:
+    """Keep a copy: written, synced, renamed. Returns what had to be dropped for it, for the log.
+
+    Raises KeepError when there is no room or the directory cannot be written.
+    """
+    try:
+        _make(maildir)
+        name = _sha256(blob)
+        dropped = [] if (maildir / "new" / name).exists() else _make_room(maildir, blob.size, time, options)
+        _write(maildir, name, _header(category, reason, time), blob)
+    except OSError as error:
+        raise KeepError(
+            f"no copy can be kept in {maildir} ({error.strerror or error});"
+            " make room there, or correct its owner or mode"
+        ) from error
+    return dropped
+
+
+def listing(maildir: Path) -> Iterator[Kept]:
+    """Every kept message, oldest first. A file that is not ours counts as a message without a reason."""
+    found = []
+    for folder in ("new", "cur"):
+        for entry in os.scandir(maildir / folder) if (maildir / folder).is_dir() else ():
+            try:
+                found.append(look(Path(entry.path)))
+            except FileNotFoundError:
+                continue  # another process took it away
+    yield from sorted(found, key=lambda kept: (kept.time, kept.path.name))
+
+
+def look(path: Path) -> Kept:
+    """What is written in front of one kept message. Raises OSError."""
+    with path.open("rb") as file:
+        fields, offset = _own_fields(file.read(_HEADER_LIMIT))
+        size = os.fstat(file.fileno()).st_size
+    return Kept(
+        path,
+        fields.get("category", "failed"),
+        fields.get("reason", ""),
+        fields.get("time", ""),
+        size - offset,
+        offset,
+    )
+
+
+def untouched(blob: Blob) -> Blob:
+    """The message as it came: without the fields that `keep` puts in front."""
+    _, offset = _own_fields(blob.read(0, _HEADER_LIMIT))
+    return _From(blob, offset) if offset else blob
+
+
+class _From:
+    """A blob without its beginning."""
+
+    def __init__(self, blob: Blob, offset: int) -> None:
+        self.blob = blob
+        self.offset = offset
+        self.size = blob.size - offset
+
+    def read(self, start: int, stop: int) -> bytes:
+        return self.blob.read(start + self.offset, min(stop, self.size) + self.offset)
+
+
+def _own_fields(head: bytes) -> tuple[dict[str, str], int]:
+    """Our fields and where they end. No more than `_header` writes: a stranger's message may begin with such too."""
+    fields: dict[str, str] = {}
+    offset = 0
+    for name in _NAMES:
+        end = head.find(b"\n", offset)
+        start = FIELD + name.encode() + b": "
+        if end < 0 or not head.startswith(start, offset):
+            return {}, 0
+        fields[name.lower()] = head[offset + len(start) : end].decode("utf-8", "replace").strip()
+        offset = end + 1
+    return fields, offset
+
+
+def _header(category: str, reason: str, time: str) -> bytes:
+    values = (category, clean(reason)[:900], time)
+    lines = zip(_NAMES, values, strict=True)
+    return b"".join(FIELD + f"{name}: {value}\n".encode("utf-8", "replace") for name, value in lines)
+
+
+def _sha256(blob: Blob) -> str:
+    digest = hashlib.sha256()
+    for piece in chunks(blob):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _make(maildir: Path) -> None:
+    for folder in ("new", "cur", "tmp"):
+        path = maildir / folder
+        if not path.is_dir():
+            make_directory(path)
+            _sync(maildir)
+            _sync(maildir.parent)
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory that only its owner may enter, and those above it. Raises OSError."""
+    if not path.parent.is_dir():  # mkdir(parents=True) leaves their mode to the umask
+        make_directory(path.parent)
+    path.mkdir(mode=0o700, exist_ok=True)
+
+
+def _write(maildir: Path, name: str, header: bytes, blob: Blob) -> None:
+    # At the deadline the watch may keep what the main thread is keeping already.
+    temporary = maildir / "tmp" / f"{name}.{os.getpid()}.{threading.get_native_id()}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb", buffering=CHUNK) as file:
+            file.write(header)
+            for piece in chunks(blob):
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(temporary, maildir / "new" / name)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync(maildir / "new")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_room(maildir: Path, size: int, now: str, options: KeptOptions) -> list[str]:
+    """Remove what may go until there is room for a message of this size; nothing when that would not be enough."""
+    _sweep(maildir / "tmp")
+    sizes = list(_sizes(maildir))
+    messages, used = len(sizes) + 1, sum(sizes) + size
+    going: list[Kept] = []
+    for kept in _droppable(maildir, now) if messages > options.max_messages or used > options.max_bytes else ():
+        if messages <= options.max_messages and used <= options.max_bytes:
+            break
+        going.append(kept)
+        messages, used = messages - 1, used - kept.size - kept.offset
+    if messages > options.max_messages or used > options.max_bytes:
+        raise KeepError(
+            f"{maildir} is full ({options.max_messages} messages or {options.max_bytes} bytes); look at it with"
+            " `email-report-admin kept`, or raise [kept] max_messages and max_bytes"
+        )
+    for kept in going:
+        kept.path.unlink(missing_ok=True)
+    return [f"{kept.path.name} ({kept.category}, {kept.time}: {kept.reason})" for kept in going]
+
+
+def _sizes(maildir: Path) -> Iterator[int]:
+    for folder in ("new", "cur"):
+        for entry in os.scandir(maildir / folder):
+            try:
+                yield entry.stat().st_size
+            except FileNotFoundError:
+                continue  # another process took it away
+
+
+def _sweep(tmp: Path) -> None:
+    """Remove what a process that was killed left behind."""
+    old = time.time() - _ABANDONED
+    for entry in os.scandir(tmp):
+        try:
+            if entry.stat(follow_symlinks=False).st_mtime < old:
+                os.unlink(entry.path)
+        except FileNotFoundError:
+            continue  # it was another's turn
+
+
+def _droppable(maildir: Path, now: str) -> list[Kept]:
+    # What is no report goes first; broken reports only after 30 days; the others never.
+    from datetime import datetime, timedelta
+
+    old = (datetime.fromisoformat(now) - timedelta(days=BROKEN_DAYS)).isoformat()
+    messages = list(listing(maildir))
+    return [kept for kept in messages if kept.category == "no-report"] + [
+        kept for kept in messages if kept.category in BROKEN and kept.time < old
+    ]

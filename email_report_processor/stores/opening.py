@@ -1,0 +1,56 @@
+"""The store that a URL names. Each is loaded when it is asked for."""
+
+from typing import TYPE_CHECKING, BinaryIO
+
+from .store import Store
+
+if TYPE_CHECKING:
+    from .opensearch import OpenSearchOptions
+
+
+def open_store(
+    url: str,
+    *,
+    prefix: str = "email-report-",
+    budget: float = 30.0,
+    state: str = "",
+    output: BinaryIO | None = None,
+    opensearch: "OpenSearchOptions | None" = None,
+) -> Store:
+    """The store that a URL names: `https://HOST:9200` (several: joined by commas), `sqlite:PATH` or `-`.
+
+    prefix: of the index names. budget: seconds that one `write` may wait for the store. state: directory that may
+    remember what was seen to be in place, '' for none. output: where `-` goes. opensearch: what is special to it.
+    Touches neither files nor the network. Raises ValueError, with a sentence for people, for any other URL.
+    """
+    if url == "-":
+        return _to_stream(output)
+    scheme, _, place = url.partition(":")
+    if scheme == "sqlite" and place:
+        from .sqlite import SqliteStore  # 5 ms
+
+        return SqliteStore(place, prefix=prefix, budget=budget)
+    if scheme in {"http", "https"}:
+        from .opensearch import (
+            OpenSearchOptions,
+            OpenSearchStore,
+        )  # opensearch-py itself (187 ms) waits until it is used
+
+        options = opensearch or OpenSearchOptions()
+        return OpenSearchStore(tuple(url.split(",")), options, prefix=prefix, budget=budget, state=state)
+    raise ValueError(f"the store is https://HOST:9200, sqlite:PATH or -, not {_without_secrets(url)!r}")
+
+
+def _to_stream(output: BinaryIO | None) -> Store:
+    from .ndjson import NdjsonStore  # 1 ms
+
+    if output is None:
+        import sys
+
+        output = sys.stdout.buffer
+    return NdjsonStore(output)
+
+
+def _without_secrets(url: str) -> str:
+    """A URL without what stands before its last @: it may be a password."""
+    return url.rpartition("@")[2]

@@ -1,0 +1,82 @@
+"""What a store is: the one protocol behind which OpenSearch, SQLite and NDJSON stand."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
+
+
+class Row(NamedTuple):
+    """One document as it is stored, encoded once."""
+
+    index: str  # type: ignore[assignment]  # OpenSearch's word; nobody looks a value up in a Row
+    id: str
+    source: bytes  # the JSON of `_source`, UTF-8, without line breaks
+
+
+class Rejected(NamedTuple):
+    """A document that the store refuses for its content: it will never get better by itself."""
+
+    row: Row
+    reason: str
+
+
+class Written(NamedTuple):
+    """The outcome of one `write`: how many were new, how many were there already, which were refused."""
+
+    stored: int
+    already: int
+    rejected: tuple[Rejected, ...] = ()
+
+    def __add__(self, other: "Written") -> "Written":  # type: ignore[override]  # a sum, not a longer tuple
+        return Written(self.stored + other.stored, self.already + other.already, self.rejected + other.rejected)
+
+
+class StoreError(Exception):
+    """The store did not take the documents, and it is not the documents' fault: the message is to be kept (75).
+
+    The text names the store (never a password), what it said, and what to do.
+    """
+
+
+class Question(NamedTuple):
+    """A question for `totals`: sum `sum` over the documents of a dataset, grouped by the fields `by`."""
+
+    dataset: str
+    by: tuple[str, ...] = ()
+    sum: tuple[str, ...] = ("count",)  # dotted names of numeric fields; () only counts documents
+    where: Mapping[str, Any] = {}  # field -> value it must have (keyword equality)
+    since: str = ""  # RFC 3339, on @timestamp, inclusive; '' is open
+    until: str = ""  # exclusive
+    size: int = 1000  # groups at the most, largest first sum (or number of documents) first
+
+
+class Total(NamedTuple):
+    """One group of the answer."""
+
+    key: tuple[Any, ...]  # values of `by`, None where the field is absent
+    documents: int
+    sums: tuple[int, ...]  # in the order of `Question.sum`
+
+
+class Store(Protocol):
+    """Where documents go. `write` may be called many times; an id that is there already changes nothing."""
+
+    name: str  # for people and logs: URL without credentials, or path
+
+    def write(self, rows: Iterable[Row]) -> Written:
+        """Store the rows, each once. Raises StoreError when any of them may be missing afterwards."""
+        ...
+
+    def scan(self, after: tuple[str, str] | None = None) -> Iterator[Row]:
+        """Every document, index by index in the order of their names, from the one after `after` (index, id) on.
+
+        A store that has no order within an index begins again with the whole of that index. Raises StoreError.
+        """
+        ...
+
+    def totals(self, question: Question) -> list[Total]:
+        """Answer a question of a person."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...
