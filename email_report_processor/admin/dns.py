@@ -2,9 +2,11 @@
 
 import argparse
 
-from ..checking import dns as dnscheck
 from ..checking import finding
+from ..checking.dns import check_domains
 from ..checking.finding import Finding
+from ..checking.record import read_name
+from ..checking.resolver import Resolver
 from ..settings import Settings, SettingsError
 
 
@@ -21,12 +23,12 @@ def run(arguments: argparse.Namespace, _settings: Settings) -> int:
     if not 0 < arguments.timeout < 3600:
         raise SettingsError(f"--timeout {arguments.timeout:g}: write more than 0 seconds, such as 5")
     try:
-        domains = [dnscheck.read_name(name) for name in arguments.domains]
-        look = dnscheck.Resolver(arguments.server, arguments.timeout)
+        domains = [read_name(name) for name in arguments.domains]
+        look = Resolver(arguments.server, arguments.timeout)
     except ValueError as error:
         raise SettingsError(str(error)) from None
     found: list[Finding] = []
-    for one in dnscheck.check_domains(domains, look):
+    for one in check_domains(domains, look):
         found.append(one)
         if not arguments.json:
             print(finding.line(one), flush=True)

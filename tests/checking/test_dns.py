@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from email_report_processor.admin.command import main
 from email_report_processor.checking import dns as dnscheck
 from email_report_processor.checking import finding
-from email_report_processor.checking.dns import Records, Resolver, discovered, parse, publish, repaired, uris, walk
+from email_report_processor.checking.dns import discovered, walk
 from email_report_processor.checking.finding import Finding
+from email_report_processor.checking.record import parse, publish, repaired, uris
+from email_report_processor.checking.resolver import Records, Resolver, read_server
 from tests import dns_server
 from tests.conftest import Program
 from tests.dns_server import GARBLED, REFUSED, SERVFAIL, SILENT, TRUNCATED, DnsServer
@@ -445,7 +447,7 @@ def test_names_that_the_dns_does_not_take(server: DnsServer) -> None:
     ],
 )
 def test_servers(text: str, server: tuple[str, int]) -> None:
-    assert dnscheck.read_server(text) == server
+    assert read_server(text) == server
 
 
 @pytest.mark.parametrize(
@@ -453,10 +455,10 @@ def test_servers(text: str, server: tuple[str, int]) -> None:
 )
 def test_servers_that_are_none(text: str) -> None:
     if text == "[::1]:":
-        assert dnscheck.read_server(text) == ("::1", 53)
+        assert read_server(text) == ("::1", 53)
         return
     with pytest.raises(ValueError, match=r"is no server: write 192\.0\.2\.53"):
-        dnscheck.read_server(text)
+        read_server(text)
 
 
 # The command

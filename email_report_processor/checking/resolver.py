@@ -1,0 +1,94 @@
+"""Questions to the DNS, each once. The only module that imports dnspython (80 ms), when it asks."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ..values.fields import read_port
+
+
+class Records(NamedTuple):
+    """The answer of the DNS to one question: texts, and why there may be more than we know."""
+
+    texts: tuple[str, ...] = ()
+    fault: str = ""  # '' when the DNS answered; else the records may be there all the same
+
+
+# (name, type) -> records; the type is TXT, MX or ADDRESS (A or AAAA).
+Look = Callable[[str, str], Records]
+
+
+class Resolver:
+    """Asks the system's resolvers, or one server. Each question once. Raises ValueError for a server that is none."""
+
+    def __init__(self, server: str = "", timeout: float = 5.0) -> None:
+        import dns.resolver  # 80 ms
+
+        self._answers: dict[tuple[str, str], Records] = {}
+        self._resolver = dns.resolver.Resolver(configure=not server)
+        if server:
+            address, port = read_server(server)
+            self._resolver.nameservers = [address]
+            self._resolver.port = port
+        self._resolver.lifetime = timeout
+        self._resolver.timeout = timeout / 2  # the second try reaches a server that lost the first
+        self._resolver.use_edns(0, 0, 1232)
+
+    def __call__(self, name: str, kind: str) -> Records:
+        """See Look."""
+        if (name, kind) not in self._answers:
+            kinds = ("A", "AAAA") if kind == "ADDRESS" else (kind,)
+            found = [self._ask(name, one) for one in kinds]
+            texts = tuple(text for one in found for text in one.texts)
+            self._answers[name, kind] = Records(texts, "" if texts else "".join(one.fault for one in found[:1]))
+        return self._answers[name, kind]
+
+    def _ask(self, name: str, kind: str) -> Records:
+        import dns.exception
+        import dns.resolver
+
+        try:
+            answer = self._resolver.resolve(f"{name}.", kind, raise_on_no_answer=False)
+        except dns.resolver.NXDOMAIN:
+            return Records()
+        except dns.resolver.NoNameservers as error:
+            return Records(fault=f"the resolver cannot tell ({_codes(error)})")
+        except dns.exception.Timeout:
+            return Records(fault=f"no answer within {self._resolver.lifetime:g} s")
+        except dns.exception.DNSException as error:
+            return Records(fault=f"no question that the DNS takes ({str(error) or type(error).__name__})")
+        return Records(tuple(_text(record, kind) for record in answer.rrset or ()))
+
+
+def _codes(error: Any) -> str:
+    """What each server said: SERVFAIL, REFUSED, …"""
+    said = [str(one[3]) for one in error.kwargs.get("errors", ())]
+    return ", ".join(dict.fromkeys(said)) or "no server"
+
+
+def _text(record: Any, kind: str) -> str:
+    """TXT: its strings are joined without anything between (RFC 9989 §4.5)."""
+    if kind == "TXT":
+        data = b"".join(record.strings)
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            return data.decode("latin-1")
+    if kind == "MX":
+        return str(record.exchange).rstrip(".") or "."
+    return str(record.address)
+
+
+def read_server(text: str) -> tuple[str, int]:
+    """`ADDRESS`, `ADDRESS:PORT`, `[IPv6]:PORT`. Raises ValueError."""
+    import ipaddress
+
+    address, port = text, "53"
+    if text.startswith("["):
+        address, _, rest = text[1:].partition("]")
+        port = rest.removeprefix(":") or "53"
+    elif text.count(":") == 1:
+        address, _, port = text.partition(":")
+    try:
+        return str(ipaddress.ip_address(address)), read_port(port)
+    except ValueError:
+        raise ValueError(f"{text!r} is no server: write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353") from None
