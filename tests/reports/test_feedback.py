@@ -17,9 +17,9 @@ from email_report_processor.message.blob import Memory
 from email_report_processor.message.bounds import Bounds, Problem
 from email_report_processor.message.mail import Part, address, domain_of, read_mail
 from email_report_processor.reports import feedback
+from email_report_processor.reports.feedback_fields import VALUES
 from email_report_processor.reports.report import Context, Envelope, Options, Report
 from email_report_processor.reports.sample import HEADERS_CHARS, TYPES
-from email_report_processor.reports.signals import SIGNALS
 from email_report_processor.values import authres
 from email_report_processor.values.dates import read_rfc5322
 from email_report_processor.values.fields import read_identifier, read_ip, write_date
@@ -497,13 +497,13 @@ def test_strings_are_bounded_on_both_sides() -> None:
 
 
 def test_repeated_fields_are_bounded_on_both_sides() -> None:
-    domains = [f"Reported-Domain: d{number}.example\n" for number in range(feedback.VALUES + 1)]
+    domains = [f"Reported-Domain: d{number}.example\n" for number in range(VALUES + 1)]
     fields = one(arf(DATED + "".join(domains[:-1])))
-    assert len(fields["feedback.reported_domain"]) == feedback.VALUES
+    assert len(fields["feedback.reported_domain"]) == VALUES
     assert "warnings" not in fields
     fields = one(arf(DATED + "".join(domains)))
-    assert len(fields["feedback.reported_domain"]) == feedback.VALUES
-    assert fields["warnings"] == [f"feedback.reported_domain: more than {feedback.VALUES} values"]
+    assert len(fields["feedback.reported_domain"]) == VALUES
+    assert fields["warnings"] == [f"feedback.reported_domain: more than {VALUES} values"]
 
 
 def test_control_characters_are_removed() -> None:
@@ -644,7 +644,3 @@ def test_any_bytes_are_read(fields: bytes, sample: bytes) -> None:
     raw = arf("FIELDS", "SAMPLE").replace(b"FIELDS", b"Version: 1\n" + fields).replace(b"SAMPLE", sample)
     for result in results(raw):
         assert isinstance(result, Report | Problem)
-
-
-def test_signals_are_the_table_s() -> None:
-    assert feedback.SIGNALS is SIGNALS

@@ -1,0 +1,93 @@
+"""Which parts of a message are a feedback report, and which is the sample that it is about.
+
+A `message/feedback-report` part, a part under another label that begins with fields of RFC 5965, or a notice. It
+claims its whole multipart, and its sample is never searched for reports.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ..message.mail import BEGINNING, Part
+from ..values.dates import without_comments
+from .feedback_fields import is_known
+from .notice import is_notice
+from .sample import TYPES, begins_with_header, decode, read_fields
+
+_REGISTERED = frozenset({"abuse", "auth-failure", "fraud", "not-spam", "other", "virus", "xarf"})
+
+
+class Found(NamedTuple):
+    """One report within the node that was looked at."""
+
+    report: Part
+    sample: Part | None
+    notice: bool
+
+
+def find(part: Part) -> list[Found]:
+    """The feedback reports of a node of the message tree; [] when it has none of its own."""
+    siblings = part.parts if part.content_type.startswith("multipart/") else (part,)
+    if found := _find_among(siblings):
+        return found
+    for number, one in enumerate(siblings):  # some who pass mail on put its texts, and only them, into a multipart
+        if one is part or not one.content_type.startswith("multipart/"):
+            continue
+        inner = _find_among(one.parts)
+        if len(inner) == 1 and inner[0].sample is None:
+            sample = _find_sample(siblings[number + 1 :], ())
+            return [inner[0]._replace(sample=sample)] if sample is not None else []
+    return []
+
+
+def _find_among(siblings: Sequence[Part]) -> list[Found]:
+    places = [number for number, one in enumerate(siblings) if _is_feedback(one)]
+    notices = () if any(siblings[place].body(BEGINNING).strip() for place in places) else filter(is_notice, siblings)
+    for one in notices:
+        others = [other for other in siblings if other is not one]
+        return [Found(one, _find_sample(others, ()), True)]
+    ends = [*places[1:], len(siblings)]  # one report a message is the rule; each gets the sample behind it
+    return [
+        Found(siblings[begin], _find_sample(siblings[begin + 1 : end], siblings if len(places) == 1 else ()), False)
+        for begin, end in zip(places, ends, strict=False)
+    ]
+
+
+def _is_feedback(part: Part) -> bool:
+    if part.content_type == "message/feedback-report":
+        return True
+    if part.parts or part.content_type in TYPES or part.content_type.startswith("multipart/"):
+        return False
+    head = decode(part.body(BEGINNING)).lstrip() if _may_be_text(part) else ""
+    if not is_known(head.partition(":")[0].strip()):
+        return False
+    said = {name.lower(): value for name, value in read_fields(head) if is_known(name)}
+    # User-Agent and Version are required as well (RFC 5965 §3.1); forms on web sites have such fields, too
+    kind = without_comments(said.get("feedback-type", "")[:200]).lower()
+    return (kind in _REGISTERED and len(said) >= 3) or (kind != "" and len(said) >= 6)
+
+
+def _may_be_text(part: Part) -> bool:
+    return part.content_type.startswith(("text/", "message/")) or part.content_type == "application/octet-stream"
+
+
+def _find_sample(behind: Sequence[Part], anywhere: Sequence[Part]) -> Part | None:
+    """The sample: what is labelled as one behind the report, else anywhere, else what begins like a header."""
+    for parts in (behind, anywhere):
+        for part in _flat(parts):
+            if part.content_type in TYPES:
+                return part
+    for part in _flat(behind):
+        if _may_be_text(part) and begins_with_header(part.body(BEGINNING)):
+            return part
+    return None
+
+
+def _flat(parts: Sequence[Part]) -> Iterator[Part]:
+    """The parts, and those of multiparts among them in their place; a loop, since a stranger chooses how deep."""
+    waiting = [*reversed(parts)]
+    while waiting:
+        part = waiting.pop()
+        if part.content_type.startswith("multipart/"):
+            waiting.extend(reversed(part.parts))
+        else:
+            yield part
