@@ -18,7 +18,7 @@ from .stores.store import Store
 Result = TypeVar("Result")
 
 if TYPE_CHECKING:
-    from .stores.opensearch import OpenSearchOptions
+    from .stores.client import OpenSearchOptions
 
 EMBEDDED = "reports.sqlite"  # the embedded store, in the state directory
 
@@ -63,7 +63,7 @@ def open_url(
 
 
 def _opensearch(settings: Settings) -> "OpenSearchOptions":
-    from .stores.opensearch import OpenSearchOptions  # 8 ms of ssl and sockets
+    from .stores.client import OpenSearchOptions  # 8 ms of ssl and sockets
 
     options = settings.record("opensearch", OpenSearchOptions)
     return options._replace(password=secret(settings, "opensearch", "password") or options.password)

@@ -121,7 +121,7 @@ FREE = ("senders",)  # sections whose keys are names of the user's own
 def records(section: str) -> tuple[Any, ...]:
     """The option records that a section fills."""
     if section == "opensearch":
-        from .stores.opensearch import OpenSearchOptions  # 8 ms of ssl and sockets, only where it is set
+        from .stores.client import OpenSearchOptions  # 8 ms of ssl and sockets, only where it is set
 
         return (OpenSearchOptions, *SECTIONS[section])
     return SECTIONS[section]

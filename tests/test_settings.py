@@ -28,7 +28,7 @@ from email_report_processor.settings import (
     secret,
     state_dir,
 )
-from email_report_processor.stores.opensearch import OpenSearchOptions
+from email_report_processor.stores.client import OpenSearchOptions
 
 PASSWORD = "correct-horse-battery-staple"
 

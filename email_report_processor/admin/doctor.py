@@ -82,7 +82,8 @@ def _store(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
 
 def _opensearch(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
     from ..checking import store as store_checks
-    from ..stores.opensearch import OpenSearchOptions, OpenSearchStore
+    from ..stores.client import OpenSearchOptions
+    from ..stores.opensearch import OpenSearchStore
 
     store = choose_store(settings, environ, budget=_BUDGET).open()
     assert isinstance(store, OpenSearchStore)

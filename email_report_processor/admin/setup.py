@@ -128,7 +128,7 @@ def _users(given: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _place(arguments: argparse.Namespace, settings: Settings) -> dashboards_api.Place:
-    from ..stores.opensearch import OpenSearchOptions
+    from ..stores.client import OpenSearchOptions
 
     options = settings.record("opensearch", OpenSearchOptions)
     try:

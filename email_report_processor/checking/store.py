@@ -22,7 +22,8 @@ from ..cluster import roles
 from ..documents.datasets import BY_NAME
 from ..stores import bulk, templates
 from ..stores.bulk import Answer
-from ..stores.opensearch import OpenSearchOptions, OpenSearchStore
+from ..stores.client import OpenSearchOptions
+from ..stores.opensearch import OpenSearchStore
 from ..stores.store import StoreError
 from .finding import Finding, failure, ok, warning
 from .machine import cannot_write, nearest, size

@@ -17,7 +17,7 @@ from typing import NamedTuple, NoReturn
 from ..flags import flags, now
 from ..job import choose_store, make_job, open_url
 from ..settings import Settings, SettingsError, load
-from ..stores.opensearch import OpenSearchOptions, load_client
+from ..stores.client import OpenSearchOptions, load_client
 from .intake import DONE, FAILED, OUTPUT, Plan, Trouble, serve
 from .progress import Ledger, Progress
 from .sources import Found, Item, Sources, Unread, Wait

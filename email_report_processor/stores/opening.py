@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from .store import Store
 
 if TYPE_CHECKING:
-    from .opensearch import OpenSearchOptions
+    from .client import OpenSearchOptions
 
 
 def open_store(
@@ -31,10 +31,8 @@ def open_store(
 
         return SqliteStore(place, prefix=prefix, budget=budget)
     if scheme in {"http", "https"}:
-        from .opensearch import (
-            OpenSearchOptions,
-            OpenSearchStore,
-        )  # opensearch-py itself (187 ms) waits until it is used
+        from .client import OpenSearchOptions
+        from .opensearch import OpenSearchStore  # opensearch-py itself (187 ms) waits until it is used
 
         options = opensearch or OpenSearchOptions()
         return OpenSearchStore(tuple(url.split(",")), options, prefix=prefix, budget=budget, state=state)

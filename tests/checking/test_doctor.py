@@ -26,7 +26,8 @@ from email_report_processor.checking.finding import Finding
 from email_report_processor.message.blob import Memory
 from email_report_processor.stores import kept, templates
 from email_report_processor.stores.bulk import Answer
-from email_report_processor.stores.opensearch import OpenSearchOptions, OpenSearchStore
+from email_report_processor.stores.client import OpenSearchOptions
+from email_report_processor.stores.opensearch import OpenSearchStore
 from email_report_processor.stores.sqlite import SqliteStore
 from email_report_processor.stores.store import Row
 from tests import nodes

@@ -25,7 +25,8 @@ from email_report_processor.process import Job, Layout, Tally, guarded_rows
 from email_report_processor.reports.reading import read_message
 from email_report_processor.reports.report import Options, Reading
 from email_report_processor.stores import templates
-from email_report_processor.stores.opensearch import OpenSearchOptions, OpenSearchStore
+from email_report_processor.stores.client import OpenSearchOptions
+from email_report_processor.stores.opensearch import OpenSearchStore
 from email_report_processor.stores.store import Row, Written
 from email_report_processor.values.fields import Fields
 from tests import mmdb, nodes

@@ -18,7 +18,8 @@ import pytest
 from email_report_processor.documents.datasets import BY_NAME
 from email_report_processor.documents.encode import decode, encode
 from email_report_processor.stores import bulk, templates
-from email_report_processor.stores.opensearch import OpenSearchOptions, OpenSearchStore
+from email_report_processor.stores.client import OpenSearchOptions
+from email_report_processor.stores.opensearch import OpenSearchStore
 from email_report_processor.stores.sqlite import SqliteStore
 from email_report_processor.stores.store import Question, Row, StoreError, Written
 from tests import nodes
@@ -107,7 +108,7 @@ def test_large_bodies_are_compressed_where_they_leave_the_machine(
     near: tuple[str, ...],
     encoding: str | None,
 ) -> None:
-    monkeypatch.setattr("email_report_processor.stores.opensearch._LOOPBACK", near)
+    monkeypatch.setattr("email_report_processor.stores.client._LOOPBACK", near)
     rows = [Row(INDEX, f"{number:040x}", encode({"count": number})) for number in range(100)]
     assert open_(compress=compress).write(rows) == Written(100, 0)
     assert fake.seen[-1].headers.get("content-encoding") == encoding

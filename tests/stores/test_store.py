@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from email_report_processor.stores.client import OpenSearchOptions
 from email_report_processor.stores.ndjson import NdjsonStore
 from email_report_processor.stores.opening import open_store
-from email_report_processor.stores.opensearch import OpenSearchOptions, OpenSearchStore
+from email_report_processor.stores.opensearch import OpenSearchStore
 from email_report_processor.stores.sqlite import SqliteStore
 from email_report_processor.stores.store import Rejected, Row, Store, Written
 

@@ -1,0 +1,40 @@
+"""How long is waited for a store: back-off and jitter, until nothing has moved for the time budget."""
+
+from collections.abc import Callable
+
+from .bulk import Trouble
+from .store import StoreError
+
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0  # seconds; doubled each time, then anything from 0 to it
+
+
+class Patience:
+    """How long is waited for a store from which nothing comes."""
+
+    def __init__(self, name: str, budget: float, sleep: Callable[[float], None], clock: Callable[[], float]) -> None:
+        self._name = name
+        self._budget = budget
+        self._sleep = sleep
+        self._clock = clock
+        self.progress()
+
+    def progress(self) -> None:
+        """Something moved: the budget begins anew."""
+        self._until = self._clock() + self._budget
+        self._turn = 0
+
+    def left(self) -> float:
+        """Seconds, never below 1: what is sent at all gets a chance."""
+        return max(1.0, self._until - self._clock())
+
+    def wait(self, trouble: Trouble) -> None:
+        """Until it is time to send again. Raises StoreError when the time budget is used up, or would be."""
+        left = self._until - self._clock()
+        if left <= 0 or trouble.wait > left:
+            asked = f" and asks to wait {trouble.wait:g} s" if trouble.wait > left > 0 else ""
+            raise StoreError(f"{self._name} {trouble.reason}{asked} (tried for {self._budget - max(0.0, left):.0f} s)")
+        import random  # 2 ms, and opensearch-py has it loaded
+
+        jitter = random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2**self._turn))  # noqa: S311  # no secret
+        self._turn += 1
+        self._sleep(min(left, max(jitter, trouble.wait)))

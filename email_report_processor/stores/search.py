@@ -1,0 +1,93 @@
+"""What is asked of OpenSearch: every document, page by page, and the groups of a question."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from ..documents.datasets import BY_NAME
+from ..values.fields import write_date
+from .client import Client, compact
+from .store import Row, Total
+
+if TYPE_CHECKING:
+    from .totals import Checked
+
+_PAGE_ROWS = 250  # documents read at once by `documents`
+_PAGE_GROUPS = 1000  # groups read at once by `groups`
+_SCROLL = "5m"  # how long OpenSearch keeps our place between two pages
+
+
+def indices(client: Client, prefix: str) -> list[str]:
+    """Names of all indices with documents, by nothing but the right to search."""
+    pattern = ",".join(f"{quote(prefix)}{dataset}-*" for dataset in BY_NAME)
+    by_index = {"terms": {"field": "_index", "size": 10000, "order": {"_key": "asc"}}}
+    # Without a query the Security plugin answers this with nothing, instead of 403, to who may not search.
+    ask = {"size": 0, "query": {"match_all": {}}, "aggs": {"indices": by_index}}
+    found = client.ask(f"/{pattern}/_search", ask).get("aggregations", {})
+    return sorted(bucket["key"] for bucket in found.get("indices", {}).get("buckets", []))
+
+
+def documents(client: Client, index: str) -> Iterator[Row]:
+    """Every document of an index, in no order. Raises StoreError also when a page is lost: the place is lost too."""
+    first = {"size": _PAGE_ROWS, "sort": ["_doc"], "query": {"match_all": {}}}
+    page = client.ask(f"/{quote(index)}/_search?scroll={_SCROLL}", first)
+    scroll = page.get("_scroll_id", "")
+    try:
+        while hits := page["hits"]["hits"]:
+            for hit in hits:
+                yield Row(hit["_index"], hit["_id"], compact(hit["_source"]))
+            page = client.ask("/_search/scroll", {"scroll": _SCROLL, "scroll_id": scroll}, once=True)
+            scroll = page.get("_scroll_id", scroll)
+    finally:
+        client.send("DELETE", "/_search/scroll", {}, compact({"scroll_id": scroll}), client.patience())
+
+
+def groups(client: Client, path: str, checked: "Checked") -> Iterator[Total]:
+    """All groups: a composite aggregation, page by page, since only it knows documents without the field."""
+    sums = {f"s{number}": {"sum": {"field": field.name}} for number, field in enumerate(checked.sum)}
+    question: dict[str, Any] = {"size": 0, "query": _query(checked), "track_total_hits": True, "aggs": sums}
+    if not checked.by:
+        answer = client.ask(path, question)
+        yield _total(checked, {}, answer["hits"]["total"]["value"], answer.get("aggregations", {}))
+        return
+    sources = [{f"k{n}": {"terms": {"field": one.name, "missing_bucket": True}}} for n, one in enumerate(checked.by)]
+    composite: dict[str, Any] = {"size": _PAGE_GROUPS, "sources": sources}
+    question["aggs"] = {"groups": {"composite": composite, "aggs": sums}}
+    while True:
+        groups = client.ask(path, question).get("aggregations", {}).get("groups", {})
+        for group in groups.get("buckets", []):
+            yield _total(checked, group["key"], group["doc_count"], group)
+        if "after_key" not in groups:
+            return
+        composite["after"] = groups["after_key"]
+
+
+def _total(checked: "Checked", key: Mapping[str, Any], documents: int, sums: Mapping[str, Any]) -> Total:
+    values = [key.get(f"k{number}") for number in range(len(checked.by))]
+    return Total(
+        tuple(_as_stored(field.type.name, value) for field, value in zip(checked.by, values, strict=True)),
+        documents,
+        tuple(round(sums.get(f"s{number}", {}).get("value") or 0) for number in range(len(checked.sum))),
+    )
+
+
+def _as_stored(type_: str, value: Any) -> Any:
+    """A date comes back in milliseconds since 1970."""
+    if type_ == "date" and value is not None:
+        return write_date(datetime.fromtimestamp(value / 1000, UTC))
+    return value
+
+
+def _query(checked: "Checked") -> dict[str, Any]:
+    must: list[dict[str, Any]] = []
+    must_not: list[dict[str, Any]] = []
+    for field, value in checked.where:
+        if value is None:
+            must_not.append({"exists": {"field": field.name}})
+        else:
+            must.append({"term": {field.name: {"value": value}}})
+    bounds = {name: bound for name, bound in (("gte", checked.since), ("lt", checked.until)) if bound}
+    if bounds:
+        must.append({"range": {"@timestamp": bounds}})
+    return {"bool": {"filter": must, "must_not": must_not}}
