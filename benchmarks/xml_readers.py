@@ -17,7 +17,8 @@ from typing import Any
 
 from email_report_processor.message.bounds import Bounds
 from email_report_processor.message.payload import Payload
-from email_report_processor.reports.xmlrecords import Shapes, bodies, survey
+from email_report_processor.reports.xml.reader import Shapes
+from email_report_processor.reports.xml.survey import bodies, survey
 
 from . import messages
 

@@ -132,9 +132,8 @@ def _import(options: Options, settings: Settings) -> int:
 
 def _load_for_workers(url: str, options: Options) -> None:
     """What every worker is going to need is loaded once, before they part."""
-    import pyexpat  # noqa: F401  # xmlrecords uses it
-
     from ..reports import dmarc_aggregate, smtp_tls  # noqa: F401  # reading uses them
+    from ..reports.xml import judge  # noqa: F401  # the first of them does
 
     if url.startswith("http") and not options.dry_run:
         load_client()

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.messages import xml
-from email_report_processor.reports import xmlrecords
-from email_report_processor.reports.xmlrecords import Shape, Shapes, matcher, read_shape, split
+from email_report_processor.reports.xml import reader
+from email_report_processor.reports.xml.reader import Shapes, matcher
+from email_report_processor.reports.xml.shape import Shape, read_shape, split
 
 CONTAINERS = frozenset({"record", "row", "auth_results", "dkim", "spf"})
 TAGS = ["row", "/row", "count", "/count", "dkim", "/dkim", "a:x", "/a:x", "e/", 'q a="1"', 'q a="x>y"', "/q"]
@@ -28,7 +29,7 @@ def said(result: Result) -> tuple[object, ...]:
 @given(BODIES, st.lists(BODIES, min_size=1, max_size=5))
 def test_the_pattern_of_one_record_reads_others_alike(first: str, others: list[str]) -> None:
     quick = shapes()
-    for _ in range(xmlrecords._OFTEN):
+    for _ in range(reader._OFTEN):
         quick.read(first)
     alike = [first.replace("7", text) for text in (" &lt;8 ", "7\r\n8", "7\r8", "7 > 8", "7<8", "")]
     for body in (first, *others, *alike, first.replace("\n", "")):
@@ -53,7 +54,7 @@ def test_ordinary_records_get_one() -> None:
 def test_there_are_never_many() -> None:
     quick = shapes()
     for number in range(50):
-        for _ in range(xmlrecords._OFTEN):
+        for _ in range(reader._OFTEN):
             quick.read(f"<count>1</count><n{number}>x</n{number}>")
-    assert len(quick.patterns) == xmlrecords._PATTERNS
+    assert len(quick.patterns) == reader._PATTERNS
     assert quick.read("<count> 2 </count><n3>&amp;</n3>")[2] == ["2", "&"]

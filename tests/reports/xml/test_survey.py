@@ -1,80 +1,20 @@
 """The reader of XML: as expat reads what is well-formed, and as well as can be what is not."""
 
 import contextlib
-import itertools
 import json
 import re
-from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 import defusedxml.ElementTree
 import pytest
-from defusedxml.common import DTDForbidden, EntitiesForbidden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from email_report_processor.message.bounds import Bounds
-from email_report_processor.message.payload import Damaged, OverBound, Payload
-from email_report_processor.reports.xmlrecords import (
-    MOST_TAGS,
-    ForbiddenError,
-    Shape,
-    Shapes,
-    Survey,
-    as_reported,
-    bodies,
-    guess_encoding,
-    partly_reported,
-    survey,
-)
+from email_report_processor.message.payload import Damaged, OverBound
+from email_report_processor.reports.xml.survey import MOST_TAGS, ForbiddenError, bodies, survey
 from tests.linear import assert_linear
-
-CONTAINERS = frozenset({"feedback", "report_metadata", "policy_published", "row", "auth_results"})
-BOUNDS = Bounds()
-
-
-def payload(data: bytes, cuts: tuple[int, ...] = (), fault: Exception | None = None) -> Payload:
-    def chunks() -> Iterator[bytes]:
-        edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
-        for start, stop in itertools.pairwise(edges):
-            yield data[start:stop]
-        if fault:
-            raise fault
-
-    return Payload("here", "", chunks)
-
-
-def look(data: str | bytes, bounds: Bounds = BOUNDS) -> Survey:
-    found = survey(payload(data.encode() if isinstance(data, str) else data), bounds, CONTAINERS)
-    assert found is not None
-    return found
-
-
-def records(data: str | bytes, bounds: Bounds = BOUNDS) -> list[str]:
-    """The records as reported, as both passes find them."""
-    whole = payload(data.encode() if isinstance(data, str) else data)
-    surveyed = survey(whole, bounds, CONTAINERS)
-    if surveyed is None:
-        return []
-    shapes = Shapes(CONTAINERS, bounds.xml_depth, lambda _: None)
-    found = [shapes.read(body) for body in bodies(whole, surveyed.encoding, bounds)]
-    assert len(found) == surveyed.rows
-    return [_as_reported(shape, texts) for shape, _, texts in found]
-
-
-def _as_reported(shape: Shape, texts: list[str]) -> str:
-    """Whatever is filled in later."""
-    said = {
-        as_reported(partly_reported(shape.pattern, texts, gaps), [texts[at] for at in gaps])
-        for gaps in ((), range(len(texts)), range(0, len(texts), 2))
-    }
-    (one,) = said
-    return one.decode("utf-8", "surrogatepass")
-
-
-def document(inside: str) -> str:
-    return f"<feedback><version>1.0</version>{inside}</feedback>"
-
+from tests.reports.xml.read import BOUNDS, CONTAINERS, document, look, payload, records
 
 # --- the same as another reader ---
 
@@ -206,53 +146,6 @@ def test_undeclared_prefixes_are_well_formed_enough() -> None:
     assert records(text) == ['["record",1,"a","1"]']
 
 
-# --- what is refused ---
-
-ATTACKS = {
-    "billion laughs": "<!DOCTYPE feedback [<!ENTITY a 'lol'><!ENTITY b '&a;&a;&a;&a;&a;'>]><feedback>&b;</feedback>",
-    "quadratic": f"<!DOCTYPE feedback [<!ENTITY a '{'x' * 5000}'>]><feedback>{'&a;' * 99}</feedback>",
-    "cyclic": "<!DOCTYPE feedback [<!ENTITY a '&b;'><!ENTITY b '&a;'>]><feedback>&a;</feedback>",
-    "external": "<!DOCTYPE feedback [<!ENTITY e SYSTEM 'http://www.example.com/e.xml'>]><feedback>&e;</feedback>",
-    "external file": "<!DOCTYPE feedback [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><feedback>&e;</feedback>",
-    "parameter": "<!DOCTYPE feedback [<!ENTITY % p SYSTEM 'http://example.com/p.dtd'> %p;]><feedback/>",
-    "unparsed": "<!DOCTYPE feedback [<!NOTATION n SYSTEM 'n'><!ENTITY u SYSTEM 'u' NDATA n>]><feedback/>",
-    "dtd": "<!DOCTYPE feedback PUBLIC '-//W3C//DTD XHTML 1.0//EN' 'http://example.com/x.dtd'><feedback/>",
-    "retrieval": "<!DOCTYPE feedback SYSTEM 'http://example.com/feedback.dtd'><feedback></feedback>",
-    "within a comment's reach": "<!-- --><!DOCTYPE feedback><!-- --><feedback/>",
-}
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "iso-8859-1"])
-@pytest.mark.parametrize("name", ATTACKS)
-def test_refuses_what_defusedxml_refuses(name: str, encoding: str) -> None:
-    declaration = "<?xml version='1.0' encoding='iso-8859-1'?>" if encoding == "iso-8859-1" else ""
-    data = (declaration + ATTACKS[name]).encode(encoding)
-    if encoding != "utf-32":  # expat does not know it
-        with pytest.raises((DTDForbidden, EntitiesForbidden)):
-            defusedxml.ElementTree.fromstring(data, forbid_dtd=True)
-    with pytest.raises(ForbiddenError):
-        look(data)
-
-
-@pytest.mark.parametrize("name", ATTACKS)
-@pytest.mark.parametrize("before", ["", "junk & ", "<feedback>\0", "<feedback><x></y>"])
-def test_refuses_it_also_in_what_is_broken(name: str, before: str) -> None:
-    with pytest.raises(ForbiddenError):
-        look(before + ATTACKS[name] + "<report_metadata></oops>")
-
-
-@pytest.mark.parametrize("size", range(65520, 65540))
-def test_refuses_it_wherever_our_pieces_are_cut(size: int) -> None:
-    with pytest.raises(ForbiddenError):
-        look("<feedback>\0" + "x" * size + "<!DOCTYPE x>")
-
-
-def test_leaves_alone_what_only_looks_like_it() -> None:
-    text = document("<!-- <!DOCTYPE x> --><record><a><![CDATA[<!ENTITY x>]]></a></record>")
-    assert look(text).strict
-    assert records(text) == ['["record",1,"a","<!ENTITY x>"]']
-
-
 # --- what is none of ours ---
 
 
@@ -272,53 +165,6 @@ def test_leaves_alone_what_only_looks_like_it() -> None:
 )
 def test_not_ours(data: bytes) -> None:
     assert survey(payload(data), BOUNDS, CONTAINERS) is None
-
-
-# --- encodings ---
-
-
-@pytest.mark.parametrize(
-    ("start", "codec", "well_labelled"),
-    [
-        (b"<feedback>", "utf-8", True),
-        (b"\xef\xbb\xbf<feedback>", "utf-8-sig", True),
-        (b"\xff\xfe<\0", "utf-16", True),
-        (b"\xfe\xff\0<", "utf-16", True),
-        (b"<\0f\0", "utf-16-le", True),
-        (b"\0<\0f", "utf-16-be", True),
-        (b"<?xml version='1.0' encoding='UTF-8'?>", "utf-8", True),
-        (b"<?xml version='1.0' encoding=\"us-ascii\"?>", "utf-8", True),
-        (b"<?xml version='1.0' encoding='ISO-8859-1'?>", "iso8859-1", True),
-        (b" \r\n<?xml version='1.0' encoding='windows-1252'?>", "cp1252", True),
-        (b"<?xml version='1.0' encoding='GB2312'?>", "gb2312", True),
-        (b"<?xml version='1.0' encoding='Shift_JIS'?>", "shift_jis", True),
-        (b"<?xml version='1.0' encoding='utf-16'?>", "utf-8", False),
-        (b"<?xml version='1.0' encoding='EBCDIC-CP-US'?>", "utf-8", False),
-        (b"<?xml version='1.0' encoding='x-unknown'?>", "utf-8", False),
-        (b"<?xml version='1.0' encoding='rot13'?>", "utf-8", False),
-        (b"<?xml version='1.0' encoding='unicode_escape'?>", "utf-8", False),
-        (b"<?xml version='1.0' encoding='utf-7'?>", "utf-8", False),
-    ],
-)
-def test_encoding(start: bytes, codec: str, well_labelled: bool) -> None:
-    assert guess_encoding(start)[0] == codec
-    assert (guess_encoding(start)[1] == "") is well_labelled
-
-
-@pytest.mark.parametrize("label", ["iso-8859-1", "windows-1252", "iso-8859-15", "gb2312", "euc-jp", "big5", "koi8-r"])
-def test_legacy_encodings(label: str) -> None:
-    word = {"gb2312": "网易", "euc-jp": "日本語", "big5": "中華", "koi8-r": "отчёт"}.get(label, "Größe")
-    data = f"<?xml version='1.0' encoding='{label}'?>{document(f'<record><a>{word}</a></record>')}".encode(label)
-    assert records(data) == [f'["record",1,"a","{word}"]']
-    assert look(data).strict
-
-
-def test_bytes_of_another_encoding() -> None:
-    data = document("<record><a>Größe</a></record><record><a>größer €</a></record>").encode("cp1252")
-    assert records(data) == ['["record",1,"a","Größe"]', '["record",1,"a","größer €"]']
-    found = look(data)
-    assert not found.strict
-    assert "encoding: bytes that are not utf-8 were repaired" in found.warnings
 
 
 # --- broken documents ---
