@@ -174,8 +174,12 @@ def test_rejected_documents_are_named(run_filter: Program, mbox: Path) -> None:
 
 AS_NOBODY = """\
 import os, pwd, pyexpat, sys, tempfile, tomllib
-from email_report_processor import cli, domains, importer, reading
-cli.parser().parse_args(["x"])  # what is imported late may lie where nobody else may read
+from email_report_processor import cli
+from email_report_processor.flags import parser
+from email_report_processor.importing import importer
+from email_report_processor.reports import reading
+from email_report_processor.values import domains
+parser().parse_args(["x"])  # what is imported late may lie where nobody else may read
 domains.organizational_domain("a.example.org")
 with open(sys.argv[-1] + "/2", "rb") as file:
     [list(report.documents()) for report in reading.read_message(file.read()).reports]
