@@ -5,6 +5,7 @@ which section of the file fills which record. Every fault names the file (or var
 with the value, and what to write instead. A secret is never quoted.
 """
 
+import importlib
 import os
 import pwd
 import re
@@ -78,6 +79,8 @@ class Settings(NamedTuple):
 
     def record(self, section: str, kind: Callable[..., Record], names: Iterable[str] | None = None) -> Record:
         """Fill an option record from a section; what nobody said keeps its default. Raises SettingsError."""
+        if section in OUTER:
+            _refuse_unknown_keys(section, self.table.get(section, {}))
         types = _types(kind)
         given = self.table.get(section, {})
         wanted = types.keys() if names is None else names
@@ -105,6 +108,10 @@ SECTIONS: dict[str, tuple[Any, ...]] = {
     "log": (LogOptions,),
 }
 
+# Sections of the rooms around the core -> their option records, as `room.module:Record`. They are loaded by who uses
+# them; the filter takes no notice, so that a fault in one stops no mail.
+OUTER: dict[str, tuple[str, ...]] = {}
+
 # Flag -> the setting that it stands for.
 FLAGS = {
     "store": ("store", "url"),
@@ -124,7 +131,15 @@ def records(section: str) -> tuple[Any, ...]:
         from .stores.client import OpenSearchOptions  # 8 ms of ssl and sockets, only where it is set
 
         return (OpenSearchOptions, *SECTIONS[section])
+    if section in OUTER:
+        return tuple(_outer(name) for name in OUTER[section])
     return SECTIONS[section]
+
+
+def _outer(name: str) -> Any:
+    """An option record of a room around the core, by its name."""
+    module, _, record = name.partition(":")
+    return getattr(importlib.import_module(f".{module}", __package__), record)
 
 
 def load(flags: Mapping[tuple[str, str], Any], config: str | None, environ: Mapping[str, str]) -> Settings:
@@ -206,7 +221,9 @@ def _add_environment(table: Table, environ: Mapping[str, str]) -> list[str]:
     found = [name for name in environ if name.startswith(PREFIX) and name != CONFIG_VARIABLE]
     if not found:
         return []
-    known = {f"{PREFIX}{section}_{key}".upper(): (section, key) for section in SECTIONS for key in _keys(section)}
+    known = _variables(SECTIONS)
+    if not known.keys() >= set(found):
+        known |= _variables(OUTER)
     for name in found:
         if name not in known:
             raise SettingsError(f"environment variable {name}: there is no such setting{_similar(name, known)}")
@@ -215,17 +232,27 @@ def _add_environment(table: Table, environ: Mapping[str, str]) -> list[str]:
     return found
 
 
+def _variables(sections: Iterable[str]) -> dict[str, tuple[str, str]]:
+    return {f"{PREFIX}{section}_{key}".upper(): (section, key) for section in sections for key in _keys(section)}
+
+
 def _refuse_unknown(table: Table) -> None:
     for section, settings in table.items():
         origin = next((setting.origin for setting in settings.values()), "")
-        if section not in SECTIONS and section not in FREE:
-            raise SettingsError(f"{origin}: there is no section [{section}]{_similar(section, [*SECTIONS, *FREE])}")
-        for key, setting in settings.items():
-            if section in SECTIONS and key not in _keys(section):
-                raise SettingsError(
-                    f"{setting.origin}: [{section}] has no key {key!r}{_similar(key, _keys(section))}"
-                    f"; it has {', '.join(_keys(section))}"
-                )
+        known = [*SECTIONS, *FREE, *OUTER]
+        if section not in known:
+            raise SettingsError(f"{origin}: there is no section [{section}]{_similar(section, known)}")
+        if section in SECTIONS:
+            _refuse_unknown_keys(section, settings)
+
+
+def _refuse_unknown_keys(section: str, settings: Mapping[str, Setting]) -> None:
+    for key, setting in settings.items():
+        if key not in _keys(section):
+            raise SettingsError(
+                f"{setting.origin}: [{section}] has no key {key!r}{_similar(key, _keys(section))}"
+                f"; it has {', '.join(_keys(section))}"
+            )
 
 
 def _similar(word: str, known: Iterable[str]) -> str:

@@ -4,13 +4,14 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from email_report_processor import log, settings
 from email_report_processor.job import choose_store, make_job
 from email_report_processor.message.bounds import Bounds
 from email_report_processor.process import FilterOptions, Layout
@@ -333,3 +334,35 @@ def test_any_value_is_taken_or_refused(value: Any, place: tuple[str, str, Any]) 
         said = f"here: [{section}] {key}"
         assert kind_of(type(taken)) in {str, bool, int, float, tuple, dict}
     assert said.startswith(f"here: [{section}] {key}")
+
+
+# Sections of the rooms around the core
+
+
+class Around(NamedTuple):
+    """Options of a room that is none of the core."""
+
+    speed: float = 1.0  # pages a second
+
+
+@pytest.fixture
+def around(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(settings.OUTER, "around", ("log:Around",))
+    monkeypatch.setattr(log, "Around", Around, raising=False)
+
+
+@pytest.mark.usefixtures("around")
+def test_a_section_of_another_room_is_read_by_that_room(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text("[around]\nspeed = 2\n")
+    assert load({}, str(path), {}).record("around", Around) == Around(2.0)
+    assert load({}, str(path), {"EMAIL_REPORT_PROCESSOR_AROUND_SPEED": "3"}).record("around", Around) == Around(3.0)
+
+
+@pytest.mark.usefixtures("around")
+def test_a_fault_in_it_stops_no_mail(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text("[around]\nspede = 2\n")
+    found = load({}, str(path), {})
+    with pytest.raises(SettingsError, match=r"\[around\] has no key 'spede'; did you mean 'speed'"):
+        found.record("around", Around)

@@ -50,7 +50,7 @@ def _field(field: Field) -> str:
 def settings_page() -> str:
     """Every setting, with its default and its meaning."""
     parts = ["# Settings\n", GENERATED, _SETTINGS_HEAD]
-    for section in settings.SECTIONS:
+    for section in (*settings.SECTIONS, *settings.OUTER):
         parts.append(f"## [{section}]\n")
         kinds = settings.records(section)
         parts += [f"{_first_sentence(kind)}\n\n{_keys(section, kind)}" for kind in kinds if _types(kind)]
