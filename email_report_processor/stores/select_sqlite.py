@@ -1,0 +1,111 @@
+"""A tree of a query as a condition of SQL over `documents`. Pure.
+
+JSON paths and names are our own fields'; what a person wrote is always a parameter. A leaf is true or false, never
+NULL, so that `not` means what it means in OpenSearch: documents without the field included.
+"""
+
+import json
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any
+
+from ..values.fields import Field
+from .query import And, Between, Exists, Ids, Is, Node, Not, Or, Text, Within
+from .select_opensearch import cases
+
+IN_NETWORK = "in_network"  # the function of SQL that `in_network` is
+Condition = tuple[str, list[Any]]
+
+
+def path(name: str) -> str:
+    """A JSON path as an SQL literal: `source.ip` is '$."source"."ip"'."""
+    return "'$" + "".join(f'."{part}"' for part in name.split(".")) + "'"
+
+
+def translate(node: Node) -> Condition:
+    """The condition and its parameters."""
+    match node:
+        case And(nodes):
+            return _joined([translate(one) for one in nodes], " AND ", "1")
+        case Or(nodes):
+            return _joined([translate(one) for one in nodes], " OR ", "0")
+        case Not(inner):
+            condition, parameters = translate(inner)
+            return f"NOT {condition}", parameters
+        case Ids(ids):
+            return "(id IN (SELECT value FROM json_each(?)))", [json.dumps(sorted(ids))]
+        case Text(field, pieces):
+            return _any(field, *_text(pieces, field.type.mapping["ignore_above"]))
+        case Between(field, low, high):
+            return _any(field, *_between(low, high))
+        case Within(field, network):
+            return _any(field, f"{IN_NETWORK}({{}}, ?)", [network])
+        case Is(field, value):
+            return _any(field, "{} = ?", [int(value)])
+        case Exists(field):
+            longest = field.type.mapping.get("ignore_above")
+            return _any(field, f"length({{}}) <= {longest}" if longest else "{} IS NOT NULL", [])
+
+
+def _joined(conditions: list[Condition], word: str, without: str) -> Condition:
+    text = word.join(condition for condition, _ in conditions) or without
+    return f"({text})", [one for _, parameters in conditions for one in parameters]
+
+
+def _any(field: Field, test: str, parameters: list[Any]) -> Condition:
+    """Whether any value of the field passes. test: SQL with `{}` for the value."""
+    if field.objects:
+        value = f"json_extract(j.value, {path(field.name.removeprefix(field.objects + '.'))})"
+        source = field.objects
+    elif field.many:
+        value, source = "j.value", field.name
+    else:
+        return f"({test.replace('{}', f'json_extract(source, {path(field.name)})')}) IS TRUE", parameters
+    each = f"json_each(source, {path(source)}) AS j"
+    return f"EXISTS (SELECT 1 FROM {each} WHERE {test.replace('{}', value)})", parameters  # noqa: S608  # our own names
+
+
+def _text(pieces: tuple[str, ...], longest: int) -> tuple[str, list[Any]]:
+    """A keyword that is longer than OpenSearch indexes (`ignore_above`) is not found here either."""
+    if not "".join(pieces).isascii():
+        pattern = "*".join("".join(_glob(one) for one in piece) for piece in pieces)
+        return f"length({{}}) <= {longest} AND {{}} GLOB ?", [pattern]
+    if len(pieces) == 1:
+        return f"length({{}}) <= {longest} AND {{}} = ? COLLATE NOCASE", [pieces[0]]
+    pattern = "%".join(_like(piece) for piece in pieces)
+    return f"length({{}}) <= {longest} AND {{}} LIKE ? ESCAPE '\\'", [pattern]
+
+
+def _like(piece: str) -> str:
+    return piece.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _glob(character: str) -> str:
+    """In each case, and none of `*?[` special."""
+    forms = cases(character)
+    return f"[{''.join(forms)}]" if len(forms) > 1 or character in "*?[" else character
+
+
+def _between(low: int | str | None, high: int | str | None) -> tuple[str, list[Any]]:
+    """Without its Z, a date with milliseconds sorts behind the same one without."""
+    tests: list[str] = []
+    parameters: list[Any] = []
+    for bound, operator in ((low, ">="), (high, "<=" if isinstance(high, int) else "<")):
+        if bound is not None:
+            date = isinstance(bound, str)
+            tests.append(f"replace({{}}, 'Z', '') {operator} ?" if date else f"{{}} {operator} ?")
+            parameters.append(bound.removesuffix("Z") if isinstance(bound, str) else bound)
+    return " AND ".join(tests), parameters
+
+
+def in_network(address: Any, network: str) -> bool:
+    """Whether a stored address is in a network; what is no address is in none."""
+    try:
+        return ip_address(address) in _network(network)
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=64)
+def _network(text: str) -> IPv4Network | IPv6Network:
+    return ip_network(text)
