@@ -1,0 +1,185 @@
+"""The report that goes to a network's abuse desk: a feedback report (ARF, RFC 5965), one for each network and incident.
+
+A sentence for people, the fields for machines, and of the sample as much as the site wants. Nothing is copied into a
+header field without its line breaks; what a person reads is ASCII, so that nobody gets it as base64.
+"""
+
+import re
+from collections.abc import Sequence
+from email.generator import BytesGenerator
+from email.message import Message as MimePart
+from email.mime.base import MIMEBase
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from email.policy import SMTP
+from email.utils import format_datetime
+from datetime import datetime
+from io import BytesIO
+from typing import Literal, NamedTuple
+
+from .. import __version__
+from .message import Message
+
+MOST_URLS = 20  # in one report; the others stand in the blocking list
+_SAFE = re.compile(r"[^\x20-\x7e]+")
+
+
+class ReportOptions(NamedTuple):
+    """How the desk writes its reports (`[desk]`)."""
+
+    sender: str = ""  # address that reports come from, such as abuse@example.org; without it nothing is prepared
+    sender_name: str = "Abuse desk"
+    reply_to: str = ""  # address for answers; `+TOKEN` is added before its @. '' is the sender's
+    sample: Literal["none", "headers", "full"] = "headers"  # of the message, as far as it is stored
+    redact: Literal["none", "recipients", "strict"] = "recipients"  # what becomes of addresses (RFC 6590)
+    signature: str = ""  # lines below the text: who we are and how to call us
+
+
+class Draft(NamedTuple):
+    """A report before anybody looked at it."""
+
+    token: str  # of the incident: the answer brings it back
+    to: str  # one abuse contact
+    messages: tuple[Message, ...]  # of one network and one incident, the oldest first
+    domains: tuple[str, ...]  # ours, that the messages claimed to be from
+    urls: tuple[str, ...] = ()  # none of ours
+    kind: Literal["fraud", "abuse"] = "fraud"
+
+
+def compose(draft: Draft, options: ReportOptions, now: datetime, sample: bytes = b"") -> bytes:
+    """The message, ready for sendmail, with CRLF. sample: redacted already, the header or the whole message."""
+    whole = MIMEMultipart("report", **{"report-type": "feedback-report"})
+    whole["From"] = f'"{_one_line(options.sender_name)}" <{_one_line(options.sender)}>'
+    whole["To"] = _one_line(draft.to)
+    whole["Reply-To"] = reply_address(options, draft.token)
+    whole["Subject"] = _subject(draft)
+    whole["Date"] = format_datetime(now)
+    whole["Message-ID"] = message_id(options, draft.token)
+    whole["Auto-Submitted"] = "auto-generated"
+    whole.attach(MIMEText(_sentence(draft, options), "plain", "us-ascii"))
+    whole.attach(_fields(draft))
+    if sample and options.sample != "none":
+        whole.attach(_sample(sample, headers_only=options.sample == "headers"))
+    out = BytesIO()
+    BytesGenerator(out, policy=SMTP.clone(max_line_length=0)).flatten(whole)
+    return out.getvalue()
+
+
+def reply_address(options: ReportOptions, token: str) -> str:
+    """Where answers go: the token says which incident they are about (RFC 5233 subaddress)."""
+    local, _, domain = _one_line(options.reply_to or options.sender).rpartition("@")
+    return f"{local}+{token}@{domain}"
+
+
+def message_id(options: ReportOptions, token: str) -> str:
+    """The same for every attempt to send the same report: who gets it twice sees it once."""
+    return f"<abuse.{token}@{_one_line(options.sender).rpartition('@')[2]}>"
+
+
+def _subject(draft: Draft) -> str:
+    first = draft.messages[0]
+    what = "Fraud" if draft.kind == "fraud" else "Abuse"
+    return f"{what} report: {_one_line(first.source_ip)} ({draft.token})"
+
+
+def _sentence(draft: Draft, options: ReportOptions) -> str:
+    first, last = draft.messages[0], draft.messages[-1]
+    messages = sum(one.count for one in draft.messages)
+    claimed = " and ".join(draft.domains[:3]) or "a domain of ours"
+    sent = f"{messages} message{'s' if messages > 1 else ''}"
+    when = f"at {first.at}" if first.at == last.at else f"between {first.at} and {last.at}"
+    lines = [
+        "Hello,",
+        "",
+        f"The host {first.source_ip} in your network sent {sent} {when} (UTC) that claimed to be from {claimed}",
+        "and failed every check of it (DMARC). This host is not ours: most such hosts are taken over. Please stop it.",
+        *([f"More than one host of your network took part: {_hosts(draft)}."] if _others(draft) else []),
+        *(["", "They lead to:", *(f"    {defang(url)}" for url in draft.urls[:MOST_URLS])] if draft.urls else []),
+        "",
+        "The fields for machines are in the part message/feedback-report (RFC 5965). Answers to this message reach",
+        f"us; so does one word to {reply_address(options, draft.token)} when it is solved.",
+        *(["", *options.signature.splitlines()] if options.signature else []),
+        "",
+    ]
+    return "\n".join(_SAFE.sub("?", line) for line in lines)
+
+
+def _others(draft: Draft) -> list[str]:
+    return sorted({one.source_ip for one in draft.messages if one.source_ip != draft.messages[0].source_ip})
+
+
+def _hosts(draft: Draft) -> str:
+    others = _others(draft)
+    return ", ".join(others[:10]) + (f" and {len(others) - 10} more" if len(others) > 10 else "")
+
+
+def defang(url: str) -> str:
+    """A URL that no program makes a link of."""
+    return re.sub(r"\Ahttp", "hxxp", url, count=1, flags=re.IGNORECASE).replace(".", "[.]", 1)
+
+
+def _fields(draft: Draft) -> MIMEBase:
+    """The part for machines (RFC 5965 §3). Source-IP stands once: a report is about one host."""
+    first = draft.messages[0]
+    fields = MimePart()
+    fields["Feedback-Type"] = draft.kind
+    fields["User-Agent"] = f"email-report-processor/{__version__}"
+    fields["Version"] = "1"
+    fields["Source-IP"] = _one_line(first.source_ip)
+    fields["Arrival-Date"] = format_datetime(datetime.fromisoformat(first.at))
+    fields["Incidents"] = str(sum(one.count for one in draft.messages))
+    if first.mail_from:
+        fields["Original-Mail-From"] = f"<{_one_line(first.mail_from)}>"
+    for domain in draft.domains:
+        fields["Reported-Domain"] = _one_line(domain)
+    for url in draft.urls[:MOST_URLS]:
+        fields["Reported-URI"] = _one_line(url)
+    part = MIMEBase("message", "feedback-report")
+    part.set_payload([fields])
+    return part
+
+
+def _sample(sample: bytes, *, headers_only: bool) -> MIMEBase:
+    """The message as it came, or its header (RFC 6522 §4). It is never decoded: it is evidence."""
+    part = MIMEBase("text", "rfc822-headers") if headers_only else MIMEBase("message", "rfc822")
+    text = sample.replace(b"\r\n", b"\n")
+    if headers_only:
+        part.set_payload(text.decode("ascii", "surrogateescape"))
+        part["Content-Transfer-Encoding"] = "8bit" if any(byte > 127 for byte in text) else "7bit"
+        return part
+    inner = MimePart()
+    inner.set_payload(text.decode("ascii", "surrogateescape"))
+    return _verbatim(part, text)
+
+
+def _verbatim(part: MIMEBase, text: bytes) -> MIMEBase:
+    from email.parser import BytesParser
+
+    part.set_payload([BytesParser().parsebytes(text)])
+    return part
+
+
+def _one_line(text: str) -> str:
+    """For a header field: no line break, no control character, ASCII (RFC 5322 §2.2)."""
+    return _SAFE.sub("", text).strip()
+
+
+def draft_urls(messages: Sequence[Message], own: Sequence[str]) -> tuple[str, ...]:
+    """URLs of the messages, each once, without those on our own domains: `example.org`, never `evilexample.org`."""
+    found = dict.fromkeys(url for one in messages for url in one.urls)
+    return tuple(url for url in found if not is_own(_host(url), own))
+
+
+def is_own(host: str, own: Sequence[str]) -> bool:
+    """Whether a host is one of these domains or below one, with a dot between."""
+    name = host.lower().rstrip(".")
+    return any(name == domain or name.endswith(f".{domain}") for domain in (one.lower() for one in own))
+
+
+def _host(url: str) -> str:
+    from urllib.parse import urlsplit
+
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
