@@ -148,6 +148,7 @@ class _Watched:
         self.name = store.name
         self.scan = store.scan
         self.totals = store.totals
+        self.select = store.select
         self.close = store.close
         watch.when_late = self._late
 

@@ -22,7 +22,7 @@ from email_report_processor.message.bounds import Bounds
 from email_report_processor.process import FilterOptions, Job, Layout, describe, process, store_message
 from email_report_processor.reports.report import Options
 from email_report_processor.stores import kept
-from email_report_processor.stores.store import Question, Rejected, Row, StoreError, Total, Written
+from email_report_processor.stores.store import Found, Question, Rejected, Row, Selection, StoreError, Total, Written
 from tests.places import PACKAGE
 from tools import samples
 
@@ -65,6 +65,10 @@ class ListStore:
     def totals(self, question: Question) -> list[Total]:
         """See Store."""
         return []
+
+    def select(self, selection: Selection, after: tuple[Any, ...] = ()) -> Iterator[Found]:
+        """See Store."""
+        return iter(())
 
     def close(self) -> None:
         """See Store."""

@@ -6,21 +6,22 @@ header field without its line breaks; what a person reads is ASCII, so that nobo
 
 import re
 from collections.abc import Sequence
-from email.generator import BytesGenerator
+from datetime import datetime
 from email.message import Message as MimePart
 from email.mime.base import MIMEBase
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
-from email.policy import SMTP
+from email.parser import BytesParser
+from email.policy import compat32
 from email.utils import format_datetime
-from datetime import datetime
-from io import BytesIO
 from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from .. import __version__
 from .message import Message
 
 MOST_URLS = 20  # in one report; the others stand in the blocking list
+_WIRE = compat32.clone(linesep="\r\n", max_line_length=None)  # our own header fields; a sample stays as it is
 _SAFE = re.compile(r"[^\x20-\x7e]+")
 
 
@@ -48,7 +49,8 @@ class Draft(NamedTuple):
 
 def compose(draft: Draft, options: ReportOptions, now: datetime, sample: bytes = b"") -> bytes:
     """The message, ready for sendmail, with CRLF. sample: redacted already, the header or the whole message."""
-    whole = MIMEMultipart("report", **{"report-type": "feedback-report"})
+    whole = MIMEMultipart("report")
+    whole.set_param("report-type", "feedback-report")
     whole["From"] = f'"{_one_line(options.sender_name)}" <{_one_line(options.sender)}>'
     whole["To"] = _one_line(draft.to)
     whole["Reply-To"] = reply_address(options, draft.token)
@@ -60,9 +62,7 @@ def compose(draft: Draft, options: ReportOptions, now: datetime, sample: bytes =
     whole.attach(_fields(draft))
     if sample and options.sample != "none":
         whole.attach(_sample(sample, headers_only=options.sample == "headers"))
-    out = BytesIO()
-    BytesGenerator(out, policy=SMTP.clone(max_line_length=0)).flatten(whole)
-    return out.getvalue()
+    return whole.as_bytes(policy=_WIRE)
 
 
 def reply_address(options: ReportOptions, token: str) -> str:
@@ -141,21 +141,14 @@ def _fields(draft: Draft) -> MIMEBase:
 
 def _sample(sample: bytes, *, headers_only: bool) -> MIMEBase:
     """The message as it came, or its header (RFC 6522 §4). It is never decoded: it is evidence."""
-    part = MIMEBase("text", "rfc822-headers") if headers_only else MIMEBase("message", "rfc822")
     text = sample.replace(b"\r\n", b"\n")
-    if headers_only:
-        part.set_payload(text.decode("ascii", "surrogateescape"))
-        part["Content-Transfer-Encoding"] = "8bit" if any(byte > 127 for byte in text) else "7bit"
-        return part
-    inner = MimePart()
-    inner.set_payload(text.decode("ascii", "surrogateescape"))
-    return _verbatim(part, text)
-
-
-def _verbatim(part: MIMEBase, text: bytes) -> MIMEBase:
-    from email.parser import BytesParser
-
-    part.set_payload([BytesParser().parsebytes(text)])
+    if not headers_only:
+        whole = MIMEBase("message", "rfc822")
+        whole.set_payload([BytesParser(policy=_WIRE).parsebytes(text)])
+        return whole
+    part = MIMEBase("text", "rfc822-headers")
+    part.set_payload(text.decode("ascii", "surrogateescape"))
+    part["Content-Transfer-Encoding"] = "7bit" if text.isascii() else "8bit"
     return part
 
 
@@ -177,8 +170,6 @@ def is_own(host: str, own: Sequence[str]) -> bool:
 
 
 def _host(url: str) -> str:
-    from urllib.parse import urlsplit
-
     try:
         return urlsplit(url).hostname or ""
     except ValueError:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from json.encoder import encode_basestring
-from typing import BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
-from .store import Question, Row, StoreError, Total, Written
+from .store import Found, Question, Row, Selection, StoreError, Total, Written
 
 REMEMBERED = 20_000  # ids of one call; 5 MB
 
@@ -44,6 +44,10 @@ class NdjsonStore:
         self._unreadable()
 
     def totals(self, question: Question) -> list[Total]:
+        """Raises StoreError: what went into a pipe is gone."""
+        self._unreadable()
+
+    def select(self, selection: Selection, after: tuple[Any, ...] = ()) -> Iterator[Found]:
         """Raises StoreError: what went into a pipe is gone."""
         self._unreadable()
 

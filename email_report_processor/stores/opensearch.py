@@ -15,7 +15,7 @@ from .bulk import Answer, Outcome, Trouble
 from .client import Client, OpenSearchOptions, place_of
 from .guard import Templates
 from .patience import Patience
-from .store import Question, Row, StoreError, Total, Written
+from .store import Found, Question, Row, Selection, StoreError, Total, Written
 
 _BULK_PARAMETERS = {"filter_path": bulk.FILTER}
 
@@ -77,6 +77,14 @@ class OpenSearchStore:
         checked = check(question)
         path = f"/{quote(self._prefix + question.dataset)}-*/_search"
         return largest(search.groups(self._client, path, checked), question.size)
+
+    def select(self, selection: Selection, after: tuple[Any, ...] = ()) -> Iterator[Found]:
+        """See Store; what was written in the last 30 seconds may be missing."""
+        from . import search  # 1 ms, for people only
+        from .totals import check_datasets
+
+        check_datasets(selection.datasets)
+        return search.selected(self._client, self._prefix, selection, after)
 
     def close(self) -> None:
         """See Store."""

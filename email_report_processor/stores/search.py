@@ -1,5 +1,6 @@
 """What is asked of OpenSearch: every document, page by page, and the groups of a question."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,8 @@ from urllib.parse import quote
 from ..documents.datasets import BY_NAME
 from ..values.fields import write_date
 from .client import Client, compact
-from .store import Row, Total
+from .select_opensearch import translate
+from .store import Found, Row, Selection, Total
 
 if TYPE_CHECKING:
     from .totals import Checked
@@ -41,6 +43,32 @@ def documents(client: Client, index: str) -> Iterator[Row]:
             scroll = page.get("_scroll_id", scroll)
     finally:
         client.send("DELETE", "/_search/scroll", {}, compact({"scroll_id": scroll}), client.patience())
+
+
+def selected(client: Client, prefix: str, selection: Selection, after: tuple[Any, ...]) -> Iterator[Found]:
+    """Documents newest first.
+
+    Sequence numbers order those of one moment: they stay, unlike a place in Lucene, need no point in time, and cost no
+    memory, unlike ids.
+    """
+    if after and [type(one) for one in after] != [int, int, str]:
+        raise ValueError("this is no place among documents of OpenSearch: begin at the first page")
+    pattern = ",".join(f"{quote(prefix)}{dataset}-*" for dataset in selection.datasets or BY_NAME)
+    left = selection.size or sys.maxsize
+    ask: dict[str, Any] = {
+        "query": {"bool": {"filter": [translate(selection.node)]}},
+        "sort": [{"@timestamp": "desc"}, {"_seq_no": "desc"}, {"_index": "desc"}],
+        "track_total_hits": False,
+    }
+    while left > 0:
+        page = {**ask, "size": min(left, _PAGE_ROWS), **({"search_after": after} if after else {})}
+        hits = client.ask(f"/{pattern}/_search", page)["hits"]["hits"]
+        for hit in hits:
+            yield Found(Row(hit["_index"], hit["_id"], compact(hit["_source"])), tuple(hit["sort"]))
+        if len(hits) < page["size"]:
+            return
+        left -= len(hits)
+        after = tuple(hits[-1]["sort"])
 
 
 def groups(client: Client, path: str, checked: "Checked") -> Iterator[Total]:
@@ -90,4 +118,6 @@ def _query(checked: "Checked") -> dict[str, Any]:
     bounds = {name: bound for name, bound in (("gte", checked.since), ("lt", checked.until)) if bound}
     if bounds:
         must.append({"range": {"@timestamp": bounds}})
+    if checked.node is not None:
+        must.append(translate(checked.node))
     return {"bool": {"filter": must, "must_not": must_not}}

@@ -5,14 +5,20 @@ NULL, so that `not` means what it means in OpenSearch: documents without the fie
 """
 
 import json
+import sqlite3
+from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..values.fields import Field
 from .query import And, Between, Exists, Ids, Is, Node, Not, Or, Text, Within
 from .select_opensearch import cases
+from .store import Found, Row, Selection
 
+_MOMENT = (
+    "replace(json_extract(source, '$.\"@timestamp\"'), 'Z', '')"  # with milliseconds it sorts behind the same without
+)
 IN_NETWORK = "in_network"  # the function of SQL that `in_network` is
 Condition = tuple[str, list[Any]]
 
@@ -20,6 +26,50 @@ Condition = tuple[str, list[Any]]
 def path(name: str) -> str:
     """A JSON path as an SQL literal: `source.ip` is '$."source"."ip"'."""
     return "'$" + "".join(f'."{part}"' for part in name.split(".")) + "'"
+
+
+class Wanted(NamedTuple):
+    """What `find` looks for."""
+
+    selection: Selection
+    prefix: str  # of the index names
+    after: tuple[Any, ...]  # a place of `read`, () for the beginning
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Give the connection the function that `translate` may use."""
+    connection.create_function(IN_NETWORK, 2, in_network, deterministic=True)
+
+
+def find(connection: sqlite3.Connection, wanted: Wanted) -> list[int]:
+    """Row numbers of what is selected, newest first. Raises ValueError for a place that is none."""
+    prepare(connection)
+    condition, parameters = translate(wanted.selection.node)
+    conditions = [condition]
+    if wanted.selection.datasets:
+        begins = [f"{wanted.prefix}{dataset}-" for dataset in wanted.selection.datasets]
+        conditions.append("(" + " OR ".join(["idx >= ? AND idx < ?"] * len(begins)) + ")")
+        parameters = [*parameters, *(bound for one in begins for bound in (one, one.removesuffix("-") + "."))]
+    if wanted.after:
+        if [type(one) for one in wanted.after] != [str, str]:
+            raise ValueError("this is no place among documents of the embedded store: begin at the first page")
+        conditions.append(f"({_MOMENT}, id) < (?, ?)")
+        parameters = [*parameters, *wanted.after]
+    sql = f"SELECT rowid FROM documents WHERE {' AND '.join(conditions)} ORDER BY {_MOMENT} DESC, id DESC LIMIT ?"  # noqa: S608  # our own names
+    return [number for (number,) in connection.execute(sql, [*parameters, wanted.selection.size or -1])]
+
+
+def read(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[Found]:
+    """The documents of these row numbers, in their order; without those that were removed meanwhile."""
+    sql = (
+        f"SELECT rowid, idx, id, CAST(source AS BLOB), {_MOMENT} FROM documents "  # noqa: S608  # our own names
+        "WHERE rowid IN (SELECT value FROM json_each(?))"
+    )
+    found = {
+        number: Found(Row(index, id_, source), (moment, id_))
+        for number, index, id_, source, moment in connection.execute(sql, [json.dumps(list(numbers))])
+    }
+    return [found[number] for number in numbers if number in found]
 
 
 def translate(node: Node) -> Condition:

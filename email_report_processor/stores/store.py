@@ -1,7 +1,10 @@
 """What a store is: the one protocol behind which OpenSearch, SQLite and NDJSON stand."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from .query import Node  # 5 ms: re and ipaddress, for people only
 
 
 class Row(NamedTuple):
@@ -46,6 +49,7 @@ class Question(NamedTuple):
     where: Mapping[str, Any] = {}  # field -> value it must have (keyword equality)
     since: str = ""  # RFC 3339, on @timestamp, inclusive; '' is open
     until: str = ""  # exclusive
+    node: "Node | None" = None  # a query beside `where`; None is every document
     size: int = 1000  # groups at the most, largest first sum (or number of documents) first
 
 
@@ -55,6 +59,21 @@ class Total(NamedTuple):
     key: tuple[Any, ...]  # values of `by`, None where the field is absent
     documents: int
     sums: tuple[int, ...]  # in the order of `Question.sum`
+
+
+class Selection(NamedTuple):
+    """Which documents `select` finds."""
+
+    node: "Node"  # see query.parse
+    datasets: tuple[str, ...] = ()  # () is all
+    size: int = 0  # documents at the most, newest first; 0 is all of them
+
+
+class Found(NamedTuple):
+    """A document that was found, and where it stands among all that a selection finds."""
+
+    row: Row
+    place: tuple[Any, ...]  # values of JSON; `select` goes on behind it
 
 
 class Store(Protocol):
@@ -75,6 +94,13 @@ class Store(Protocol):
 
     def totals(self, question: Question) -> list[Total]:
         """Answer a question of a person."""
+        ...
+
+    def select(self, selection: Selection, after: tuple[Any, ...] = ()) -> Iterator[Found]:
+        """Documents by their @timestamp, newest first, from the one behind the place `after` on; read in pages.
+
+        Raises ValueError when the selection names what is not there, or `after` is no place of this store.
+        """
         ...
 
     def close(self) -> None:

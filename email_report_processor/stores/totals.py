@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ..documents.datasets import BY_NAME
 from ..values.fields import Field, write_date
+from .query import Node
 from .store import Question, Total
 
 
@@ -18,6 +19,7 @@ class Checked(NamedTuple):
     where: tuple[tuple[Field, Any], ...]
     since: str
     until: str
+    node: Node | None
 
 
 def check(question: Question) -> Checked:
@@ -28,6 +30,7 @@ def check(question: Question) -> Checked:
         tuple((_field(question.dataset, name, searched=True), value) for name, value in question.where.items()),
         _moment(question.since),
         _moment(question.until),
+        question.node,
     )
 
 
@@ -41,9 +44,15 @@ def _rank(total: Total) -> tuple[int, tuple[str, ...]]:
     return -weight, tuple("" if value is None else str(value) for value in total.key)
 
 
+def check_datasets(names: Iterable[str]) -> None:
+    """Raises ValueError, with a sentence for people, when one is none of ours."""
+    for name in names:
+        if name not in BY_NAME:
+            raise ValueError(f"there is no dataset {name!r}; there are {', '.join(BY_NAME)}")
+
+
 def _field(dataset: str, name: str, *, searched: bool) -> Field:
-    if dataset not in BY_NAME:
-        raise ValueError(f"there is no dataset {dataset!r}; there are {', '.join(BY_NAME)}")
+    check_datasets((dataset,))
     field = BY_NAME[dataset].by_name.get(name)
     if field is None:
         raise ValueError(f"documents of {dataset} have no field {name!r} (see docs/fields.md)")
