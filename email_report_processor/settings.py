@@ -122,7 +122,7 @@ FLAGS = {
     "log": ("log", "to"),
 }
 _FLAG_OF = {place: flag for flag, place in FLAGS.items()}
-FREE = ("senders",)  # sections whose keys are names of the user's own
+FREE = ("senders", "searches")  # sections whose keys are names of the user's own
 
 
 def records(section: str) -> tuple[Any, ...]:

@@ -15,7 +15,8 @@ from .message import Message
 
 LEAST_MESSAGES = 3
 LEAST_ADDRESSES = 2
-HUB_COMPANIONS = 10  # different values of its own kind beside it, in different messages: then it is a hub
+HUB_COMPANIONS = 10  # more different values of its own kind than that beside it: a hub
+HUB_SHARE = 3  # and so is one with more of them than a third of the messages that it stands in, and more than two
 SHORTEST_SUBJECT = 10  # letters that are left of a subject when its names and numbers are blanked
 LEAST_WORDS = 2
 
@@ -88,7 +89,11 @@ def _shared(keys: Sequence[Sequence[Key]]) -> set[Key]:
             beside = companions[key]
             if len(beside) <= HUB_COMPANIONS:
                 beside.update(other for other in one if other[0] == key[0] and other != key)
-    return {key for key, times in seen.items() if times > 1 and len(companions[key]) <= HUB_COMPANIONS}
+    return {key for key, times in seen.items() if times > 1 and not _is_hub(len(companions[key]), times)}
+
+
+def _is_hub(companions: int, times: int) -> bool:
+    return companions > min(HUB_COMPANIONS, max(2, times / HUB_SHARE))
 
 
 def _joined(keys: Sequence[Sequence[Key]], shared: set[Key]) -> Iterator[list[int]]:

@@ -1,8 +1,9 @@
 """A reported message as the desk sees it: one stored feedback document, flat and typed."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from ..documents.encode import decode
+from ..stores.store import Row
 
 DATASETS = ("dmarc-failure", "arf")
 
@@ -38,42 +39,33 @@ class Message(NamedTuple):
         return self.delivery_result in {"delivered", "spam"}
 
 
-def from_source(id_: str, source: bytes | Mapping[str, Any]) -> Message:
+def from_row(row: Row) -> Message:
     """The message of a stored document."""
-    document = source if isinstance(source, Mapping) else json.loads(source)
-    sample, feedback = _at(document, "sample"), _at(document, "feedback")
-    place, url = _at(document, "source"), _at(document, "url")
+    fields = decode(row.source)
+
+    def text(name: str) -> str:
+        return str(fields.get(name, ""))
+
     return Message(
-        id_,
-        document.get("@timestamp", ""),
-        document.get("class", ""),
-        document.get("count", 1),
-        place.get("ip", ""),
-        _at(place, "as").get("number", 0),
-        _at(_at(place, "as"), "organization").get("name", ""),
-        _at(place, "geo").get("country_iso_code", ""),
-        sample.get("subject", ""),
-        sample.get("from", ""),
-        feedback.get("original_mail_from", ""),
-        tuple(dict.fromkeys([*feedback.get("original_rcpt_to", ()), *sample.get("to", ())])),
-        tuple(url.get("full", ())),
-        tuple(url.get("domain", ())),
-        tuple(_files(document.get("file", ()))),
-        feedback.get("delivery_result", ""),
-        tuple(feedback.get("reported_domain", ())),
-        sample.get("message_id", ""),
-        sample.get("headers", ""),
-        sample.get("body", ""),
-        _at(document, "report").get("feed", ""),
+        row.id,
+        text("@timestamp"),
+        text("class"),
+        fields.get("count", 1),
+        text("source.ip"),
+        fields.get("source.as.number", 0),
+        text("source.as.organization.name"),
+        text("source.geo.country_iso_code"),
+        text("sample.subject"),
+        text("sample.from"),
+        text("feedback.original_mail_from"),
+        tuple(dict.fromkeys([*fields.get("feedback.original_rcpt_to", ()), *fields.get("sample.to", ())])),
+        tuple(fields.get("url.full", ())),
+        tuple(fields.get("url.domain", ())),
+        tuple((one.get("name", ""), one.get("hash", {}).get("sha256", "")) for one in fields.get("file", ())),
+        text("feedback.delivery_result"),
+        tuple(fields.get("feedback.reported_domain", ())),
+        text("sample.message_id"),
+        text("sample.headers"),
+        text("sample.body"),
+        text("report.feed"),
     )
-
-
-def _at(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """An object within; an empty one where there is none."""
-    value: Mapping[str, Any] = document.get(name) or {}
-    return value
-
-
-def _files(files: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    for one in files:
-        yield one.get("name", ""), _at(one, "hash").get("sha256", "")

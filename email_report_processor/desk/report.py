@@ -14,6 +14,7 @@ from email.mime.text import MIMEText
 from email.parser import BytesParser
 from email.policy import compat32
 from email.utils import format_datetime
+from textwrap import wrap
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -83,25 +84,36 @@ def _subject(draft: Draft) -> str:
 
 
 def _sentence(draft: Draft, options: ReportOptions) -> str:
+    """What a person reads: who sent what, why we say so, and what we ask for. ASCII, lines below 78 columns."""
     first, last = draft.messages[0], draft.messages[-1]
     messages = sum(one.count for one in draft.messages)
     claimed = " and ".join(draft.domains[:3]) or "a domain of ours"
-    sent = f"{messages} message{'s' if messages > 1 else ''}"
     when = f"at {first.at}" if first.at == last.at else f"between {first.at} and {last.at}"
-    lines = [
-        "Hello,",
-        "",
-        f"The host {first.source_ip} in your network sent {sent} {when} (UTC) that claimed to be from {claimed}",
-        "and failed every check of it (DMARC). This host is not ours: most such hosts are taken over. Please stop it.",
-        *([f"More than one host of your network took part: {_hosts(draft)}."] if _others(draft) else []),
-        *(["", "They lead to:", *(f"    {defang(url)}" for url in draft.urls[:MOST_URLS])] if draft.urls else []),
-        "",
-        "The fields for machines are in the part message/feedback-report (RFC 5965). Answers to this message reach",
-        f"us; so does one word to {reply_address(options, draft.token)} when it is solved.",
-        *(["", *options.signature.splitlines()] if options.signature else []),
-        "",
-    ]
-    return "\n".join(_SAFE.sub("?", line) for line in lines)
+    what = (
+        f"The host {first.source_ip} in your network sent {messages} message{'s' if messages > 1 else ''} {when} that "
+        f"claimed to be from {claimed} and failed every check of it (DMARC). This host is not ours: most such hosts "
+        "are taken over. Please stop it."
+    )
+    paragraphs = ["Hello,", what]
+    if _others(draft):
+        paragraphs.append(f"More hosts of your network took part: {_hosts(draft)}.")
+    paragraphs = ["\n".join(wrap(_SAFE.sub("?", one), 76)) for one in paragraphs]
+    if draft.urls:
+        paragraphs.append("They lead to:\n" + "\n".join(f"    {_short(defang(url))}" for url in draft.urls[:MOST_URLS]))
+    answers = (
+        "The fields for machines are in the part message/feedback-report (RFC 5965). Answers to this message reach a "
+        f"person; so does one word to {reply_address(options, draft.token)} when it is solved."
+    )
+    paragraphs.append("\n".join(wrap(answers, 76)))
+    if options.signature:
+        paragraphs.append("\n".join(_SAFE.sub("?", line) for line in options.signature.splitlines()))
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def _short(text: str) -> str:
+    """On one line; the part for machines has the whole."""
+    plain = _SAFE.sub("?", text)
+    return plain if len(plain) <= 72 else f"{plain[:70]}.."
 
 
 def _others(draft: Draft) -> list[str]:
