@@ -10,20 +10,6 @@ from email_report_processor.desk.campaigns import Campaign, find_campaigns, plai
 from email_report_processor.desk.message import Message
 
 WORDS = ["report", "meeting", "lunch", "weekly", "minutes", "travel", "budget", "garden", "music", "school"]
-    "report",
-    "meeting",
-    "lunch",
-    "weekly",
-    "minutes",
-    "travel",
-    "budget",
-    "garden",
-    "music",
-    "school",
-    "holiday",
-    "photo",
-    "letter",
-]
 HOSTS = [f"site{number}.example" for number in range(40)]
 
 
