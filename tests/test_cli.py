@@ -452,7 +452,7 @@ def test_summary_and_copy(
     texts = [run_admin(b"", "summary", store=store, settings=settings) for store in (first, node.url, last)]
     assert [one.status for one in texts] == [0, 0, 0]
     assert len({without_store(one.stdout) for one in texts}) == 1, [one.stdout for one in texts]
-    for words in ("Is my mail authenticated?", "example.org", "Who sends in its name?", "TLS sessions", "no-report"):
+    for words in ("Is my mail authenticated?", "example.org", "Who sends in my name?", "TLS sessions", "no-report"):
         assert words in texts[0].stdout
     narrow = [run_admin(b"", "summary", "--domain=other.example", store=store).stdout for store in (first, last)]
     assert "There are no DMARC aggregate reports" in narrow[0]

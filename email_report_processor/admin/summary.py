@@ -1,35 +1,29 @@
 """`email-report-admin summary`: is my mail authenticated, who sends in my name, what do I have to fix?
 
-The same over SQLite and OpenSearch: everything is asked with `Store.totals`.
+The same over SQLite and OpenSearch: everything is asked with `Store.totals`, by the figures of `pages`.
 """
 
 import argparse
 import os
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+import sys
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from pathlib import Path
 
-from ..documents.classify import CLASSES
 from ..flags import now
 from ..job import choose_store, make_job
+from ..pages import text
+from ..pages.asking import Scope
+from ..pages.figure import Page, Period
+from ..pages.overview import overview, seen_domains
 from ..settings import Settings, SettingsError
 from ..stores import kept
-from ..stores.store import Question, Store, Total
-from .text import table
+from ..stores.store import Store
+from .text import terminal_width
 
 _PERIOD = re.compile(r"(\d{1,4})([dwmy])\Z")
 _DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
-
-
-class Scope(NamedTuple):
-    """What a summary is about."""
-
-    since: str
-    until: str
-    domain: str
-    top: int  # lines of one table
+ALL = "all"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,30 +32,76 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--since", metavar="WHEN", default="30d", help="30d, 12w, 6m, 1y, or a date (default: 30d); all"
     )
     parser.add_argument("--until", metavar="DATE", default="", help="before this date")
-    parser.add_argument("--domain", metavar="DOMAIN", default="", help="only this policy domain")
+    parser.add_argument(
+        "--domain", metavar="DOMAIN", action="append", default=[], help="only this policy domain; again for more; all"
+    )
     parser.add_argument("--top", metavar="N", type=int, default=15, help="lines of one table (15)")
+    parser.add_argument("--html", metavar="FILE", help="write a page; with several domains one each beside it")
+    parser.add_argument("--json", action="store_true", help="print everything as one JSON document")
+    parser.add_argument("--csv", metavar="DIR", help="write a CSV file for each figure")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Print the summary."""
+    """Print the summary, or write it."""
     choice = choose_store(settings, os.environ)
     job = make_job(settings, os.environ, choice, now)
-    scope = Scope(when(arguments.since), when(arguments.until), arguments.domain.lower(), max(1, arguments.top))
+    period = Period(when(arguments.since), when(arguments.until))
+    messages = list(kept.listing(job.maildir))
     store = choice.open()
+    made = now()
     try:
-        parts = [_authenticated(store, scope), _senders(store, scope), _failures(store, scope), _tls(store, scope)]
+        asked = _domains(store, period, arguments.domain)
+        scope = Scope(period, asked[0] if len(asked) == 1 else "", max(1, arguments.top))
+        page = overview(store, scope, messages, made)
+        more = [overview(store, scope._replace(domain=one), messages, made) for one in asked if len(asked) > 1]
     finally:
         store.close()
-    period = f"since {scope.since[:10]}" if scope.since else "of all time"
-    until = f", before {scope.until[:10]}" if scope.until else ""
-    print(f"{store.name}, {period}{until}\n")
-    print("\n\n".join(part for part in (*parts, _kept(kept.listing(job.maildir))) if part))
+    return _show(page, more, arguments)
+
+
+def _domains(store: Store, period: Period, names: list[str]) -> list[str]:
+    """The domains that were named, or those that there are reports about; none is the whole."""
+    if ALL in names:
+        return seen_domains(store, Scope(period))
+    return [name.lower().rstrip(".") for name in names]
+
+
+def _show(page: Page, domains: list[Page], arguments: argparse.Namespace) -> int:
+    if arguments.html:
+        for path in _write_html(page, domains, Path(arguments.html)):
+            print(path)
+    if arguments.csv:
+        from ..pages.data import write_csv
+
+        for path in write_csv(page, Path(arguments.csv)):
+            print(path)
+    if arguments.json:
+        from ..pages.data import to_json
+
+        sys.stdout.write(to_json(page))
+    if not (arguments.html or arguments.csv or arguments.json):
+        print("\n\n".join(text.page(one, min(terminal_width(), 100)) for one in domains or [page]))
     return 0
+
+
+def _write_html(page: Page, domains: list[Page], path: Path) -> list[Path]:
+    from ..pages import html  # 60 ms, with Jinja2
+
+    links = [html.Linked(f"{path.stem}-{file_name(one.domain)}.html", one) for one in domains]
+    path.write_text(html.overview(page) if not links else html.index(page, links), "utf-8")
+    for link in links:
+        (path.parent / link.href).write_text(html.overview(link.page, index=path.name), "utf-8")
+    return [path, *(path.parent / link.href for link in links)]
+
+
+def file_name(domain: str) -> str:
+    """A domain as a file's name: a report may name anything as its domain."""
+    return re.sub(r"[^a-z0-9.-]", "_", domain)[:100].strip(".") or "_"
 
 
 def when(text: str) -> str:
     """A date or a span back from now as RFC 3339; '' for all. Raises SettingsError."""
-    if text in {"", "all"}:
+    if text in {"", ALL}:
         return ""
     span = _PERIOD.match(text)
     try:
@@ -71,96 +111,3 @@ def when(text: str) -> str:
         return datetime.fromisoformat(text).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError):
         raise SettingsError(f"{text!r} is neither a span such as 30d nor a date such as 2026-11-01") from None
-
-
-def _ask(store: Store, scope: Scope, dataset: str, by: tuple[str, ...], **more: Any) -> list[Total]:
-    return store.totals(Question(dataset, by, since=scope.since, until=scope.until, **more))
-
-
-def _where(scope: Scope, field: str, **fixed: str) -> Mapping[str, Any]:
-    return {
-        **({field: scope.domain} if scope.domain else {}),
-        **{key.replace("__", "."): value for key, value in fixed.items()},
-    }
-
-
-def _authenticated(store: Store, scope: Scope) -> str:
-    field = "policy_published.domain"
-    groups = _ask(store, scope, "dmarc-aggregate", (field, "dmarc.result"), where=_where(scope, field))
-    if not groups:
-        return "Is my mail authenticated?\n  There are no DMARC aggregate reports of this time."
-    by_domain: dict[str, Counter[str]] = defaultdict(Counter)
-    for group in groups:
-        domain, result = group.key
-        by_domain[domain or "-"][result or "unknown"] += group.sums[0]
-    rows = [
-        (domain, counts.total(), counts["pass"], counts["fail"], rate(counts["pass"], counts["fail"]))
-        for domain, counts in sorted(by_domain.items(), key=lambda item: -item[1].total())[: scope.top]
-    ]
-    return "Is my mail authenticated? (messages by policy domain)\n" + table(
-        ("domain", "messages", "pass", "fail", "pass rate"), rows
-    )
-
-
-def rate(good: int, bad: int) -> str:
-    """Good of both, as a percentage that never rounds up to 100 %."""
-    if good + bad == 0:
-        return "-"
-    percent = 100 * good / (good + bad)
-    return "99.9%" if bad and percent >= 99.95 else f"{percent:.1f}%"
-
-
-def _senders(store: Store, scope: Scope) -> str:
-    field = "policy_published.domain"
-    groups = _ask(store, scope, "dmarc-aggregate", (field, "source.name", "class"), where=_where(scope, field))
-    if not groups:
-        return ""
-    top = groups[: scope.top]
-    rows = [(group.key[0], group.key[1] or "(nobody authenticated)", group.key[2], group.sums[0]) for group in top]
-    text = "Who sends in its name?\n" + table(("domain", "sender", "class", "messages"), rows)
-    return text + "\n\nWhat do I have to fix?\n" + advice(Counter({}), groups)
-
-
-def advice(counts: Counter[str], groups: Iterable[Total]) -> str:
-    """Every class that calls for something, by messages, with what to do."""
-    for group in groups:
-        counts[str(group.key[-1] or "unknown")] += group.sums[0]
-    rows = [(name, number, CLASSES[name].do) for name, number in counts.most_common() if name in CLASSES]
-    return table(("class", "messages", "what to do"), rows)
-
-
-def _failures(store: Store, scope: Scope) -> str:
-    field = "feedback.reported_domain"
-    groups = [
-        group
-        for dataset in ("dmarc-failure", "arf")
-        for group in _ask(store, scope, dataset, ("feedback.type", "class"), where=_where(scope, field))
-    ]
-    if not groups:
-        return ""
-    rows = [(group.key[0], group.key[1], group.sums[0]) for group in groups[: scope.top]]
-    return "Failed messages and complaints\n" + table(("feedback", "class", "messages"), rows)
-
-
-def _tls(store: Store, scope: Scope) -> str:
-    sums = ("sessions.successful", "sessions.failed")
-    where = _where(scope, "policy.domain", tls__record="policy")
-    policies = _ask(store, scope, "smtp-tls", ("policy.domain", "policy.type"), sum=sums, where=where)
-    if not policies:
-        return ""
-    rows = [(*group.key, *group.sums, rate(*group.sums)) for group in policies[: scope.top]]
-    text = "TLS sessions\n" + table(("domain", "policy", "successful", "failed", "success rate"), rows)
-    where = _where(scope, "policy.domain", tls__record="failure")
-    by = ("policy.domain", "failure.result_type")
-    failures = _ask(store, scope, "smtp-tls", by, sum=("failure.failed_session_count",), where=where)
-    if not failures:
-        return text
-    rows = [(*group.key, *group.sums) for group in failures[: scope.top]]
-    return text + "\n\n" + table(("domain", "failure", "sessions"), rows)
-
-
-def _kept(messages: Iterable[kept.Kept]) -> str:
-    counts = Counter(message.category for message in messages)
-    if not counts:
-        return "Kept messages\n  none"
-    return "Kept messages (email-report-admin kept)\n" + table(("category", "messages"), counts.most_common())

@@ -1,7 +1,7 @@
 """What is asked of OpenSearch: every document, page by page, and the groups of a question."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .totals import Checked
 
 _PAGE_ROWS = 250  # documents read at once by `documents`
-_PAGE_GROUPS = 1000  # groups read at once by `groups`
+_PAGE_GROUPS = 10_000  # groups read at once by `groups`
 _SCROLL = "5m"  # how long OpenSearch keeps our place between two pages
 
 
@@ -73,14 +73,13 @@ def selected(client: Client, prefix: str, selection: Selection, after: tuple[Any
 
 def groups(client: Client, path: str, checked: "Checked") -> Iterator[Total]:
     """All groups: a composite aggregation, page by page, since only it knows documents without the field."""
-    sums = {f"s{number}": {"sum": {"field": field.name}} for number, field in enumerate(checked.sum)}
+    sums = _numbers(checked)
     question: dict[str, Any] = {"size": 0, "query": _query(checked), "track_total_hits": True, "aggs": sums}
-    if not checked.by:
+    if not (checked.by or checked.every):
         answer = client.ask(path, question)
         yield _total(checked, {}, answer["hits"]["total"]["value"], answer.get("aggregations", {}))
         return
-    sources = [{f"k{n}": {"terms": {"field": one.name, "missing_bucket": True}}} for n, one in enumerate(checked.by)]
-    composite: dict[str, Any] = {"size": _PAGE_GROUPS, "sources": sources}
+    composite: dict[str, Any] = {"size": _PAGE_GROUPS, "sources": _sources(checked)}
     question["aggs"] = {"groups": {"composite": composite, "aggs": sums}}
     while True:
         groups = client.ask(path, question).get("aggregations", {}).get("groups", {})
@@ -91,12 +90,35 @@ def groups(client: Client, path: str, checked: "Checked") -> Iterator[Total]:
         composite["after"] = groups["after_key"]
 
 
+def _numbers(checked: "Checked") -> dict[str, Any]:
+    sums = {f"s{number}": {"sum": {"field": field.name}} for number, field in enumerate(checked.sum)}
+    counts = {
+        f"d{number}": {"cardinality": {"field": field.name, "precision_threshold": 40_000}}  # the most there is
+        for number, field in enumerate(checked.different)
+    }
+    return sums | counts
+
+
+def _sources(checked: "Checked") -> list[dict[str, Any]]:
+    day = {"field": "@timestamp", "calendar_interval": "day", "format": "yyyy-MM-dd", "missing_bucket": True}
+    return [
+        *([{"day": {"date_histogram": day}}] if checked.every else ()),
+        *({f"k{n}": {"terms": {"field": one.name, "missing_bucket": True}}} for n, one in enumerate(checked.by)),
+    ]
+
+
 def _total(checked: "Checked", key: Mapping[str, Any], documents: int, sums: Mapping[str, Any]) -> Total:
     values = [key.get(f"k{number}") for number in range(len(checked.by))]
+    days = (key["day"],) if checked.every else ()
+
+    def numbers(letter: str, fields: Sequence[Any]) -> tuple[int, ...]:
+        return tuple(round(sums.get(f"{letter}{number}", {}).get("value") or 0) for number in range(len(fields)))
+
     return Total(
-        tuple(_as_stored(field.type.name, value) for field, value in zip(checked.by, values, strict=True)),
+        (*days, *(_as_stored(field.type.name, value) for field, value in zip(checked.by, values, strict=True))),
         documents,
-        tuple(round(sums.get(f"s{number}", {}).get("value") or 0) for number in range(len(checked.sum))),
+        numbers("s", checked.sum),
+        numbers("d", checked.different),
     )
 
 
@@ -115,6 +137,7 @@ def _query(checked: "Checked") -> dict[str, Any]:
             must_not.append({"exists": {"field": field.name}})
         else:
             must.append({"term": {field.name: {"value": value}}})
+    must_not += [{"term": {field.name: {"value": value}}} for field, value in checked.unless]
     bounds = {name: bound for name, bound in (("gte", checked.since), ("lt", checked.until)) if bound}
     if bounds:
         must.append({"range": {"@timestamp": bounds}})

@@ -270,16 +270,20 @@ def _query(checked: "Checked", begin: str) -> tuple[str, list[Any]]:
     """
     keys = [_key(number, field) for number, field in enumerate(checked.by)]
     joins = [_join(number, field) for number, field in enumerate(checked.by) if field.many or field.objects]
-    sums = [f"json_extract(source, {_path(field.name)})" for field in checked.sum]
+    values = [f"json_extract(source, {_path(field.name)})" for field in (*checked.sum, *checked.different)]
     conditions, parameters = _conditions(checked)
-    columns = [f"{sql} AS c{number}" for number, sql in enumerate([*keys, *sums])]
+    if checked.every:
+        keys.insert(0, _DAY)
+    columns = [f"{sql} AS c{number}" for number, sql in enumerate([*keys, *values])]
     inner = (
         f"SELECT {'DISTINCT' if joins else ''} {', '.join(['documents.rowid', *columns])} "  # noqa: S608  # our own names
         f"FROM documents {' '.join(joins)} WHERE {' AND '.join(['idx >= ?', 'idx < ?', *conditions])}"
     )
     groups = [f"c{number}" for number in range(len(keys))]
-    totals = [f"coalesce(sum(c{number}), 0)" for number in range(len(keys), len(columns))]
-    outer = f"SELECT {', '.join([*groups, 'count(*)', *totals])} FROM ({inner})"  # noqa: S608  # our own names
+    summed = [f"c{number}" for number in range(len(keys), len(columns))]
+    totals = [f"coalesce(sum({name}), 0)" for name in summed[: len(checked.sum)]]
+    counts = [f"count(DISTINCT {name})" for name in summed[len(checked.sum) :]]
+    outer = f"SELECT {', '.join([*groups, 'count(*)', *totals, *counts])} FROM ({inner})"  # noqa: S608  # our own names
     # '-' is followed by '.': all indices of the dataset and nothing else.
     parameters = [begin, begin.removesuffix("-") + ".", *parameters]
     return outer + (f" GROUP BY {', '.join(groups)}" if groups else ""), parameters
@@ -297,10 +301,16 @@ def _join(number: int, field: Field) -> str:
     return f"LEFT JOIN {elements} ON {_key(number, field)} IS NOT NULL"
 
 
+_DAY = f"substr(json_extract(source, {_path('@timestamp')}), 1, 10)"
+
+
 def _conditions(checked: "Checked") -> tuple[list[str], list[Any]]:
     conditions, parameters = [], []
     for field, value in checked.where:
         conditions.append(_equal(field, value))
+        parameters.append(value)
+    for field, value in checked.unless:
+        conditions.append(f"json_extract(source, {_path(field.name)}) IS NOT ?")
         parameters.append(value)
     # Without its Z, a date with milliseconds sorts behind the same one without.
     moment = f"replace(json_extract(source, {_path('@timestamp')}), 'Z', '')"
@@ -328,12 +338,14 @@ def _equal(field: Field, value: Any) -> str:
 
 
 def _total(checked: "Checked", values: tuple[Any, ...]) -> Total:
-    size = len(checked.by)
+    days = values[:1] if checked.every else ()
+    size = len(days) + len(checked.by)
     key = tuple(
         bool(value) if field.type.name == "boolean" and value is not None else value
-        for field, value in zip(checked.by, values[:size], strict=True)
+        for field, value in zip(checked.by, values[len(days) : size], strict=True)
     )
-    return Total(key, values[size], tuple(int(value) for value in values[size + 1 :]))
+    numbers = tuple(int(value) for value in values[size + 1 :])
+    return Total((*days, *key), values[size], numbers[: len(checked.sum)], numbers[len(checked.sum) :])
 
 
 # Errors

@@ -1,7 +1,7 @@
 """What a store is: the one protocol behind which OpenSearch, SQLite and NDJSON stand."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from .query import Node  # 5 ms: re and ipaddress, for people only
@@ -41,7 +41,10 @@ class StoreError(Exception):
 
 
 class Question(NamedTuple):
-    """A question for `totals`: sum `sum` over the documents of a dataset, grouped by the fields `by`."""
+    """A question for `totals`: sum `sum` over the documents of a dataset, grouped by the fields `by`.
+
+    `every` groups by the day of @timestamp (UTC) first, as 2026-11-20 in front of the other values of the key.
+    """
 
     dataset: str
     by: tuple[str, ...] = ()
@@ -51,6 +54,9 @@ class Question(NamedTuple):
     until: str = ""  # exclusive
     node: "Node | None" = None  # a query beside `where`; None is every document
     size: int = 1000  # groups at the most, largest first sum (or number of documents) first
+    every: Literal["", "day"] = ""
+    unless: Mapping[str, Any] = {}  # field -> value it must not have; documents without the field stay
+    different: tuple[str, ...] = ()  # fields whose different values are counted; above 40,000 OpenSearch estimates
 
 
 class Total(NamedTuple):
@@ -59,6 +65,7 @@ class Total(NamedTuple):
     key: tuple[Any, ...]  # values of `by`, None where the field is absent
     documents: int
     sums: tuple[int, ...]  # in the order of `Question.sum`
+    different: tuple[int, ...] = ()  # in the order of `Question.different`
 
 
 class Selection(NamedTuple):

@@ -20,6 +20,9 @@ class Checked(NamedTuple):
     since: str
     until: str
     node: Node | None
+    every: bool  # by day, before `by`
+    unless: tuple[tuple[Field, Any], ...]
+    different: tuple[Field, ...]
 
 
 def check(question: Question) -> Checked:
@@ -31,6 +34,9 @@ def check(question: Question) -> Checked:
         _moment(question.since),
         _moment(question.until),
         question.node,
+        bool(question.every),
+        tuple((_single(question.dataset, name), value) for name, value in question.unless.items()),
+        tuple(_single(question.dataset, name) for name in question.different),
     )
 
 
@@ -58,6 +64,13 @@ def _field(dataset: str, name: str, *, searched: bool) -> Field:
         raise ValueError(f"documents of {dataset} have no field {name!r} (see docs/fields.md)")
     if searched and field.type.name in {"text", "geo_point"}:
         raise ValueError(f"{name} is kept to be read and cannot be grouped or searched by")
+    return field
+
+
+def _single(dataset: str, name: str) -> Field:
+    field = _field(dataset, name, searched=True)
+    if field.many or field.objects:
+        raise ValueError(f"{name} is a list, and what a question leaves out or counts must be one value")
     return field
 
 

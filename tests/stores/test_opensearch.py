@@ -705,7 +705,7 @@ def test_both_stores_answer_alike(real: OpenSearchStore, prefix: str, tmp_path: 
         "auth_results.dkim.domain": ["b.example", None],
         "count": [7],
     }
-    for _ in range(60):
+    for _ in range(90):
         where = {name: chance.choice(values[name]) for name in chance.sample(sorted(values), chance.randint(0, 2))}
         question = Question(
             "dmarc-aggregate",
@@ -715,6 +715,9 @@ def test_both_stores_answer_alike(real: OpenSearchStore, prefix: str, tmp_path: 
             since=chance.choice(["", "2026-11-02", "2026-11-03T00:00:00.500Z"]),
             until=chance.choice(["", "2026-11-04T00:00:00Z"]),
             size=chance.choice([3, 5000]),
+            every=chance.choice(["", "day"]),
+            unless=chance.choice([{}, {"class": "forwarded"}, {"source.ip": "192.0.2.1"}]),
+            different=chance.choice([(), ("source.ip", "class"), ("@timestamp",)]),
         )
         assert real.totals(question) == sqlite.totals(question), question
     sqlite.close()

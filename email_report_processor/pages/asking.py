@@ -1,0 +1,64 @@
+"""Questions that the figures share: what they are about, and what is never counted."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..stores.store import Question, Store, Total
+from . import words
+from .figure import Figure, Period
+
+_GROUPS = 200_000  # of one answer
+# A forger must not move a figure: reports whose own mail failed authentication are counted nowhere but in `forged`.
+NOT_FORGED: Mapping[str, Any] = {"report.authentication": "fail"}
+_LONG = 26 * 3600  # seconds; a longer period belongs to no day
+
+DOMAIN = {
+    "dmarc-aggregate": "policy_published.domain",
+    "dmarc-failure": "feedback.reported_domain",
+    "arf": "feedback.reported_domain",
+    "smtp-tls": "policy.domain",
+    "report": "report.domain",
+}
+
+
+class Scope(NamedTuple):
+    """What the figures are about."""
+
+    period: Period = Period()
+    domain: str = ""  # '' all
+    top: int = 15  # rows of a table
+
+
+def ask(store: Store, scope: Scope, dataset: str, by: tuple[str, ...] = (), **more: Any) -> list[Total]:
+    """The groups of a dataset within the scope, the largest first, without what forged reports say."""
+    where = dict(more.pop("where", {}))
+    if scope.domain:
+        where[DOMAIN[dataset]] = scope.domain
+    question = Question(
+        dataset, by, where=where, since=scope.period.since, until=scope.period.until, unless=NOT_FORGED, size=_GROUPS
+    )
+    return store.totals(question._replace(**more))
+
+
+def forged(store: Store, scope: Scope) -> tuple[str, ...]:
+    """What is left out everywhere: reports whose mail failed authentication, with how many messages they claim."""
+    groups = ask(
+        store, scope, "report", where={"report.authentication": "fail"}, sum=("messages",), unless={}, every=""
+    )
+    reports, messages = sum(one.documents for one in groups), sum(one.sums[0] for one in groups)
+    if not reports:
+        return ()
+    claim = words.count(messages, "message or session", "messages or sessions")
+    whose = "whose own mail failed authentication"
+    return (f"{words.count(reports, 'report')} {whose}, with {claim}, {words.verb(reports, 'is')} left out.",)
+
+
+def is_long(duration: int | None) -> bool:
+    """Whether a period of so many seconds belongs to no single day."""
+    return duration is not None and duration > _LONG
+
+
+def cut(figure: Figure, scope: Scope) -> Figure:
+    """The first rows of a table, and how many there are beyond."""
+    kept = figure.rows[: scope.top]
+    return figure._replace(rows=kept, more=len(figure.rows) - len(kept), period=scope.period)

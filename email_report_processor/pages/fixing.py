@@ -1,0 +1,203 @@
+"""What to fix: ranked, each with its evidence, how to do it, and the DNS record to paste.
+
+First what is, or may be, our own and fails: a stricter policy would lose it. What no record can mend comes last.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ..documents.classify import CLASSES
+from ..stores.store import Store, Total
+from . import words
+from .asking import DOMAIN, Scope, ask
+from .figure import Fix, Host, Record
+
+_DATASET = "dmarc-aggregate"
+_SHOWN = 5  # hosts of one thing to fix
+_MOST = 8  # things of one class; the others are one more
+
+# How soon, in the order of the page, and its heading.
+TURNS: Mapping[str, str] = {
+    "fix": "To fix: a stricter policy would lose this mail",
+    "decide": "To judge: nothing passed. Is it yours?",
+    "improve": "To make safer: passes today, breaks when it is forwarded",
+    "watch": "To watch",
+    "none": "Nothing to do",
+}
+_TURN = {
+    "own-misconfigured": "fix",
+    "broken-signature": "fix",
+    "third-party-unaligned": "fix",
+    "spoof": "decide",
+    "aligned-spf-only": "improve",
+    "temperror": "watch",
+}
+# Classes of mail that is not authenticated, in the order in which they are stacked.
+FAILING = (
+    "own-misconfigured",
+    "broken-signature",
+    "third-party-unaligned",
+    "mailing-list",
+    "forwarded",
+    "temperror",
+    "spoof",
+)
+_BY_SENDER = frozenset({"third-party-unaligned", "aligned-spf-only"})  # one thing a sender; else one a domain
+_SIGNED = frozenset({"broken-signature", "third-party-unaligned"})  # their signatures name the record
+
+_HOW = {
+    "own-misconfigured": "Have these hosts sign with DKIM for the domain in From, or send through a server that signs;"
+    " and add them to its SPF record.",
+    "broken-signature": "See that the record of the selector is published whole and holds the key that signs. Where"
+    " only some hosts fail, a gateway or a footer changes mail after it was signed.",
+    "third-party-unaligned": "If this is a service of yours, have it sign with DKIM for your domain and publish what it"
+    " names: most ask for the record below. If nobody in the house knows it, treat it as spoof.",
+    "aligned-spf-only": "Sign this mail with DKIM for the domain in From: SPF alone breaks as soon as it is forwarded.",
+    "spoof": "If you know a source, set up SPF and DKIM for it. When only strangers are left and nothing stands above,"
+    " a stricter policy stops them.",
+    "temperror": "Nothing once. If it goes on, look at your DNS servers: look-ups of receivers failed.",
+}
+
+
+def turn_of(class_: str) -> str:
+    """How soon a class asks for something: a key of TURNS."""
+    return _TURN.get(class_, "none")
+
+
+def how(class_: str) -> str:
+    """What to do about a class."""
+    return _HOW.get(class_) or (CLASSES[class_].do if class_ in CLASSES else "")
+
+
+def rank(fix: Fix) -> tuple[int, int, str]:
+    """The key of the order: how soon, then the most messages."""
+    return list(TURNS).index(fix.turn), -fix.messages, fix.subject
+
+
+def fixes(store: Store, scope: Scope, counts: Mapping[str, int]) -> tuple[Fix, ...]:
+    """Everything that calls for something, and what does not. `counts` are the messages of each class."""
+    found = [fix for class_ in counts if turn_of(class_) != "none" for fix in _of_class(store, scope, class_)]
+    found += [_nothing(class_, counts[class_]) for class_ in counts if turn_of(class_) == "none" and class_ in CLASSES]
+    return tuple(sorted(found, key=rank))
+
+
+def _nothing(class_: str, messages: int) -> Fix:
+    return Fix("none", class_, class_, messages, 0, 0, words.what(class_), how(class_))
+
+
+class _Found(NamedTuple):
+    """Evidence about one class; the keys begin with the domain and, where it matters, the sender."""
+
+    size: int  # how many values of a key these are
+    things: list[Total]
+    hosts: list[Total]  # and address, network
+    authors: list[Total]  # and From domain
+    signatures: list[Total]  # and `domain / selector / result`
+
+    def of(self, groups: list[Total], key: tuple[Any, ...]) -> list[Total]:
+        """Those of one thing."""
+        return [one for one in groups if one.key[: self.size] == key]
+
+
+def _of_class(store: Store, scope: Scope, class_: str) -> list[Fix]:
+    found = _look(store, scope, class_)
+    made = [_fix(class_, thing, found) for thing in found.things[:_MOST]]
+    return made + _rest(class_, found.things[_MOST:])
+
+
+def _look(store: Store, scope: Scope, class_: str) -> _Found:
+    who = (DOMAIN[_DATASET], *(("source.name",) if class_ in _BY_SENDER else ()))
+
+    def by(*more: str, **other: Any) -> list[Total]:
+        return ask(store, scope, _DATASET, (*who, *more), where={"class": class_}, **other)
+
+    return _Found(
+        len(who),
+        by(different=("source.ip", "report.org_name")),
+        by("source.ip", "source.as.organization.name", size=2000),
+        by("identifiers.header_from", size=2000),
+        by("dkim.signatures", size=2000) if class_ in _SIGNED else [],
+    )
+
+
+def _fix(class_: str, thing: Total, found: _Found) -> Fix:
+    hosts = [Host(one.key[-2] or "-", one.key[-1] or "", one.sums[0]) for one in found.of(found.hosts, thing.key)]
+    authors = [str(one.key[-1]) for one in found.of(found.authors, thing.key) if one.key[-1]]
+    signatures = [str(one.key[-1]) for one in found.of(found.signatures, thing.key) if one.key[-1]]
+    domain, *sender = (value or "" for value in thing.key)
+    shown = tuple(hosts[:_SHOWN])
+    made = Fix(
+        turn_of(class_),
+        class_,
+        " · ".join(part for part in (*sender, domain) if part) or "-",
+        thing.sums[0],
+        thing.different[0],
+        thing.different[1],
+        evidence="",
+        how=how(class_),
+        shown=shown,
+        records=tuple(_records(class_, _place(domain, authors), "".join(sender), shown, signatures)),
+    )
+    return made._replace(evidence=_evidence(made, authors))
+
+
+def _evidence(fix: Fix, authors: list[str]) -> str:
+    """`1,177 messages of 1 host, seen by 4 reporters, with billing.example.org in From. SPF or DKIM passes, …`."""
+    seen = f", seen by {words.count(fix.reporters, 'reporter')}"
+    name = f", with {words.listed([words.plain(one, 80) for one in authors], 3)} in From" if authors else ""
+    some = f"{words.count(fix.messages, 'message')} of {words.count(fix.hosts, 'host')}"
+    return f"{some}{seen}{name}. {words.what(fix.class_)}"
+
+
+def _rest(class_: str, things: list[Total]) -> list[Fix]:
+    if not things:
+        return []
+    messages = sum(one.sums[0] for one in things)
+    evidence = f"{words.count(messages, 'message')} of {words.count(len(things), 'more sender')}."
+    return [Fix(turn_of(class_), class_, f"{len(things):,} more", messages, 0, 0, evidence, how(class_))]
+
+
+# Records. From domains and selectors are a stranger's to choose: nothing else than a name gets into one.
+
+_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?\Z")
+_SELECTOR = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9_])?\Z")
+
+
+def _place(domain: str, authors: list[str]) -> str:
+    """The name that a record is for: the first From domain within the policy's domain, else that; '' for no name."""
+    inside = (one for one in authors if one == domain or one.endswith(f".{domain}"))
+    return next((one for one in inside if _NAME.match(one)), domain if _NAME.match(domain) else "")
+
+
+def _records(
+    class_: str, author: str, service: str, hosts: Iterable[Host], signatures: Iterable[str]
+) -> Iterator[Record]:
+    if not author:
+        return
+    selector = next(_selectors(signatures), "SELECTOR")
+    key = Record(f"{selector}._domainkey.{author}", "TXT", "v=DKIM1; k=rsa; p=…", "the public key that signs")
+    if class_ == "own-misconfigured":
+        yield _spf(author, hosts)
+    if class_ in {"own-misconfigured", "aligned-spf-only", "broken-signature"}:
+        yield key
+    if class_ == "third-party-unaligned" and _NAME.match(service):
+        target = f"{selector}._domainkey.{service}."
+        yield key._replace(type="CNAME", text=target, note="the service says which names and which targets")
+    if class_ == "spoof":
+        note = "the record of today with another p; after some weeks p=reject"
+        yield Record(f"_dmarc.{author}", "TXT", "v=DMARC1; p=quarantine; rua=mailto:…", note)
+
+
+def _spf(author: str, hosts: Iterable[Host]) -> Record:
+    known = (host.address for host in hosts if host.address != "-")
+    mechanisms = " ".join(f"{'ip6' if ':' in address else 'ip4'}:{address}" for address in known)
+    return Record(author, "TXT", f"v=spf1 … {mechanisms} ~all", "what the record says today stands in place of …")
+
+
+def _selectors(signatures: Iterable[str]) -> Iterator[str]:
+    """The selectors of texts such as `example.org / 2026a / fail`."""
+    for one in signatures:
+        parts = one.split(" / ")
+        if len(parts) == 3 and _SELECTOR.match(parts[1]):
+            yield parts[1]

@@ -1,0 +1,127 @@
+"""The page that answers: is my mail authenticated, who sends in my name, what do I have to fix?"""
+
+from collections.abc import Iterable
+
+from ..stores.kept import Kept
+from ..stores.store import Store
+from . import failures, fixing, intake, mail, sources, tls, words
+from .asking import DOMAIN, Scope, ask, forged
+from .figure import Answer, Figure, Fix, Level, Page
+
+
+def overview(store: Store, scope: Scope, kept: Iterable[Kept], made: str) -> Page:
+    """Ask a store everything. `kept` are the kept messages, `made` is now (RFC 3339). Raises StoreError."""
+    found = mail.read(store, scope)
+    things = fixing.fixes(store, scope, found.by_class())
+    senders = sources.senders(store, scope)
+    sessions = tls.read(store, scope)
+    reporters = intake.reporters(store, scope, made)
+    figures = (
+        mail.rate_by_day(found, scope),
+        mail.volume_by_day(found, scope),
+        mail.failing_by_day(found, scope),
+        mail.domains(found, scope),
+        senders,
+        sources.hosts(store, scope),
+        sources.countries(store, scope),
+        sources.networks(store, scope),
+        sources.policies(store, scope),
+        tls.by_day(sessions, scope),
+        tls.policies(sessions, scope),
+        tls.failures(store, scope, sessions),
+        *_failed(store, scope),
+        intake.reporting(reporters, scope),
+        intake.repairs(store, scope),
+        intake.kept(kept, scope),
+    )
+    return Page(
+        scope.domain or "All domains",
+        store.name,
+        scope.domain,
+        scope.period,
+        made,
+        answers(found, things, senders),
+        things,
+        figures,
+        forged(store, scope),
+    )
+
+
+def _failed(store: Store, scope: Scope) -> tuple[Figure, Figure]:
+    groups = failures.read(store, scope)
+    return failures.by_day(groups, scope), failures.classes(groups, scope)
+
+
+def answers(found: mail.Mail, things: tuple[Fix, ...], senders: Figure) -> tuple[Answer, ...]:
+    """The three questions."""
+    return (_authenticated(found, things), _who(found, senders), _to_fix(things))
+
+
+def _authenticated(found: mail.Mail, things: tuple[Fix, ...]) -> Answer:
+    question = "Is my mail authenticated?"
+    judged = found.passed + found.failed
+    if not judged:
+        return Answer(question, "-", mail.NO_REPORTS)
+    open_ = [fix for fix in things if fix.turn == "fix"]
+    lost = found.count(lambda one: one.result == "fail" and fixing.turn_of(one.class_) == "fix")
+    rate = words.share(words.part(found.passed, judged))
+    sentence = (
+        f"Of {words.count(judged, 'message')} in your name {words.number(found.passed)} ({rate})"
+        f" {words.verb(found.passed, 'was')} authenticated; "
+    )
+    if not open_:
+        return Answer(question, rate, sentence + "none of what looks like yours was left out.", "ok")
+    sentence += f"{words.number(lost)} that may be yours {words.verb(lost, 'was')} not: {_things(len(open_))}."
+    return Answer(question, rate, sentence, _level(lost, judged))
+
+
+def _level(lost: int, judged: int) -> Level:
+    """Bad where a stricter policy would lose more than one message in a hundred."""
+    return "bad" if lost * 100 > judged else "warn"
+
+
+def _things(number: int) -> str:
+    return words.count(number, "thing") + " to fix"
+
+
+def _who(found: mail.Mail, senders: Figure) -> Answer:
+    question = "Who sends in my name?"
+    if not senders.rows:
+        return Answer(question, "-", mail.NO_REPORTS)
+    number = len(senders.rows) + senders.more
+    known = number - any(row[0] == sources.NOBODY for row in senders.rows)
+    strangers = found.count(lambda one: one.result == "fail" and fixing.turn_of(one.class_) == "decide")
+    largest = next((row for row in senders.rows if row[0] != sources.NOBODY), None)
+    sentence = f"{words.count(known, 'sender')} authenticated as somebody"
+    if largest is not None:
+        sentence += (
+            f"; the largest is {words.plain(largest[0], 80)} with {words.count(int(str(largest[1])), 'message')}"
+        )
+    sentence += (
+        f". {words.count(strangers, 'message')} came from nobody who can be told: strangers, or yours forgotten."
+    )
+    return Answer(question, words.number(known), sentence, "none")
+
+
+def _to_fix(things: tuple[Fix, ...]) -> Answer:
+    question = "What do I have to fix?"
+    if not things:
+        return Answer(question, "-", mail.NO_REPORTS)
+    open_ = [fix for fix in things if fix.turn == "fix"]
+    if not open_:
+        later = sum(fix.turn in {"decide", "improve"} for fix in things)
+        more = f" {words.count(later, 'thing')} below can be judged or made safer." if later else ""
+        return Answer(question, "0", "Nothing of yours fails." + more, "ok")
+    first, others = open_[0], len(open_) - 1
+    amount = f"{words.count(first.messages, 'message')} of {words.count(first.hosts, 'host')}"
+    sentence = f"First {words.plain(first.subject, 80)} ({first.class_}): {amount}."
+    if others:
+        sentence += f" {words.count(others, 'more thing')} {words.verb(others, 'is')} listed below it."
+    return Answer(question, str(len(open_)), sentence, "warn")
+
+
+def seen_domains(store: Store, scope: Scope) -> list[str]:
+    """The domains that there are reports about, those with the most messages first."""
+    asked = ((mail.DATASET, ("count",)), ("smtp-tls", ("sessions.successful",)))
+    found = [one for dataset, sums in asked for one in ask(store, scope, dataset, (DOMAIN[dataset],), sum=sums)]
+    return list(dict.fromkeys(str(one.key[0]) for one in found if one.key[0]))
