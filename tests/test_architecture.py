@@ -126,6 +126,10 @@ def test_one_module_imports_opensearch_py() -> None:
     assert {name for name, tree in MODULES.items() if "opensearchpy" in foreign(tree)} == {"stores.client"}
 
 
+def test_one_module_imports_idna() -> None:
+    assert {name for name, tree in MODULES.items() if "idna" in foreign(tree)} == {"values.international"}
+
+
 @pytest.mark.parametrize("module", sorted(module for module in MODULES if room(module) in PURE))
 def test_reading_knows_no_settings_no_client_and_no_clock(module: str) -> None:
     assert not foreign(MODULES[module]) & CLIENTS_AND_CLOCKS
@@ -198,6 +202,7 @@ HEAVY = {
     "dateutil",
     "maxminddb",
     "dns",
+    "idna",
     "publicsuffixlist",
     "zipfile",
     "asyncio",

@@ -91,15 +91,17 @@ def read_identifier(text: str) -> str:
 def read_domain(text: str) -> str:
     """A domain name: lower case, no dot at the end, A-labels (RFC 9989 §5.3.1 compares A-labels).
 
-    A name that IDNA refuses stays as it is in lower case; underscores are kept.
+    A name that has no A-labels stays as it is in lower case; underscores are kept.
     """
-    name = clean(text).rstrip(".").lower()
-    if not name.isascii():
-        try:
-            return name.encode("idna").decode("ascii")
-        except UnicodeError:
-            return name
-    return name
+    name = clean(text).rstrip(". ")
+    if name.isascii():
+        return name.lower()
+    from .international import to_a_labels  # 20 ms, only for names beyond ASCII
+
+    try:
+        return to_a_labels(name)
+    except ValueError:
+        return name.lower()
 
 
 def read_ip(text: str) -> str:
