@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from email_report_processor.cluster import saved_objects
-from email_report_processor.documents.classify import AGGREGATE_RULES, CLASSES, FAILURE_RULES
+from email_report_processor.documents.classify import AGGREGATE_RULES, CLASSES, FAILURE_RULES, RAW
 from email_report_processor.documents.datasets import BY_NAME
 from email_report_processor.documents.encode import encode
 from email_report_processor.documents.layout import index_of
@@ -136,7 +136,10 @@ def test_classes_and_rules_have_their_sentences() -> None:
             name: {one["key"] for one in formats[name]["params"]["lookupEntries"]} for name in ("class", "class_rule")
         }
         assert entries["class"] == set(CLASSES)
-        assert entries["class_rule"] == {rule.name for rule in (*AGGREGATE_RULES, *FAILURE_RULES)}
+        assert entries["class_rule"] == {
+            *(rule.name for rule in (*AGGREGATE_RULES, *FAILURE_RULES)),
+            *(f"{rule.name}{RAW}" for rule in AGGREGATE_RULES),
+        }
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda one: one["id"])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ..values.authres import parse
+from ..values.authres import Result, domain_of, parse
 from ..values.domains import aligned
 from ..values.networks import Network, is_in, read_network
 
@@ -34,6 +34,12 @@ class Rule(NamedTuple):
     class_: str
     when: str
     holds: Callable[[Mapping[str, Any], Site], bool]
+    do: str = ""  # what to do, where the advice of the class does not fit
+
+
+def advice(rule: Rule) -> str:
+    """What to do about what a rule found."""
+    return rule.do or CLASSES[rule.class_].do
 
 
 CLASSES: Mapping[str, Class] = {
@@ -42,7 +48,7 @@ CLASSES: Mapping[str, Class] = {
         "Nothing.",
     ),
     "aligned-spf-only": Class(
-        "SPF passes for your domain, DKIM is missing or broken.",
+        "SPF passes for your domain, DKIM does not.",
         "Sign this mail with DKIM for your domain: SPF alone breaks as soon as it is forwarded.",
     ),
     "aligned-dkim-only": Class(
@@ -56,6 +62,10 @@ CLASSES: Mapping[str, Class] = {
     "mailing-list": Class(
         "Your mail, passed on by a mailing list that changed it.",
         "Nothing, or ask the list to rewrite From or to leave messages as they are.",
+    ),
+    "own-unaligned": Class(
+        "SPF or DKIM passes for a domain of yours, but not for the one that your policy demands.",
+        "Relax the alignment (adkim=r, aspf=r), or sign and send as the From domain; else this receiver errs.",
     ),
     "own-misconfigured": Class(
         "A host in your own networks sends without passing SPF or DKIM.",
@@ -109,19 +119,30 @@ CLASSES: Mapping[str, Class] = {
 
 
 def classify(fields: Mapping[str, Any], site: Site) -> tuple[str, str] | None:
-    """The class and the name of the rule, None for datasets without classes and rows without any DMARC verdict.
+    """The class and the name of the rule, None for datasets without classes and rows that say nothing.
 
+    Where a row lacks a verdict of DMARC, its raw results stand in for it, and the rule's name ends with `-raw`.
     Raises ValueError when `site` does not pass `check`.
     """
     dataset = fields["event.dataset"]
     if dataset == "dmarc-aggregate":
-        if "policy_evaluated.dkim" not in fields and "policy_evaluated.spf" not in fields:
-            return None
-        rules = _AGGREGATE
-    elif dataset in {"dmarc-failure", "arf"}:
-        rules = _FAILURE
-    else:
-        return None
+        return _classify_row(fields, site)
+    if dataset in {"dmarc-failure", "arf"}:
+        return _first(_FAILURE, fields, site)
+    return None
+
+
+def _classify_row(fields: Mapping[str, Any], site: Site) -> tuple[str, str] | None:
+    missing = [method for method in _MODES if f"policy_evaluated.{method}" not in fields]
+    if not missing:
+        return _first(_AGGREGATE, fields, site)
+    derived = {f"policy_evaluated.{method}": _derived(method, fields) for method in missing if _raw(method, fields)}
+    nothing = not derived and len(missing) == len(_MODES)
+    found = _first(_REASONS if nothing else _AGGREGATE, {**fields, **derived}, site)
+    return (found[0], f"{found[1]}{RAW}") if found and (derived or nothing) else found
+
+
+def _first(rules: "_Table", fields: Mapping[str, Any], site: Site) -> tuple[str, str] | None:
     for holds, answer in rules:
         if holds(fields, site):
             return answer
@@ -155,6 +176,39 @@ def _from_own_network(fields: Mapping[str, Any], site: Site) -> bool:
 
 # Aggregate rows
 
+RAW = "-raw"  # behind a rule's name: a verdict was missing
+_MODES = {"dkim": "adkim", "spf": "aspf"}
+# What the rules look at that is the same for a whole report.
+OF_THE_POLICY = ("policy_published.domain", "policy_published.adkim", "policy_published.aspf")
+
+
+def _author(fields: Mapping[str, Any]) -> str:
+    """The domain in From; reporters of 2012 left it out, then the one whose policy was found."""
+    return str(fields.get("identifiers.header_from") or fields.get("policy_published.domain", ""))
+
+
+def _raw(method: str, fields: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Domain and result of each check of a method."""
+    checks = fields.get(f"auth_results.{method}", ())
+    return [(one.get("domain", ""), one["result"]) for one in checks if "result" in one]
+
+
+def _for_ours(method: str, fields: Mapping[str, Any], *results: str) -> bool:
+    """Whether a method gave one of the results for a domain of From's organization: aligned, were it relaxed."""
+    author = _author(fields)
+    return any(result in results and aligned(domain, author) for domain, result in _raw(method, fields))
+
+
+def _strict(method: str, fields: Mapping[str, Any]) -> bool:
+    return str(fields.get(f"policy_published.{_MODES[method]}", "")).startswith("s")
+
+
+def _derived(method: str, fields: Mapping[str, Any]) -> str:
+    """The verdict that follows from the raw results of a method (RFC 7489 §3.1)."""
+    author, strict = _author(fields), _strict(method, fields)
+    checks = _raw(method, fields)
+    return "pass" if any(result == "pass" and aligned(domain, author, strict) for domain, result in checks) else "fail"
+
 
 def _dkim_passes(fields: Mapping[str, Any], _: Site) -> bool:
     return bool(fields.get("policy_evaluated.dkim") == "pass")
@@ -168,16 +222,39 @@ def _both_pass(fields: Mapping[str, Any], _: Site) -> bool:
     return bool(fields.get("policy_evaluated.dkim") == fields.get("policy_evaluated.spf") == "pass")
 
 
+def _our_envelope(fields: Mapping[str, Any], site: Site, *results: str) -> bool:
+    """Whether SPF gave one of the results for an envelope of ours."""
+    ours = (_author(fields), *site.own_domains)
+    return any(result in results and aligned(at, one) for at, result in _raw("spf", fields) for one in ours)
+
+
 def _our_envelope_from_elsewhere(fields: Mapping[str, Any], site: Site) -> bool:
     if not _dkim_passes(fields, site) or _from_own_network(fields, site):
         return False
-    ours = (fields.get("identifiers.header_from", ""), *site.own_domains)
-    return any(
-        aligned(check["domain"], domain)
-        for check in fields.get("auth_results.spf", ())
-        if "domain" in check
-        for domain in ours
+    return _our_envelope(fields, site, "fail", "softfail", "neutral") and not _our_envelope(fields, site, "pass")
+
+
+def _only_dkim_and_spf(*results: str) -> Callable[[Mapping[str, Any], Site], bool]:
+    return lambda fields, site: _dkim_passes(fields, site) and _our_envelope(fields, site, *results)
+
+
+def _only_spf_and_dkim(*results: str) -> Callable[[Mapping[str, Any], Site], bool]:
+    return lambda fields, site: _spf_passes(fields, site) and _for_ours("dkim", fields, *results)
+
+
+def _strictness_alone(fields: Mapping[str, Any], site: Site) -> bool:
+    """Whether something passed for a subdomain of ours and no signature is broken: only strictness is in the way."""
+    author = _author(fields)
+    return not _aligned_signature_failed(fields, site) and any(
+        result == "pass" and aligned(domain, author) and not aligned(domain, author, strict=True)
+        for method, mode in _MODES.items()
+        if _strict(method, fields) or f"policy_published.{mode}" not in fields
+        for domain, result in _raw(method, fields)
     )
+
+
+def _ours_passed(fields: Mapping[str, Any], _: Site) -> bool:
+    return any(_for_ours(method, fields, "pass") for method in _MODES)
 
 
 def _reason(name: str) -> Callable[[Mapping[str, Any], Site], bool]:
@@ -195,8 +272,7 @@ def _forwarder_said(fields: Mapping[str, Any], _: Site) -> bool:
 
 def _results(fields: Mapping[str, Any]) -> list[str]:
     """All raw results of SPF and DKIM."""
-    dkim, spf = fields.get("auth_results.dkim", ()), fields.get("auth_results.spf", ())
-    return [one.get("result", "") for one in (*dkim, *spf)]
+    return [result for method in _MODES for _, result in _raw(method, fields)]
 
 
 def _temporary(fields: Mapping[str, Any], _: Site) -> bool:
@@ -205,11 +281,7 @@ def _temporary(fields: Mapping[str, Any], _: Site) -> bool:
 
 
 def _aligned_signature_failed(fields: Mapping[str, Any], _: Site) -> bool:
-    author = fields.get("identifiers.header_from", "")
-    return any(
-        one.get("result") in {"fail", "permerror", "neutral", "policy"} and aligned(one.get("domain", ""), author)
-        for one in fields.get("auth_results.dkim", ())
-    )
+    return _for_ours("dkim", fields, "fail", "permerror", "neutral", "policy")
 
 
 def _something_passed(fields: Mapping[str, Any], _: Site) -> bool:
@@ -222,15 +294,59 @@ def _always(_: Mapping[str, Any], __: Site) -> bool:
 
 AGGREGATE_RULES: tuple[Rule, ...] = (
     Rule("A1", "aligned", "DMARC's verdicts on DKIM and on SPF are both pass.", _both_pass),
-    Rule("A2", "aligned-spf-only", "Only the verdict on SPF is pass (RFC 9989 §8).", _spf_passes),
+    Rule(
+        "A2s",
+        "aligned-spf-only",
+        "Only the verdict on SPF is pass, and a signature of a domain of From's organization passed: `adkim=s`.",
+        _only_spf_and_dkim("pass"),
+        "Relax the alignment of DKIM (adkim=r), or sign as the From domain: SPF alone breaks in forwarding.",
+    ),
+    Rule(
+        "A2t",
+        "aligned-spf-only",
+        "Only the verdict on SPF is pass, and a signature of yours gave `temperror`.",
+        _only_spf_and_dkim("temperror"),
+        "Nothing once; if it goes on, check the DNS servers that have your DKIM keys.",
+    ),
+    Rule("A2", "aligned-spf-only", "Only the verdict on SPF is pass, otherwise (RFC 9989 §8).", _spf_passes),
     Rule(
         "A4",
         "forwarded",
-        "Only the verdict on DKIM is pass, the source is in none of `own_networks`, and SPF was checked for a domain"
-        " that is aligned with From or in `own_domains`: our envelope, a foreign address.",
+        "Only the verdict on DKIM is pass, the source is in none of `own_networks`, and SPF gave fail, softfail or"
+        " neutral, and nowhere pass, for a domain of From's organization or of `own_domains`: our envelope, a foreign"
+        " address.",
         _our_envelope_from_elsewhere,
     ),
+    Rule(
+        "A3s",
+        "aligned-dkim-only",
+        "Only the verdict on DKIM is pass, and SPF passed for a domain of From's organization, as under `aspf=s`, or of"
+        " `own_domains`.",
+        _only_dkim_and_spf("pass"),
+        "Nothing; relax the alignment of SPF (aspf=r) or send with the From domain if SPF should count as well.",
+    ),
+    Rule(
+        "A3t",
+        "aligned-dkim-only",
+        "Only the verdict on DKIM is pass, and SPF gave `temperror` for such a domain.",
+        _only_dkim_and_spf("temperror"),
+        "Nothing once; if it goes on, check the DNS servers that have your SPF record.",
+    ),
+    Rule(
+        "A3n",
+        "aligned-dkim-only",
+        "Only the verdict on DKIM is pass, and SPF gave `none` or `permerror` for such a domain.",
+        _only_dkim_and_spf("none", "permerror"),
+        "Publish an SPF record for the domain of the envelope, or mend the one that is there.",
+    ),
     Rule("A3", "aligned-dkim-only", "Only the verdict on DKIM is pass, otherwise.", _dkim_passes),
+    Rule(
+        "A12",
+        "own-unaligned",
+        "Neither is pass, SPF or DKIM passed for another domain of From's organization whose alignment is strict"
+        " (`aspf=s`, `adkim=s`) or not reported, and no signature of yours is broken.",
+        _strictness_alone,
+    ),
     Rule("A5", "own-misconfigured", "Neither is pass, and the source is in `own_networks`.", _from_own_network),
     Rule("A6", "mailing-list", "The reporter's reason is `mailing_list`.", _reason("mailing_list")),
     Rule(
@@ -246,6 +362,13 @@ AGGREGATE_RULES: tuple[Rule, ...] = (
         "A signature of a domain aligned with From gave fail, permerror, neutral or policy.",
         _aligned_signature_failed,
     ),
+    Rule(
+        "A13",
+        "own-unaligned",
+        "SPF or DKIM passed for a domain of From's organization, against the reporter's own verdict.",
+        _ours_passed,
+        "Nothing of yours is wrong: this reporter's verdict contradicts its results. See what other reporters say.",
+    ),
     Rule("A10", "third-party-unaligned", "Some check gave `pass`, so for another domain.", _something_passed),
     Rule("A11", "spoof", "Nothing passed.", _always),
 )
@@ -259,12 +382,30 @@ def _feedback_type(fields: Mapping[str, Any]) -> str:
     return str(fields.get("feedback.type", "auth-failure" if fields["event.dataset"] == "dmarc-failure" else "other"))
 
 
-def _found(method: str, fields: Mapping[str, Any]) -> bool:
-    """Whether the reporter found that a method passed."""
-    return any(
-        one.method == method and one.result == "pass"
-        for value in fields.get("feedback.authentication_results", ())
-        for one in parse(value).results
+def _found(fields: Mapping[str, Any], *methods: str) -> list[Result]:
+    """What the reporter found by these methods."""
+    values = fields.get("feedback.authentication_results", ())
+    return [one for value in values for one in parse(value).results if one.method in methods]
+
+
+def _passed(fields: Mapping[str, Any], *methods: str) -> list[Result]:
+    return [one for one in _found(fields, *methods) if one.result == "pass"]
+
+
+def _failed_dmarc(fields: Mapping[str, Any]) -> bool:
+    """Whether the report says so. A notice, which has no Feedback-Type, is about nothing else."""
+    named = "dmarc" in fields.get("feedback.auth_failure", ()) or "feedback.type" not in fields
+    return named or any(one.result != "pass" for one in _found(fields, "dmarc"))
+
+
+def _passed_for_ours(fields: Mapping[str, Any]) -> bool:
+    """Whether the receiver found SPF or DKIM to pass for a domain of From's organization."""
+    said = [domain_of(one) for one in _found(fields, "dmarc")]
+    address = str(fields.get("sample.from", "")).rpartition("@")[2]
+    authors = [*said, address, *fields.get("feedback.reported_domain", ())]
+    passed = [domain_of(one) for one in _passed(fields, "dkim", "spf")]
+    return "pass-aligned" in fields.get("sample.signals", ()) or any(
+        aligned(domain, author) for domain in passed for author in authors
     )
 
 
@@ -287,7 +428,20 @@ FAILURE_RULES: tuple[Rule, ...] = (
         "dmarc-pass",
         "The reporter's Authentication-Results say `dmarc=pass`. Identity-Alignment is never used: its meaning was"
         " turned round between RFC 7489 and RFC 9991.",
-        lambda fields, _: _found("dmarc", fields),
+        lambda fields, _: bool(_passed(fields, "dmarc")),
+    ),
+    Rule(
+        "F1b",
+        "dmarc-pass",
+        "The report does not say that DMARC failed, and SPF or DKIM passed for a domain of From's organization: in the"
+        " reporter's Authentication-Results, or by signal `pass-aligned`.",
+        lambda fields, _: not _failed_dmarc(fields) and _passed_for_ours(fields),
+    ),
+    Rule(
+        "F12",
+        "own-unaligned",
+        "DMARC failed, although SPF or DKIM passed for a domain of From's organization, as under strict alignment.",
+        lambda fields, _: _passed_for_ours(fields),
     ),
     Rule("F2", "own-misconfigured", "Source-IP is in `own_networks`.", _from_own_network),
     Rule(
@@ -312,8 +466,8 @@ FAILURE_RULES: tuple[Rule, ...] = (
     Rule(
         "F5",
         "mailing-list",
-        "Signal `list-id` or `list-software`, or `precedence-list` with `list-fields`.",
-        _signals("list-id", "list-software", "precedence-list list-fields"),
+        "Signal `list-id`, `list-software` or `list-sender`, or `precedence-list` with `list-fields`.",
+        _signals("list-id", "list-software", "list-sender", "precedence-list list-fields"),
     ),
     Rule(
         "F6",
@@ -331,8 +485,9 @@ FAILURE_RULES: tuple[Rule, ...] = (
     Rule(
         "F8b",
         "third-party-unaligned",
-        "The reporter's Authentication-Results say `dkim=pass` or `spf=pass`, so for another domain.",
-        lambda fields, _: _found("dkim", fields) or _found("spf", fields),
+        "The reporter's Authentication-Results say `dkim=pass` or `spf=pass`, so for another domain, or its own fields"
+        " in the sample do: signal `pass-unaligned`.",
+        lambda fields, _: bool(_passed(fields, "dkim", "spf")) or "pass-unaligned" in fields.get("sample.signals", ()),
     ),
     Rule(
         "F10",
@@ -344,5 +499,8 @@ FAILURE_RULES: tuple[Rule, ...] = (
 )
 
 _Table = tuple[tuple[Callable[[Mapping[str, Any], Site], bool], tuple[str, str]], ...]
+_REASONS: _Table = tuple(
+    (rule.holds, (rule.class_, rule.name)) for rule in AGGREGATE_RULES if rule.name in {"A6", "A7"}
+)
 _AGGREGATE: _Table = tuple((rule.holds, (rule.class_, rule.name)) for rule in AGGREGATE_RULES)
 _FAILURE: _Table = tuple((rule.holds, (rule.class_, rule.name)) for rule in FAILURE_RULES)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..values.fields import Fields, Layer
-from .classify import Site, classify
+from .classify import OF_THE_POLICY, Site, classify
 from .document import Document
 from .enrich import Databases, Senders, source_name
 
@@ -28,6 +28,7 @@ class Completion:
         self._databases = databases
         self._by_address = bool(site.own_networks) or bool(senders and (senders.networks or senders.systems))
         self._first = self._stamped = Layer()
+        self._policy: tuple[tuple[str, Any], ...] = ()  # what the rules look at in the first layer
 
     def layers(self, document: Document) -> tuple[Layer, ...]:
         """Add what is missing to the document's own fields, and return its layers, completed too."""
@@ -40,6 +41,7 @@ class Completion:
             return ()
         if layers[0] is not self._first:
             self._first, self._stamped = layers[0], Layer(layers[0] | self._event)
+            self._policy = tuple((name, layers[0][name]) for name in OF_THE_POLICY if name in layers[0])
         if self._by_address:
             own |= self._said_of(document.fields)
             return (self._stamped, *layers[1:])
@@ -51,11 +53,12 @@ class Completion:
     def _noted(self, layer: Layer, dataset: str) -> tuple[Layer, str]:
         """The layer with the class of all documents that have it, and who sends them."""
         noted = layer.noted
-        if noted is None or noted[0] is not self._site or noted[1] is not self._senders:
-            said = self._said_of({**layer, "event.dataset": dataset})
+        known = noted is not None and noted[0] is self._site and noted[1] is self._senders
+        if not known or noted[2] != self._policy:
+            said = self._said_of({**layer, **dict(self._policy), "event.dataset": dataset})
             sender = said.pop("source.name", "")
-            noted = layer.noted = (self._site, self._senders, (Layer(layer | said), sender))
-        found: tuple[Layer, str] = noted[2]
+            noted = layer.noted = (self._site, self._senders, self._policy, (Layer(layer | said), sender))
+        found: tuple[Layer, str] = noted[3]
         return found
 
     def _said_of(self, fields: Mapping[str, Any]) -> Fields:

@@ -26,6 +26,7 @@ TURNS: Mapping[str, str] = {
     "none": "Nothing to do",
 }
 _TURN = {
+    "own-unaligned": "fix",
     "own-misconfigured": "fix",
     "broken-signature": "fix",
     "third-party-unaligned": "fix",
@@ -35,6 +36,7 @@ _TURN = {
 }
 # Classes of mail that is not authenticated, in the order in which they are stacked.
 FAILING = (
+    "own-unaligned",
     "own-misconfigured",
     "broken-signature",
     "third-party-unaligned",
@@ -184,6 +186,9 @@ def _records(
     if class_ == "third-party-unaligned" and _NAME.match(service):
         target = f"{selector}._domainkey.{service}."
         yield key._replace(type="CNAME", text=target, note="the service says which names and which targets")
+    if class_ == "own-unaligned":
+        note = "the record of today with relaxed alignment"
+        yield Record(f"_dmarc.{author}", "TXT", "v=DMARC1; p=…; adkim=r; aspf=r; rua=mailto:…", note)
     if class_ == "spoof":
         note = "the record of today with another p; after some weeks p=reject"
         yield Record(f"_dmarc.{author}", "TXT", "v=DMARC1; p=quarantine; rua=mailto:…", note)

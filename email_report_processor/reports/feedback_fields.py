@@ -167,7 +167,7 @@ def put_fields(draft: Draft, fields: Sequence[Sequence[str]], options: Options) 
 def put_sample(draft: Draft, sample: Sample | None, options: Options) -> None:
     """What is stored of the sample, by `Options.sample`; its signals whatever that is."""
     sender = draft.fields.get("feedback.original_mail_from")
-    signals = signals_of(evidence(sample, sender))
+    signals = signals_of(evidence(sample, sender, draft.fields.get("feedback.authentication_results", ())))
     if signals:
         draft.fields["sample.signals"] = signals
     if sample is None or not sample.fields:

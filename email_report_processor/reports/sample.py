@@ -5,7 +5,7 @@ It is a stranger's message about which somebody complains: nothing in it is beli
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from ..message.blob import Damaged, Memory
 from ..message.bounds import Bounds
 from ..message.mail import BEGINNING, Part, address, read_mail
 from ..values.fields import clean, clean_lines
+from .receiver import passed
 from .signals import Evidence, collect
 
 HEADERS_CHARS = 16 * 1024  # stored of a header
@@ -127,8 +128,11 @@ def begins_with_header(data: bytes) -> bool:
     return len(names & _USUAL) >= 2
 
 
-def evidence(sample: Sample | None, sender: str | None) -> Evidence:
-    """What the signals are computed from. sender: the envelope sender as reported, None when it was not."""
+def evidence(sample: Sample | None, sender: str | None, reported: Sequence[str]) -> Evidence:
+    """What the signals are computed from.
+
+    sender: the envelope sender as reported, None when it was not. reported: the report's Authentication-Results.
+    """
     if sample is None:
         return Evidence({}, sender=sender)
     return Evidence(
@@ -137,6 +141,7 @@ def evidence(sample: Sample | None, sender: str | None) -> Evidence:
         sender=sender if sender is not None else return_path(sample),
         content_type=sample.mail.content_type,
         report_type=sample.mail.parameters.get("report-type", "").lower(),
+        passed=tuple(passed(sample.fields, reported)),
     )
 
 

@@ -17,6 +17,7 @@ class Evidence(NamedTuple):
     sender: str | None = None  # envelope sender without <>; '' is the null reverse-path, None is not known
     content_type: str = ""
     report_type: str = ""  # Content-Type's report-type parameter, lower case
+    passed: tuple[str, ...] = ()  # domains for which the receiver's own fields say that SPF or DKIM passed
 
     def values(self, *names: str) -> list[str]:
         """All values of the named fields."""
@@ -37,6 +38,9 @@ class Signal(NamedTuple):
 
 _COMMENT = re.compile(r"\([^()]*\)")
 _SRS = re.compile(r"^SRS[01][-+=]", re.IGNORECASE)
+_LIST_SENDER = re.compile(
+    r"\Aowner-[^@]+@|[^@]-(?:bounces|owner|return-[^@]+)@", re.IGNORECASE
+)  # Mailman, Sympa, ezmlm
 _LIST_FIELDS = ("list-archive", "list-help", "list-owner", "list-post", "list-subscribe", "list-unsubscribe")
 
 
@@ -96,14 +100,16 @@ def _arc_pass(seen: Evidence) -> bool:
     return any(tags(value).get("cv", "").lower() == "pass" for value in seen.values("arc-seal"))
 
 
-def _dkim_aligned(seen: Evidence) -> bool:
-    if not seen.has("dkim-signature"):
-        return False
-    from ..values.domains import aligned  # opens the Public Suffix List, only for what is signed
+def _aligned_with_author(seen: Evidence, domain: str) -> bool:
+    from ..values.domains import aligned  # opens the Public Suffix List, only for what is signed or passed
 
     author = seen.author.rpartition("@")[2]
+    return domain != "" and author != "" and aligned(domain, author)
+
+
+def _dkim_aligned(seen: Evidence) -> bool:
     signers = {tags(value).get("d", "").rstrip(".").lower() for value in seen.values("dkim-signature")}
-    return any(signer != "" and author != "" and aligned(signer, author) for signer in signers)
+    return any(_aligned_with_author(seen, signer) for signer in signers)
 
 
 SIGNALS: tuple[Signal, ...] = (
@@ -140,10 +146,18 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "list-software",
         "A field of mailing list software: X-Mailman-Version, X-BeenThere, Mailing-List, …",
-        _fields("x-mailman-version", "x-beenthere", "mailing-list", "x-google-group-id", "x-listserver"),
+        _fields(
+            *("x-mailman-version", "x-beenthere", "mailing-list", "x-mailing-list", "x-ml-name", "x-google-group-id"),
+            "x-listserver",
+        ),
     ),
     Signal("precedence-list", "Precedence: list or bulk.", _precedence("list", "bulk")),
     Signal("list-fields", "Two or more of the List-* fields of RFC 2369.", _several_list_fields),
+    Signal(
+        "list-sender",
+        "The envelope sender is that of list software: LIST-bounces, owner-LIST, LIST-owner, LIST-return-….",
+        lambda seen: _LIST_SENDER.search(seen.sender or "") is not None,
+    ),
     Signal("srs", "The envelope sender was rewritten by a forwarder: SRS0 or SRS1.", _srs),
     Signal("caf", "The envelope sender was rewritten by Google's forwarding: +caf_=.", _caf),
     Signal(
@@ -157,6 +171,16 @@ SIGNALS: tuple[Signal, ...] = (
         lambda seen: any(name.startswith("resent-") for name in seen.fields),
     ),
     Signal("arc-pass", "An ARC-Seal with cv=pass (RFC 8617 §4.1.3).", _arc_pass),
+    Signal(
+        "pass-aligned",
+        "The receiver's own fields in the header say that SPF or DKIM passed for a domain of From's organization.",
+        lambda seen: any(_aligned_with_author(seen, domain) for domain in seen.passed),
+    ),
+    Signal(
+        "pass-unaligned",
+        "They say so for another domain.",
+        lambda seen: any(not _aligned_with_author(seen, domain) for domain in seen.passed),
+    ),
     Signal("dkim-signed", "A DKIM-Signature is there.", _fields("dkim-signature")),
     Signal("dkim-aligned", "A DKIM-Signature whose d= is aligned with From, relaxed (RFC 9989 §4.4.1).", _dkim_aligned),
 )

@@ -70,3 +70,22 @@ def test_a_layer_is_worked_out_once_for_a_site_and_its_senders() -> None:
     assert other == one
     assert name != none
     assert last(Site(own_domains=("crm.example",)), senders)[0] is not one
+
+
+def test_a_layer_of_two_reports_is_classified_by_the_policy_of_each() -> None:
+    row = {
+        "policy_evaluated.dkim": "fail",
+        "policy_evaluated.spf": "fail",
+        "identifiers.header_from": "example.org",
+        "auth_results.spf": [{"domain": "bounce.example.org", "result": "pass"}],
+    }
+    shared = Layer(row)
+    reports = [
+        Layer({"event.dataset": "dmarc-aggregate", "policy_published.aspf": mode}) for mode in ("s", "r", "s", "r")
+    ]
+    completion = Completion(NOW, Site())
+    rules = []
+    for report in reports:
+        document = Document("dmarc-aggregate", "1", {"source.ip": "192.0.2.1"}, (report, shared))
+        rules.append(completion.layers(document)[-1]["class_rule"])
+    assert rules == ["A12", "A13", "A12", "A13"]

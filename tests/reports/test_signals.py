@@ -31,6 +31,12 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("null-sender", {"sender": ""}),
     ("from-daemon", {"author": "mailer-daemon@example.org"}),
     ("from-daemon", {"author": "postmaster@example.org"}),
+    ("list-sender", {"sender": "talk-bounces@lists.example"}),
+    ("list-sender", {"sender": "Owner-talk@lists.example"}),
+    ("list-sender", {"sender": "talk-return-12-b=example.net@lists.example"}),
+    ("pass-aligned", {"passed": ("mail.example.org",)}),
+    ("pass-unaligned", {"passed": ("example.net",)}),
+    ("pass-unaligned", {"passed": ("",)}),
     ("srs", {"sender": "SRS0=AbCd=XY=example.org=a@forwarder.example"}),
     ("srs", {"sender": "srs1+AbCd=forwarder.example==XY=example.org=a@other.example"}),
     ("caf", {"sender": "a+caf_=b=example.net@gmail.example"}),
@@ -82,6 +88,7 @@ def test_two_list_fields() -> None:
 def test_an_unknown_sender_is_no_null_sender() -> None:
     assert seen(sender=None) == []
     assert seen(sender="a@example.org") == []
+    assert seen(sender="bounces+7@esp.example") == []
 
 
 def test_a_signature_of_nobody_is_not_aligned() -> None:

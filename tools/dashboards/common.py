@@ -43,17 +43,19 @@ def what(class_: str) -> str:
 
 
 def _to_do() -> dict[str, str]:
-    """Rule -> what to do about its class. Rules of several classes say so for each."""
-    classes: dict[str, list[str]] = {}
+    """Rule -> what to do about what it found. Rules of several classes say so for each."""
+    rules: dict[str, list[classify.Rule]] = {}
     for rule in (*classify.AGGREGATE_RULES, *classify.FAILURE_RULES):
-        classes.setdefault(rule.name, []).append(rule.class_)
-    return {name: f"{_advice(found)} [{name}]" for name, found in sorted(classes.items())}
+        rules.setdefault(rule.name, []).append(rule)
+    for rule in classify.AGGREGATE_RULES:
+        rules[f"{rule.name}{classify.RAW}"] = [rule]
+    return {name: f"{_advice(found)} [{name}]" for name, found in sorted(rules.items())}
 
 
-def _advice(classes: list[str]) -> str:
-    if len(classes) == 1:
-        return classify.CLASSES[classes[0]].do
-    return " ".join(f"{name}: {classify.CLASSES[name].do}" for name in reversed(classes))
+def _advice(rules: list[classify.Rule]) -> str:
+    if len(rules) == 1:
+        return classify.advice(rules[0])
+    return " ".join(f"{rule.class_}: {classify.advice(rule)}" for rule in reversed(rules))
 
 
 CLASS_FORMATS = {
@@ -118,6 +120,7 @@ CLASS_COLOURS = {
     "aligned-spf-only": "#A8D5C5",
     "forwarded": "#6092C0",
     "mailing-list": "#9170B8",
+    "own-unaligned": "#E0A030",
     "own-misconfigured": "#DA8B45",
     "broken-signature": "#D6BF57",
     "third-party-unaligned": "#B9A888",
