@@ -15,6 +15,7 @@ NO_REPORTS = (
     " for by `ruf` in the DMARC record."
 )
 _DRAWN = (
+    "own-unaligned",
     "own-misconfigured",
     "broken-signature",
     "third-party-unaligned",

@@ -16,6 +16,7 @@ PAINT: dict[str, tuple[str, str]] = {
     "partly": ("#7cc0ea", "#1f5f8b"),
     "fix": ("#d1490c", "#ff8f4d"),
     "stranger": ("#6b6b76", "#a3a3ae"),
+    "own-unaligned": ("#f0764a", "#ffb08f"),
     "own-misconfigured": ("#d1490c", "#ff7a33"),
     "broken-signature": ("#e69f00", "#ffc54d"),
     "third-party-unaligned": ("#a23b72", "#f08fc4"),
