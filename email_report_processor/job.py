@@ -3,14 +3,14 @@
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from .documents.classify import Site
 from .documents.classify import check as check_site
 from .message.bounds import Bounds
 from .process import FilterOptions, Job, Layout
 from .reports.report import Options
-from .settings import GeoOptions, Settings, SettingsError, StoreOptions, secret, state_dir
+from .settings import GeoOptions, SenderFile, Settings, SettingsError, StoreOptions, secret, state_dir
 from .stores import kept
 from .stores.opening import open_store
 from .stores.store import Store
@@ -18,6 +18,7 @@ from .stores.store import Store
 Result = TypeVar("Result")
 
 if TYPE_CHECKING:
+    from .documents.senders import Senders
     from .stores.client import OpenSearchOptions
 
 EMBEDDED = "reports.sqlite"  # the embedded store, in the state directory
@@ -77,13 +78,13 @@ def make_job(
     warn: Callable[[str], None] = lambda text: None,
 ) -> Job:
     """What the pipeline needs. `warn` is told what is optional and missing. Raises SettingsError."""
-    from .documents.enrich import open_databases, read_senders  # 3 ms, with networks
+    from .documents.enrich import open_databases  # 3 ms, with networks
 
     databases, warnings = open_databases(settings.record("geo", GeoOptions).databases)
     for warning in warnings:
         warn(warning)
     site = settings.record("site", Site)
-    senders = _checked(settings, "senders", lambda: read_senders(settings.mapping("senders")))
+    senders = choose_senders(settings)
     _checked(settings, "site", lambda: check_site(site))
     options = settings.record("read", Options, Options._fields[:3])
     return Job(
@@ -98,6 +99,39 @@ def make_job(
         filter=settings.record("filter", FilterOptions),
         keeping=settings.record("kept", kept.KeptOptions),
     )
+
+
+def choose_senders(settings: Settings) -> "Senders | None":
+    """What the site says of senders: [senders], `[[senders]]`, and the file of verdicts. Raises SettingsError."""
+    from .documents.senders import read_senders  # 3 ms, with networks
+
+    names, entries = settings.mapping("senders"), settings.tables("senders")
+    senders = _checked(settings, "senders", lambda: read_senders(names, entries))
+    file = settings.record("site", SenderFile).senders_file
+    if not file:
+        return senders
+    try:
+        return read_senders(names, [*entries, *read_entries(file)])
+    except ValueError as error:
+        raise SettingsError(f"{file}: {error}") from error
+
+
+def read_entries(file: str) -> list[Any]:
+    """The `[[senders]]` tables of a file of verdicts; none when it is not there yet. Raises SettingsError."""
+    import tomllib  # 5 ms, only where there is such a file
+
+    try:
+        with open(file, "rb") as opened:
+            content = tomllib.load(opened)
+    except FileNotFoundError:
+        return []
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SettingsError(f"{file}: {reason}: it must be TOML with [[senders]] tables") from error
+    entries = content.get("senders", [])
+    if not isinstance(entries, list) or content.keys() - {"senders"}:
+        raise SettingsError(f"{file}: it must have [[senders]] tables and nothing else")
+    return entries
 
 
 def _checked(settings: Settings, section: str, step: Callable[[], Result]) -> Result:

@@ -13,8 +13,9 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from .documents.classify import Site
 from .documents.completion import Completion
 from .documents.encode import encode
-from .documents.enrich import Databases, Senders
+from .documents.enrich import Databases
 from .documents.layout import index_of
+from .documents.senders import Senders
 from .message.blob import Blob
 from .reports.reading import read_message
 from .reports.report import Options, Reading, Report

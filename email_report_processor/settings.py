@@ -88,11 +88,23 @@ class Settings(NamedTuple):
 
     def mapping(self, section: str) -> dict[str, str]:
         """A section whose keys are the user's own ([senders])."""
-        return {key: _text(section, key, setting) for key, setting in self.table.get(section, {}).items()}
+        given = self.table.get(section, {})
+        return {key: _text(section, key, setting) for key, setting in given.items() if key != _TABLES}
+
+    def tables(self, section: str) -> list[Any]:
+        """The tables of a section that was written as a list of them (`[[senders]]`)."""
+        setting = self.table.get(section, {}).get(_TABLES)
+        return setting.value if setting is not None else []
 
     def given(self, section: str, key: str) -> bool:
         """Whether anybody said it."""
         return key in self.table.get(section, {})
+
+
+class SenderFile(NamedTuple):
+    """Where verdicts on senders stand beside the settings."""
+
+    senders_file: str = ""  # TOML with [[senders]] tables, as `email-report-admin verdict` writes it
 
 
 SECTIONS: dict[str, tuple[Any, ...]] = {
@@ -102,7 +114,7 @@ SECTIONS: dict[str, tuple[Any, ...]] = {
     "filter": (FilterOptions,),
     "read": (Options,),
     "bounds": (Bounds,),
-    "site": (Site,),
+    "site": (Site, SenderFile),
     "geo": (GeoOptions,),
     "kept": (KeptOptions,),
     "log": (LogOptions,),
@@ -122,6 +134,7 @@ FLAGS = {
     "log": ("log", "to"),
 }
 _FLAG_OF = {place: flag for flag, place in FLAGS.items()}
+_TABLES = ""  # the key of a list of tables: no key of TOML that anybody writes
 FREE = ("senders", "searches")  # sections whose keys are names of the user's own
 
 
@@ -211,6 +224,9 @@ def _add_file(table: Table, path: str) -> None:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"{path}: is not TOML ({error}); see docs/settings.md for an example") from error
     for section, values in content.items():
+        if section in FREE and isinstance(values, list):
+            table.setdefault(section, {})[_TABLES] = Setting(values, path)
+            continue
         if not isinstance(values, dict):
             raise SettingsError(f"{path}: {section!r} stands in no section; write it below one of {_names()}")
         for key, value in values.items():

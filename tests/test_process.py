@@ -16,7 +16,7 @@ from email_report_processor import process as pipeline
 from email_report_processor.documents import completion
 from email_report_processor.documents.classify import Site
 from email_report_processor.documents.datasets import BY_NAME
-from email_report_processor.documents.enrich import read_senders
+from email_report_processor.documents.senders import read_senders
 from email_report_processor.message.blob import Memory
 from email_report_processor.message.bounds import Bounds
 from email_report_processor.process import FilterOptions, Job, Layout, describe, process, store_message

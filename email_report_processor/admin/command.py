@@ -22,6 +22,7 @@ COMMANDS = {
     "search": "find documents by a query: class:spoof subject:invoice since:2d",
     "setup": "make OpenSearch ready: templates, retention, pipelines, roles, dashboards",
     "summary": "is my mail authenticated, who sends in my name, what do I have to fix",
+    "verdict": "say of a sender whether it is yours, a service, a forwarder, a stranger, or to be ignored",
 }
 
 

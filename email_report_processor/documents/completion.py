@@ -9,7 +9,8 @@ from typing import Any
 from ..values.fields import Fields, Layer
 from .classify import OF_THE_POLICY, Site, classify
 from .document import Document
-from .enrich import Databases, Senders, source_name
+from .enrich import Databases, source_name
+from .senders import Senders
 
 
 class Completion:

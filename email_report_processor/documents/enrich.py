@@ -3,26 +3,16 @@
 No DNS and no network. Nothing here loses a row: a database that is missing or broken is a warning.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
-from ..values.authres import domain_of, parse
 from ..values.domains import organizational_domain
-from ..values.fields import Fields, clean, read_domain
-from ..values.networks import Network, read_address, read_network
+from ..values.fields import Fields, clean
+from .senders import Senders, matches, passed
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-_LONGEST = 253  # characters of a domain name
-
-
-class Senders(NamedTuple):
-    """The site's names for those who send in its name ([senders]): by network, AS number and domain."""
-
-    networks: tuple[tuple[Network, str], ...] = ()  # the smallest first
-    systems: Mapping[int, str] = MappingProxyType({})
-    domains: Mapping[str, str] = MappingProxyType({})
 
 
 class Reader(Protocol):
@@ -41,30 +31,6 @@ class Database(NamedTuple):
     ip_version: int  # 4: it has no IPv6 addresses
 
 
-def read_senders(mapping: Mapping[str, str]) -> Senders | None:
-    """[senders]: `192.0.2.0/24`, `AS15169` or `example.net` -> name; None when it is empty.
-
-    Raises ValueError, which names the key, when a key is none of these or its name is empty.
-    """
-    networks: list[tuple[Network, str]] = []
-    systems: dict[int, str] = {}
-    domains: dict[str, str] = {}
-    for key, said in mapping.items():
-        name = clean(said)
-        if not name:
-            raise ValueError(f"{key!r} has no name; write who sends from there")
-        if "/" in key or ":" in key or key.replace(".", "").isdigit():
-            networks.append((read_network(key), name))
-        elif key[:2].upper() == "AS" and key[2:].isdigit():
-            systems[int(key[2:])] = name
-        elif "." in key and organizational_domain(read_domain(key)):
-            domains[read_domain(key)] = name
-        else:
-            raise ValueError(f"{key!r} is no network, AS number or domain; write 192.0.2.0/24, AS64500 or example.net")
-    networks.sort(key=lambda item: item[0].mask.bit_count(), reverse=True)
-    return Senders(tuple(networks), systems, domains) if mapping else None
-
-
 # Who sends
 
 
@@ -74,49 +40,19 @@ def source_name(fields: Mapping[str, Any], senders: Senders | None = None) -> st
     The site's own name for the network, the AS number or an authenticated domain; else the organizational domain of a
     DKIM signature, or else of an SPF check, that passed for another domain than From's; else From's if it passed.
     """
-    passed = list(_passed(fields))
     if senders is not None:
-        name = _named(fields, passed, senders)
+        name = next((one.name for one in matches(fields, senders) if one.name), "")
         if name:
             return name
     own = organizational_domain(_author(fields))
-    names = [organizational_domain(domain) for domain in passed]
+    names = [organizational_domain(domain) for domain in passed(fields)]
     return next((name for name in names if name not in {own, ""}), own if own in names else "")
-
-
-def _passed(fields: Mapping[str, Any]) -> Iterator[str]:
-    """The domains that authenticated, DKIM's first."""
-    for name in ("auth_results.dkim", "auth_results.spf"):
-        for one in fields.get(name, ()):
-            if one.get("result") == "pass" and "domain" in one:
-                yield one["domain"]
-    if "feedback.authentication_results" in fields:
-        results = [one for text in fields["feedback.authentication_results"] for one in parse(text).results]
-        for method in ("dkim", "spf"):
-            yield from (domain_of(one) for one in results if one.method == method and one.result == "pass")
 
 
 def _author(fields: Mapping[str, Any]) -> str:
     """The From domain."""
     domain: str = fields.get("identifiers.header_from") or fields.get("sample.from", "").rpartition("@")[2]
     return domain or next(iter(fields.get("feedback.reported_domain", ())), "")
-
-
-def _named(fields: Mapping[str, Any], passed: Iterable[str], senders: Senders) -> str:
-    if senders.networks and "source.ip" in fields:
-        version, number = read_address(fields["source.ip"])
-        for network, name in senders.networks:
-            if network.version == version and number & network.mask == network.number:
-                return name
-    if fields.get("source.as.number") in senders.systems:
-        return senders.systems[fields["source.as.number"]]
-    for domain in passed if senders.domains else ():
-        labels = domain[-_LONGEST:].split(".")
-        for begin in range(len(labels)):
-            name = senders.domains.get(".".join(labels[begin:]), "")
-            if name:
-                return name
-    return ""
 
 
 # Where from

@@ -11,7 +11,8 @@ from email_report_processor.documents.classify import Site
 from email_report_processor.documents.completion import Completion
 from email_report_processor.documents.document import Document
 from email_report_processor.documents.encode import encode
-from email_report_processor.documents.enrich import Databases, Senders, open_databases, read_senders
+from email_report_processor.documents.enrich import Databases, open_databases
+from email_report_processor.documents.senders import Senders, read_senders
 from email_report_processor.reports.reading import read_message
 from email_report_processor.values.fields import Layer
 from tests.documents.test_enrich import GEOLITE_ASN, database

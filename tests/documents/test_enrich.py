@@ -11,14 +11,8 @@ from hypothesis import strategies as st
 
 from email_report_processor.documents.datasets import AGGREGATE
 from email_report_processor.documents.encode import decode, encode
-from email_report_processor.documents.enrich import (
-    Databases,
-    Senders,
-    open_databases,
-    read_record,
-    read_senders,
-    source_name,
-)
+from email_report_processor.documents.enrich import Databases, open_databases, read_record, source_name
+from email_report_processor.documents.senders import Senders, read_senders
 from tests import mmdb
 
 Object = dict[str, Any]

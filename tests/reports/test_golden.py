@@ -20,7 +20,8 @@ from email_report_processor.documents.classify import Site
 from email_report_processor.documents.datasets import BY_NAME, DATASETS
 from email_report_processor.documents.document import Document
 from email_report_processor.documents.encode import decode
-from email_report_processor.documents.enrich import open_databases, read_senders
+from email_report_processor.documents.enrich import open_databases
+from email_report_processor.documents.senders import read_senders
 from email_report_processor.process import Job, Layout, Tally, guarded_rows
 from email_report_processor.reports.reading import read_message
 from email_report_processor.reports.report import Options, Reading
