@@ -122,7 +122,9 @@ SECTIONS: dict[str, tuple[Any, ...]] = {
 
 # Sections of the rooms around the core -> their option records, as `room.module:Record`. They are loaded by who uses
 # them; the filter takes no notice, so that a fault in one stops no mail.
-OUTER: dict[str, tuple[str, ...]] = {}
+OUTER: dict[str, tuple[str, ...]] = {
+    "logins": ("logins.options:LoginOptions",),
+}
 
 # Flag -> the setting that it stands for.
 FLAGS = {

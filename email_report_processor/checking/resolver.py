@@ -13,7 +13,7 @@ class Records(NamedTuple):
     fault: str = ""  # '' when the DNS answered; else the records may be there all the same
 
 
-# (name, type) -> records; the type is TXT, MX or ADDRESS (A or AAAA).
+# (name, type) -> records; the type is TXT, MX, PTR or ADDRESS (A or AAAA).
 Look = Callable[[str, str], Records]
 
 
@@ -75,7 +75,7 @@ def _text(record: Any, kind: str) -> str:
             return data.decode("latin-1")
     if kind == "MX":
         return str(record.exchange).rstrip(".") or "."
-    return str(record.address)
+    return str(record.target if kind == "PTR" else record.address)
 
 
 def read_server(text: str) -> tuple[str, int]:

@@ -243,5 +243,35 @@ REPORT = Dataset(
     meaning="One report, written after its rows: it also says that the report is complete.",
 )  # fmt: skip
 
-DATASETS = (AGGREGATE, FAILURE, ARF, SMTP_TLS, REPORT)
+LOGIN = Dataset(
+    "mail-login",
+    (
+        Field("@timestamp", DATE, "", "ours", "When the server wrote the line.", "2026-11-19T03:12:09Z"),
+        Field("event.dataset", KEYWORD, "", "ECS", "Which kind of document this is.", "mail-login"),
+        Field("event.ingested", DATE, "", "ECS", "When it was stored.", "2026-11-19T03:12:11Z"),
+        Field("schema_version", INTEGER, "", "ours", "Version of this model of documents.", 1),
+        Field("event.action", KEYWORD, "", "ECS", "login, or quota: a message was refused because its sender is over a quota.", "login"),
+        Field("event.outcome", KEYWORD, "", "ECS", "success or failure.", "success"),
+        Field("event.reason", KEYWORD, "", "ECS", "Why it failed, in the server's words.", "authentication failed: bad password"),
+        Field("count", COUNT, "", "ours", "How many attempts the line tells of. Sum it; never count documents.", 1),
+        Field("user.name", KEYWORD, "sasl_username, user", "ECS", "The account, in lower case; absent when the client did not get to name one.", "alice@example.org"),
+        Field("user.domain", DOMAIN, "", "ECS", "What stands behind its last @.", "example.org"),
+        Field("source.ip", IP, "client, rip", "ECS", "The address that the client came from.", "192.0.2.1"),
+        Field("source.port", PORT, "client", "ECS", "Its TCP port, where the server logs it.", 52311),
+        Field("source.domain", DOMAIN, "client", "ECS", "Its name, which the server has followed back to the address.", "host.example.net"),
+        *_PLACE[1:],
+        Field("host.name", KEYWORD, "", "ECS", "The server that wrote the line, where the line says so.", "mail"),
+        Field("login.server", KEYWORD, "", "ours", "postfix, dovecot or exim.", "postfix"),
+        Field("login.service", KEYWORD, "", "ours", "smtp, submission, smtps, imap, pop3, managesieve.", "submission"),
+        Field("login.method", KEYWORD, "sasl_method, method, A", "RFC 4422", "The SASL mechanism, or the name of Exim's authenticator.", "PLAIN"),
+        Field("login.session", KEYWORD, "session", "ours", "Queue id or session id.", "4XyZ3T0CA9z9x"),
+        Field("login.sender", KEYWORD, "sasl_sender, from", "RFC 4954 §5", "Whom the client said it acts for (AUTH=), or the envelope's sender.", "boss@example.org"),
+        Field("login.relay", KEYWORD, "", "ours", "The host of ours that passed the client on (XFORWARD), or the one that a proxy went on to.", "10.0.0.5:143"),
+    ),
+    retention_days=30,
+    personal=True,
+    meaning="One login at a mail server, or one that failed, as a line of its log tells it. The id is the line's hash.",
+)  # fmt: skip
+
+DATASETS = (AGGREGATE, FAILURE, ARF, SMTP_TLS, REPORT, LOGIN)
 BY_NAME = {dataset.name: dataset for dataset in DATASETS}

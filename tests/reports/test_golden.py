@@ -22,6 +22,8 @@ from email_report_processor.documents.document import Document
 from email_report_processor.documents.encode import decode
 from email_report_processor.documents.enrich import open_databases
 from email_report_processor.documents.senders import read_senders
+from email_report_processor.logins.lines.login import Login
+from email_report_processor.logins.rows import row_of
 from email_report_processor.process import Job, Layout, Tally, guarded_rows
 from email_report_processor.reports.reading import read_message
 from email_report_processor.reports.report import Options, Reading
@@ -31,9 +33,10 @@ from email_report_processor.stores.opensearch import OpenSearchStore
 from email_report_processor.stores.store import Row, Written
 from email_report_processor.values.fields import Fields
 from tests import mmdb, nodes
+from tests.logins.logs import LOGS, scan
 from tests.places import GOLDEN
 
-PAIRS = sorted(path for path in GOLDEN.glob("*/*") if path.suffix != ".json")
+PAIRS = sorted(path for path in GOLDEN.glob("*/*") if path.suffix not in {".json", ".log"})  # logs: tests/logins
 IDS = GOLDEN / "ids.txt"
 EVERYTHING_ON = Options(sample="full", authserv_ids=("mail.example.org",), feed="ruf")
 ANY_PAIR = pytest.mark.parametrize("path", PAIRS, ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -151,6 +154,14 @@ def all_rows(job: Job) -> Iterator[Row]:
         for chosen in (options(path), EVERYTHING_ON):
             reading = read_message(path.read_bytes(), chosen)
             yield from guarded_rows(reading, list(reading.reports), job, Tally())
+    assert job.databases is not None
+    for login in logins():
+        yield row_of(login, job.databases.look_up(login.address), now=job.now(), layout=job.layout)
+
+
+def logins() -> Iterator[Login]:
+    for path in LOGS:
+        yield from (login for login in scan(path.read_bytes()) if login.address)
 
 
 def names(fields: Fields) -> Iterator[str]:
