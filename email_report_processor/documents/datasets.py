@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from ..values.fields import (
+    ADDRESS,
     BOOLEAN,
     COUNT,
     DATE,
@@ -63,7 +64,7 @@ _COMMON = (
 _PERIOD_REPORT = (
     Field("report.id", IDENTIFIER, f"{_META}/report_id", f"{_R}.4, RFC 8460 §4.4", "The reporter's id of the report, without angle brackets.", "9391651994964116463"),
     Field("report.org_name", KEYWORD, f"{_META}/org_name", f"{_R}.4, RFC 8460 §4.4", "The reporting organization.", "google.com"),
-    Field("report.email", KEYWORD, f"{_META}/email", f"{_R}.4, RFC 8460 §4.4", "The reporter's contact address.", "noreply-dmarc-support@google.com"),
+    Field("report.email", ADDRESS, f"{_META}/email", f"{_R}.4, RFC 8460 §4.4", "The reporter's contact address.", "noreply-dmarc-support@google.com"),
     Field("report.begin", EPOCH, f"{_META}/date_range/begin", f"{_R}.4, RFC 8460 §4.4", "Begin of the report period.", "2026-11-19T00:00:00Z"),
     Field("report.end", EPOCH, f"{_META}/date_range/end", f"{_R}.4, RFC 8460 §4.4", "End of the report period.", "2026-11-20T00:00:00Z"),
     Field("report.duration", LONG, "", "ours", "Length of the period in seconds.", 86400),

@@ -8,10 +8,20 @@ from typing import NamedTuple
 from ..documents.datasets import AGGREGATE, REPORT, SCHEMA_VERSION
 from ..documents.document import make_id
 from ..values import authres
-from ..values.fields import Field, Fields, Layer, clean, read_domain, read_epoch, read_identifier, write_date
+from ..values.fields import (
+    Field,
+    Fields,
+    Layer,
+    clean,
+    read_address,
+    read_domain,
+    read_epoch,
+    read_identifier,
+    write_date,
+)
 from ..values.remembered import remembered
 from .aggregate_values import MOST, Warnings, typed
-from .report import Context
+from .report import TOO_EARLY, Context
 from .xml.shape import Shape
 from .xml.survey import Survey
 
@@ -105,13 +115,13 @@ def read_head(values: HeadValues, surveyed: Survey, context: Context) -> Head:
     common["report.format"] = _format(values.texts, surveyed.root)
     identity = _identity(values.texts)
     report = {**common, "event.dataset": REPORT.name, "report.identity": make_id(REPORT.name, *identity)}
-    report |= _about(values, surveyed, policy, context)
+    report |= _about(values, surveyed, policy, context, warnings)
     # What is wrong with the head is said once, not in each row.
     report |= {**raw, **raw_policy, **({"warnings": warnings.texts} if warnings.texts else {})}
     return Head(Layer({**common, "event.dataset": AGGREGATE.name, **policy}), report, identity)
 
 
-def _about(values: HeadValues, surveyed: Survey, policy: Fields, context: Context) -> Fields:
+def _about(values: HeadValues, surveyed: Survey, policy: Fields, context: Context, warnings: "Warnings") -> Fields:
     """Fields of the report document alone."""
     about: Fields = {"report.dataset": AGGREGATE.name, "report.sha256": surveyed.sha256}
     about |= {"rows": surveyed.rows, "salvaged": not surveyed.strict}
@@ -123,7 +133,9 @@ def _about(values: HeadValues, surveyed: Survey, policy: Fields, context: Contex
         about["report.errors"] = errors
     end, received = _epoch(values.texts.get("end", "")), context.envelope.received
     if end and received:
-        about["report.delay"] = int((datetime.fromisoformat(received) - end).total_seconds())
+        about["report.delay"] = delay = int((datetime.fromisoformat(received) - end).total_seconds())
+        if delay < 0:
+            warnings.add(TOO_EARLY)
     return about
 
 
@@ -140,7 +152,7 @@ def _envelope(context: Context, email: str) -> Fields:
 
 
 def _domain_of(email: str) -> str:
-    return read_domain(email.rpartition("@")[2].strip(" <>"))
+    return read_domain(read_address(email).rpartition("@")[2])
 
 
 @remembered(most=256, longest=20)  # reports are about the same days

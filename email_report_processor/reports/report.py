@@ -17,6 +17,10 @@ class Options(NamedTuple):
     bounds: Bounds = Bounds()
 
 
+# Of report.delay: the reporter's clock or ours is wrong, or its period is.
+TOO_EARLY = "report.delay: the message is older than the end of its period"
+
+
 class Envelope(NamedTuple):
     """What the report mail itself says, for every report in it. Dates are RFC 3339 in UTC, '' when absent."""
 

@@ -19,7 +19,7 @@ from ..values import authres
 from ..values.dates import lacks_offset, read_rfc3339
 from ..values.fields import MAX_STRING, Field, Fields, believed, clean, read_domain, write_date
 from .lenient_json import UnreadableError, begins_like_object, canonical, decode, is_blank, read_object
-from .report import Context, Envelope, Kind, Report
+from .report import TOO_EARLY, Context, Envelope, Kind, Report
 
 _LIST = 100  # entries of one list that are stored; policies have a handful of lines
 _REASON = 200  # characters of a warning
@@ -31,6 +31,9 @@ _BEHIND_TEXT = re.compile(
 
 # Other names of a member. RFC 8460 itself speaks of `mx-host` and `mx-host-pattern` (§4.4), of
 # `additional-information` and `additional-info-uri` (§4.3, §4.4); the rest is of its drafts.
+_REPLY_CODE = re.compile(r"\A\s*(?:[2-5]\d\d[ -][ \t]*)?")
+_LINE_END = re.compile(r"[\r\n]|\\[rn]")  # also as the text of an escape
+
 _ALIASES = {
     "mx-host": ("mx-host-pattern", "mx-hosts", "mx"),
     "additional-information": ("additional-info-uri", "additional-information-uri", "additional-info"),
@@ -273,7 +276,9 @@ def _put_period(fields: Fields, period: Object, envelope: Envelope) -> None:
     elif begin and end:
         _warn(fields, "report.end", "before the begin")
     if end and envelope.received:
-        fields["report.delay"] = int((datetime.fromisoformat(envelope.received) - end).total_seconds())
+        fields["report.delay"] = delay = int((datetime.fromisoformat(envelope.received) - end).total_seconds())
+        if delay < 0:
+            fields.setdefault("warnings", []).append(TOO_EARLY)
     if middle is not None:
         fields["@timestamp"] = write_date(middle.replace(microsecond=0))
     elif envelope.received:
@@ -353,6 +358,9 @@ def _put(fields: Fields, field: Field, said: Any, bounds: Bounds) -> None:
         _warn(fields, field.name, f"{len(texts)} values, cut at {_LIST}")
     if field.name == "policy.string":
         texts = [line for text in texts[:_LIST] for line in _lines(text)]
+    if field.name == "failure.receiving_mx_helo" and texts and texts != (names := [_greeted("\n".join(texts))]):
+        texts = names
+        _warn(fields, field.name, "a whole reply of the server, its name is used")
     if not field.many:
         texts = [", ".join(texts[:_LIST])]
     values = []
@@ -387,6 +395,12 @@ def _lines(text: str) -> list[str]:
     except UnreadableError:
         return [text]
     return [text] if found.salvaged else _texts(found.value["lines"])
+
+
+def _greeted(text: str) -> str:
+    """The name in a greeting: Postfix with libtlsrpt reports the whole EHLO reply (RFC 5321 §4.2)."""
+    words = _LINE_END.split(_REPLY_CODE.sub("", text, count=1), maxsplit=1)[0].split(maxsplit=1)
+    return words[0] if words else text
 
 
 def _keep_raw(fields: Fields, name: str, text: str, error: ValueError) -> None:

@@ -36,6 +36,10 @@ MAX_STRING = 4096  # characters; longer strings are cut, and the document says s
 _HOSTILE = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
+_OPEN, _CLOSE = "<\u2039\u00ab\u2329\u27e8\u3008\u300a\uff1c\u276e", ">\u203a\u00bb\u232a\u27e9\u3009\u300b\uff1e\u276f"
+_QUOTES = "\"'`\u00b4\u2018-\u201f"
+_BRACKETED = re.compile(rf"[{_OPEN}]([^\s{_OPEN}{_CLOSE}]+@[^\s{_OPEN}{_CLOSE}]+)[{_CLOSE}]")
+_AROUND = re.compile(rf"\A[\s{_OPEN}{_CLOSE}{_QUOTES}]*(?:mailto:\s*)?|[\s{_OPEN}{_CLOSE}{_QUOTES}]+\Z", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
 _FLOAT = re.compile(r"\.0{1,9}\Z")
 
@@ -102,6 +106,16 @@ def read_domain(text: str) -> str:
         return to_a_labels(name)
     except ValueError:
         return name.lower()
+
+
+def read_address(text: str) -> str:
+    """A mail address alone: without a name before it, brackets and quotes of any typography, `mailto:`.
+
+    What is not one address in brackets stays, but for brackets around the whole (a URL, a name).
+    """
+    whole = clean(text)
+    inside = _BRACKETED.findall(whole)
+    return _AROUND.sub("", inside[0] if len(inside) == 1 else whole)
 
 
 def read_ip(text: str) -> str:
@@ -197,6 +211,7 @@ LONG_KEYWORD = Type("keyword", _keyword(8191), read_text)  # 8191 characters are
 WORD = Type("keyword", _keyword(1024), read_word)
 IDENTIFIER = Type("keyword", _keyword(1024), read_identifier)
 DOMAIN = Type("keyword", _keyword(1024), read_domain)
+ADDRESS = Type("keyword", _keyword(1024), read_address)
 SUBJECT = Type(
     "keyword", {**_keyword(1024), "fields": {"text": {"type": "text"}}}, read_text
 )  # `.text` is there to search for words

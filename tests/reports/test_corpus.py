@@ -14,6 +14,7 @@ from email_report_processor.documents.document import Document
 from email_report_processor.reports.reading import read_message
 from email_report_processor.reports.report import Reading
 from email_report_processor.values.fields import (
+    read_address,
     read_domain,
     read_epoch_date,
     read_identifier,
@@ -87,7 +88,7 @@ def normal_aggregate(report: Truth) -> Truth:
     return {
         "report_id": normal(read_identifier, report["report_id"]),
         "org_name": normal(read_text, report["org_name"]),
-        "email": normal(read_text, report["email"]),
+        "email": normal(read_address, report["email"]),
         "domain": normal(read_domain, report["domain"]),
         "begin": normal(read_epoch_date, report["begin"]),
         "end": normal(read_epoch_date, report["end"]),
@@ -129,7 +130,7 @@ def normal_tls(report: Truth) -> Truth:
     result = {key: report[key] for key in report if key != "policy_list"}
     result["report_id"] = normal(read_identifier, report["report_id"])
     result["organization"] = normal(read_text, report["organization"])
-    result["contact"] = normal(read_text, report["contact"])
+    result["contact"] = normal(read_address, report["contact"])
     result["policies_by_type"] = sorted(
         [str(normal(read_word, type_)), str(normal(read_domain, domain)), ok, failed]
         for type_, domain, ok, failed, _ in report["policy_list"]

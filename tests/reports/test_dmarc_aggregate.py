@@ -25,6 +25,7 @@ from email_report_processor.reports.dmarc_aggregate import read
 from email_report_processor.reports.reading import read_message
 from email_report_processor.reports.repetitions import Exact, Table
 from email_report_processor.reports.report import Context, Envelope, Options, Report
+from email_report_processor.values.fields import read_address
 from tests.linear import assert_linear
 from tests.places import CORPUS, GOLDEN
 
@@ -176,7 +177,7 @@ def test_corpus(case: dict[str, Any]) -> None:
     for report, expected in zip(reports, case["expected"]["reports"], strict=True):
         head = report.head
         assert head.get("report.org_name") == (expected["org_name"] or None)
-        assert head.get("report.email") == (expected["email"] or None)
+        assert head.get("report.email") == (read_address(expected["email"]) or None)
         assert head.get("report.domain") == ([expected["domain"].lower()] if expected["domain"] else None)
         assert head["salvaged"] is False
 
@@ -398,8 +399,21 @@ def test_delay_feed_and_authentication() -> None:
     assert head["report.delay"] == 10
     assert head["report.feed"] == "rua"
     assert head["report.authentication"] == "pass"
+    early = read_bytes(xml(row()), Context(envelope._replace(received="2026-11-19T22:00:00Z"), Options())).head
+    assert early["report.delay"] == -7199
+    assert early["warnings"] == ["report.delay: the message is older than the end of its period"]
     envelope = envelope._replace(authentication={"dkim": ("example.net",)})
     assert read_bytes(xml(row()), Context(envelope, Options())).head["report.authentication"] == "fail"
+
+
+@pytest.mark.parametrize(
+    "said", ["&lt;dmarc@example.net>", "\u2039dmarc@example.net\u203a", "Team &lt;dmarc@example.net&gt;"]
+)
+def test_an_address_in_brackets(said: str) -> None:
+    envelope = Envelope(authentication={"dkim": ("example.net",)})
+    head = HEAD.replace("dmarc@Mail.Example.COM", said)
+    found = read_bytes(xml(row(), head=head), Context(envelope, Options())).head
+    assert (found["report.email"], found["report.authentication"]) == ("dmarc@example.net", "pass")
 
 
 @pytest.mark.parametrize(

@@ -86,11 +86,11 @@ def read_golden(path: Path) -> list[Document]:
     data = part.get_payload(decode=True)
     assert isinstance(data, bytes)
     data = zlib.decompressobj(31).decompress(data) if data[:2] == b"\x1f\x8b" else data
-    date = parsedate_to_datetime(message["Received"].rpartition(";")[2] if message["Received"] else message["Date"])
+    said = message["Received"].rpartition(";")[2] if message["Received"] else message["Date"]
     envelope = Envelope(
         message_id=message["Message-ID"].strip("<>"),
         from_domain=message["From"].rpartition("@")[2].strip(">"),
-        received=write_date(date),
+        received=write_date(parsedate_to_datetime(said)) if said else "",
     )
     return documents(data, envelope=envelope)
 
@@ -271,6 +271,55 @@ def test_detail_leniency(said: Object, name: str, value: Any) -> None:
     (_, document, _) = documents(report(policies=[policy(said)]))
     assert document.fields.get(name) == value
     assert "warnings" not in document.fields
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("250-mx.example.net\r\n250-SIZE 33554432\r\n250-8BITMIME\r\n250 HELP", "mx.example.net"),  # Postfix
+        ("250-localhost\n250 HELP", "localhost"),
+        ("250 mx.example.net Hello out.example.org [192.0.2.1]", "mx.example.net"),
+        ("220 mx.example.net ESMTP", "mx.example.net"),
+        ("mx.example.net at your service\r\nSIZE", "mx.example.net"),
+        (r"250-mx.example.net\r\n250 HELP", "mx.example.net"),
+        (["250-mx.example.net", "250 HELP"], "mx.example.net"),
+        ("250-[192.0.2.7]\r\n250 HELP", "[192.0.2.7]"),
+    ],
+)
+def test_the_name_in_a_whole_reply(said: Any, name: str) -> None:
+    (_, document, _) = documents(report(policies=[policy({"receiving-mx-helo": said})]))
+    assert document.fields["failure.receiving_mx_helo"] == name
+    assert document.fields["warnings"] == ["failure.receiving_mx_helo: a whole reply of the server, its name is used"]
+
+
+@pytest.mark.parametrize(
+    "said", ["mx.example.net", "localhost", "[IPv6:2001:db8::1]", "2500.example.net", "250", "250-"]
+)
+def test_a_name_stays(said: str) -> None:
+    (_, document, _) = documents(report(policies=[policy({"receiving-mx-helo": said})]))
+    assert document.fields["failure.receiving_mx_helo"] == said
+    assert "warnings" not in document.fields
+
+
+def test_a_mail_older_than_its_period() -> None:
+    envelope = Envelope(received="2026-11-20T22:00:00Z")
+    period = {"start-datetime": "2026-11-20T00:00:00Z", "end-datetime": "2026-11-20T23:59:59Z"}
+    head = documents(report(**{"date-range": period}), envelope=envelope)[-1].fields
+    assert head["report.delay"] == -7199
+    assert head["warnings"] == ["report.delay: the message is older than the end of its period"]
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [
+        ("mailto:tls@example.com", "tls@example.com"),
+        ("TLS team <tls@example.com>", "tls@example.com"),
+        ("\u2039tls@example.com\u203a", "tls@example.com"),
+        ("https://example.com/tls", "https://example.com/tls"),
+    ],
+)
+def test_contact(said: str, value: str) -> None:
+    assert documents(report(**{"contact-info": said}))[-1].fields["report.email"] == value
 
 
 @pytest.mark.parametrize(
