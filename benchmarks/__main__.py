@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests import nodes
 
-from . import big_report, imports, one_message
+from . import big_report, imports, lmtp, one_message
 
 
 def _with_node(bench: Callable[[str], bool]) -> bool:
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[], bool]] = {
     "one": lambda: _with_node(one_message.main),
     "big": big_report.main,
     "imports": lambda: _with_node(imports.main),
+    "lmtp": lambda: _with_node(lmtp.main),
 }
 
 

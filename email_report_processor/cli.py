@@ -50,6 +50,12 @@ def main(argv: Sequence[str]) -> int:
         return _usage(str(error))
     if arguments.help or arguments.version:
         return _inform(arguments)
+    if arguments.lmtp:
+        if arguments.paths:
+            return _usage("--lmtp takes messages from a mail server, and no PATH")
+        from .inboxes.resident import main as listen  # 60 ms, of which asyncio has 50
+
+        return listen(arguments)
     if arguments.paths:
         usual_signals()
         from .importing.importer import main as import_paths  # 4 ms, only for people

@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
         "--unreadable", choices=["keep", "65"], help="65: give back what is no report, for filters that sort"
     )
     made.add_argument("--log", metavar="WHERE", help="syslog, stderr, none, or a file")
+    made.add_argument("--lmtp", metavar="ADDRESS", help="listen instead: 127.0.0.1:PORT, unix:PATH, or systemd")
     add_import(made)
     made.add_argument("--help", action="store_true", help="show this and leave")
     made.add_argument("--version", action="store_true", help="show the version and leave")

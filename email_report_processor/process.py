@@ -5,7 +5,7 @@ message that can never be stored is kept (and answered with 0); whatever is ours
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -78,23 +78,57 @@ class PureError(Exception):
     """The pure half failed at this message, and would fail again: a bug of ours, or not enough memory."""
 
 
-def store_message(blob: Blob, job: Job) -> Outcome:
-    """Read a message and store its documents. Raises StoreError, OSError: ours, to be tried again."""
-    tally = Tally()
+class Work(NamedTuple):
+    """A message that was read, and is not stored yet."""
+
+    reading: Reading
+    reports: tuple[Report, ...]  # that are to be stored
+    rows: Iterator[Row]  # of them, once
+    tally: "Tally"
+
+
+def read(blob: Blob, job: Job) -> Work | Outcome:
+    """Read a message; an Outcome says that this failed. Raises OSError: ours, to be tried again."""
     try:
         reading = guarded(lambda: read_message(blob, job.options))
     except PureError as error:
         return Outcome(None, Written(0, 0), 0, *failure(error))
+    tally = Tally()
+    reports = wanted(reading, job)
+    return Work(reading, tuple(reports), guarded_rows(reading, reports, job, tally), tally)
+
+
+def stored(work: Work, written: Written) -> Outcome:
+    """What became of a message whose rows were given to a store."""
+    return Outcome(work.reading, written, work.tally.repaired, judge(work.reading, written, work.tally))
+
+
+def failed(work: Work, error: "PureError | MemoryError") -> Outcome:
+    """What became of a message whose rows could not be made."""
+    return Outcome(work.reading, Written(0, 0), work.tally.repaired, *failure(error))
+
+
+def store(work: Work, write: Callable[[Iterable[Row]], Written]) -> Outcome:
+    """Store the rows of a message. Raises StoreError, OSError: ours, to be tried again."""
     try:
-        written = _store(reading, job, tally)
+        return stored(work, write(work.rows) if work.reports else Written(0, 0))
     except (PureError, MemoryError) as error:
-        return Outcome(reading, Written(0, 0), tally.repaired, *failure(error))
-    return Outcome(reading, written, tally.repaired, judge(reading, written, tally))
+        return failed(work, error)
+
+
+def store_message(blob: Blob, job: Job) -> Outcome:
+    """Read a message and store its documents. Raises StoreError, OSError: ours, to be tried again."""
+    work = read(blob, job)
+    return work if isinstance(work, Outcome) else store(work, lambda rows: job.open_store().write(rows))
 
 
 def process(blob: Blob, job: Job) -> Outcome:
     """Store a message, and keep a copy of it when that is called for. Raises StoreError, KeepError, OSError."""
-    outcome = store_message(blob, job)
+    return settle(blob, job, store_message(blob, job))
+
+
+def settle(blob: Blob, job: Job, outcome: Outcome) -> Outcome:
+    """Keep a copy of a message when its outcome calls for it. Raises KeepError."""
     if outcome.verdict is None or not _keeps(outcome.verdict, job):
         return outcome
     return keep(blob, job, outcome)
@@ -136,13 +170,6 @@ def judge(reading: Reading, written: Written, tally: "Tally") -> Verdict | None:
 def wanted(reading: Reading, job: Job) -> list[Report]:
     """The reports that the site wants to have stored."""
     return [report for report in reading.reports if not job.filter.datasets or report.dataset in job.filter.datasets]
-
-
-def _store(reading: Reading, job: Job, tally: "Tally") -> Written:
-    reports = wanted(reading, job)
-    if not reports:
-        return Written(0, 0)
-    return job.open_store().write(guarded_rows(reading, reports, job, tally))
 
 
 class Tally:

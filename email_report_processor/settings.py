@@ -123,6 +123,7 @@ SECTIONS: dict[str, tuple[Any, ...]] = {
 # Sections of the rooms around the core -> their option records, as `room.module:Record`. They are loaded by who uses
 # them; the filter takes no notice, so that a fault in one stops no mail.
 OUTER: dict[str, tuple[str, ...]] = {
+    "lmtp": ("inboxes.options:LmtpOptions",),
     "logins": ("logins.options:LoginOptions",),
 }
 
@@ -137,7 +138,7 @@ FLAGS = {
 }
 _FLAG_OF = {place: flag for flag, place in FLAGS.items()}
 _TABLES = ""  # the key of a list of tables: no key of TOML that anybody writes
-FREE = ("senders", "searches")  # sections whose keys are names of the user's own
+FREE = ("senders", "searches", "feeds")  # sections whose keys are names of the user's own
 
 
 def records(section: str) -> tuple[Any, ...]:
@@ -412,10 +413,24 @@ def _check_prefix(value: str) -> None:
         raise ValueError("write lower-case letters, digits, dots, dashes and underscores, such as email-report-")
 
 
+def _check_mode(value: str) -> None:
+    if not re.fullmatch(r"0?[0-7]{3}", value):
+        raise ValueError('write three octal digits, such as "0660"')
+
+
+def _check_one(value: int) -> None:
+    if not value:
+        raise ValueError("write 1 or more")
+
+
 _CHECKS: dict[tuple[str, str], Callable[[Any], None]] = {
     ("filter", "deadline"): _check_seconds,
     ("filter", "datasets"): _check_datasets,
     ("opensearch", "timeout"): _check_seconds,
     ("opensearch", "pipelines"): _check_datasets,
     ("store", "index_prefix"): _check_prefix,
+    ("lmtp", "socket_mode"): _check_mode,
+    ("lmtp", "connections"): _check_one,
+    ("lmtp", "recipients"): _check_one,
+    ("lmtp", "idle"): _check_seconds,
 }

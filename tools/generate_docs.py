@@ -54,7 +54,7 @@ def settings_page() -> str:
         parts.append(f"## [{section}]\n")
         kinds = settings.records(section)
         parts += [f"{_first_sentence(kind)}\n\n{_keys(section, kind)}" for kind in kinds if _types(kind)]
-    parts.append(_SENDERS)
+    parts += [_SENDERS, _FEEDS]
     return "\n".join(parts)
 
 
@@ -147,6 +147,13 @@ _SENDERS = """\
 
 Keys are yours: a network (`"198.51.100.0/24"`), an AS number (`"AS64496"`) or a domain; the value is the name that
 `source.name` gets.
+"""
+
+_FEEDS = """\
+## [feeds]
+
+Which feed a message has that comes by LMTP: keys are recipients, as a whole address (`"rua@example.org"`), a local part
+(`"rua"`) or what is behind a `+` in it (`"+rua"`); the value becomes `report.feed` in the place of `[read] feed`.
 """
 
 _ROOMS = (

@@ -94,6 +94,23 @@ def refusal(name: str, answer: Answer) -> StoreError:
     return StoreError(f"{name} answers {answer.status}: {_said(answer)}: {_remedy(answer.status, type_, reason)}")
 
 
+STORED, ALREADY = "stored", "already"
+
+
+def decided(rows: Sequence[Row], answer: Answer) -> list[str]:
+    """For each row STORED or ALREADY; '' when the answer 200 says anything else of it, or nothing. Never raises."""
+    if answer.text == _all_stored(len(rows)):
+        return [STORED] * len(rows)
+    value = answer.json
+    items = value.get("items") if isinstance(value, dict) else None
+    if not isinstance(items, list) or len(items) != len(rows):
+        return [""] * len(rows)
+    return [_DECIDED.get(read[0], "") if (read := _item(item)) else "" for item in items]
+
+
+_DECIDED = {200: STORED, 201: STORED, 409: ALREADY}
+
+
 def outcome(name: str, rows: Sequence[Row], answer: Answer) -> Outcome:
     """What the answer 200 to a bulk says of each row. Raises StoreError when an item failed by our fault."""
     if answer.text == _all_stored(len(rows)):  # most of them

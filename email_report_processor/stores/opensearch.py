@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from ..documents.datasets import BY_NAME
 from ..documents.layout import dataset_of
-from . import bulk
+from . import bulk, together
 from .bulk import Answer, Outcome, Trouble
 from .client import Client, OpenSearchOptions, place_of
 from .guard import Templates
@@ -50,11 +50,41 @@ class OpenSearchStore:
         """See Store."""
         written = Written(0, 0)
         for chunk in _chunks(rows, lambda: self._bulk_bytes):
-            dataset_of_index = {index: self._dataset(index) for index in {row.index for row in chunk}}
-            self._templates.ensure(set(dataset_of_index.values()))
-            pipelines = {index: self._pipelines.get(dataset, "") for index, dataset in dataset_of_index.items()}
-            written += self._store(chunk, pipelines)
+            written += self._store(chunk, self._prepared(chunk))
         return written
+
+    def write_together(self, parcels: Sequence[Sequence[Row]]) -> list[Written | StoreError]:
+        """See together.py: one bulk; a parcel of which a row is neither stored nor there goes on alone."""
+        rows = [row for parcel in parcels for row in parcel]
+        if sum(map(bulk.size_of, rows)) > self._bulk_bytes:
+            return together.each(self.write, parcels)
+        items = self._decided(rows)
+        results: list[Written | StoreError] = []
+        for parcel in parcels:
+            own, items = items[: len(parcel)], items[len(parcel) :]
+            known = Written(own.count(bulk.STORED), own.count(bulk.ALREADY))
+            rest = [row for row, item in zip(parcel, own, strict=True) if item not in {bulk.STORED, bulk.ALREADY}]
+            more = together.each(self.write, [rest])[0] if rest else Written(0, 0)
+            results.append(known + more if isinstance(more, Written) else more)
+        return results
+
+    def _prepared(self, rows: Iterable[Row]) -> dict[str, str]:
+        """The pipeline of each index, when the templates are there. Raises StoreError."""
+        dataset_of_index = {index: self._dataset(index) for index in {row.index for row in rows}}
+        self._templates.ensure(set(dataset_of_index.values()))
+        return {index: self._pipelines.get(dataset, "") for index, dataset in dataset_of_index.items()}
+
+    def _decided(self, rows: Sequence[Row]) -> Sequence[str]:
+        """One bulk of the rows: STORED, ALREADY or what else is said of each; all unsaid when it went wrong as such."""
+        data = bulk.body(rows, self._prepared(rows))
+        patience = self._client.patience()
+        while True:
+            answer = self._client.send("POST", "/_bulk", _BULK_PARAMETERS, data, patience, "application/x-ndjson")
+            trouble = answer if isinstance(answer, Trouble) else bulk.overload(answer)
+            if trouble is None:
+                assert isinstance(answer, Answer)
+                return bulk.decided(rows, answer) if answer.status == 200 else [""] * len(rows)
+            patience.wait(trouble)
 
     def scan(self, after: tuple[str, str] | None = None) -> Iterator[Row]:
         """Every document, index by index in the order of their names; within an index in no order.

@@ -11,7 +11,7 @@ import resource
 import sqlite3  # 5 ms: store.py imports this module only for `sqlite:`
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -58,6 +58,7 @@ class SqliteStore:
         self._sleep = sleep
         self._clock = clock
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None  # device and inode of what is open
 
     def write(self, rows: Iterable[Row]) -> Written:
         """See Store. Nothing is refused for its content."""
@@ -67,6 +68,11 @@ class SqliteStore:
             stored += new
             already += len(batch) - new
         return Written(stored, already)
+
+    def write_together(self, parcels: Sequence[Sequence[Row]]) -> list[Written]:
+        """See together.py: one transaction for all of them, or none."""
+        new = self._patiently(_insert_parcels, parcels)
+        return [Written(stored, len(parcel) - stored) for stored, parcel in zip(new, parcels, strict=True)]
 
     def scan(self, after: tuple[str, str] | None = None) -> Iterator[Row]:
         """See Store."""
@@ -127,12 +133,15 @@ class SqliteStore:
             self._sleep(random.uniform(0.005, 0.05))  # noqa: S311  # not a secret: neighbours must not wake together
 
     def _connected(self) -> sqlite3.Connection:
+        if self._connection is not None and _identity(self.name) != self._file:
+            self.close()  # somebody moved the file away, and what goes into it now may be lost
         if self._connection is None:
             try:
                 _make_file(self.name)
             except OSError as error:
                 raise StoreError(f"{self.name}: {error.strerror}: {_WHERE}") from error
             self._connection = _connect(self.name, self._budget)
+            self._file = _identity(self.name)
         return self._connection
 
     def _must_exist(self) -> None:
@@ -145,6 +154,15 @@ def size_state(path: str) -> tuple[int, int]:
     """Bytes of the store's largest file, and the limit on files that the mail server set (RLIMIT_FSIZE; 0 is none)."""
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
     return max(_size(path), _size(path + "-wal")), 0 if limit == resource.RLIM_INFINITY else limit
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Which file stands there: a process that stays must see when it is another one."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _size(path: str) -> int:
@@ -244,11 +262,16 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield batch
 
 
-def _insert(connection: sqlite3.Connection, batch: list[Row]) -> int:
+def _insert(connection: sqlite3.Connection, batch: Sequence[Row]) -> int:
     """How many were new."""
+    return _insert_parcels(connection, [batch])[0]
+
+
+def _insert_parcels(connection: sqlite3.Connection, parcels: Sequence[Sequence[Row]]) -> list[int]:
+    """How many of each were new."""
     try:
         connection.execute("BEGIN IMMEDIATE")
-        stored = connection.executemany(_INSERT, batch).rowcount
+        stored = [connection.executemany(_INSERT, parcel).rowcount for parcel in parcels]
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:

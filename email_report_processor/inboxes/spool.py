@@ -1,0 +1,71 @@
+"""The bytes of a message while they arrive: in memory while they are few, else in an unnamed temporary file."""
+
+import os
+from collections.abc import Iterable
+
+from ..message.blob import temporary_file
+from .lmtp import LARGEST
+
+IN_MEMORY = 64 * 1024  # bytes of one message; as many messages as there are connections may be arriving
+
+
+class Spool:
+    """Takes a message piece by piece. What goes wrong is said in `fault` when the message is complete."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.fault = ""
+        self._pieces: list[bytes] = []
+        self._file = -1
+
+    def write(self, piece: bytes) -> None:
+        """Take a piece. A message is read to its end even when there is no room for it."""
+        if self.fault:
+            return
+        self.size += len(piece)
+        try:
+            if self._file < 0 and self.size > IN_MEMORY:
+                self._file = temporary_file()
+                self._put(self._pieces)
+                self._pieces.clear()
+            if self._file < 0:
+                self._pieces.append(piece)
+            else:
+                self._put([piece])
+        except OSError as error:
+            self._fail(
+                f"no room for a message of {self.size} bytes or more in the temporary directory: {error.strerror}"
+            )
+        if self.size > LARGEST:
+            self._fail(f"the message has more than {LARGEST} bytes, and no more of one can be kept")
+
+    @property
+    def file(self) -> int:
+        """The descriptor of the file that holds the message, -1 while it is in memory."""
+        return self._file
+
+    def data(self) -> bytes:
+        """The message, when it is in memory."""
+        if len(self._pieces) > 1:
+            self._pieces = [b"".join(self._pieces)]
+        return self._pieces[0] if self._pieces else b""
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._pieces.clear()
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _put(self, pieces: Iterable[bytes]) -> None:
+        for piece in pieces:
+            view = memoryview(piece)
+            while view:
+                view = view[os.write(self._file, view) :]
+
+    def _fail(self, fault: str) -> None:
+        self.fault = fault
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
