@@ -20,6 +20,7 @@ COMMANDS = {
     "doctor": "check everything that the filter needs, as the user it runs as",
     "kept": "list the messages that were kept, and feed them again",
     "logins": "who logs in from where: read logs, follow them, judge, stop an account",
+    "policy": "what a stricter DMARC record would have cost",
     "search": "find documents by a query: class:spoof subject:invoice since:2d",
     "setup": "make OpenSearch ready: templates, retention, pipelines, roles, dashboards",
     "summary": "is my mail authenticated, who sends in my name, what do I have to fix",

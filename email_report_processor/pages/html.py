@@ -110,6 +110,11 @@ def overview(page: Page, *, index: str = "") -> str:
     return render("overview.html", page=page, sections=SECTIONS, index=index, domains=())
 
 
+def plain(page: Page) -> str:
+    """A page of answers, things to do and figures in their order."""
+    return render("plain.html", page=page)
+
+
 def index(page: Page, domains: Iterable[Linked]) -> str:
     """The page of all domains, with a link to each one's own."""
     return render("overview.html", page=page, sections=SECTIONS, index="", domains=tuple(domains))

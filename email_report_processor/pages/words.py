@@ -51,7 +51,7 @@ def plural_of(noun: str) -> str:
     """The regular plural of a noun, or of the verbs and pronouns that sentences here need."""
     if noun in _IRREGULAR:
         return _IRREGULAR[noun]
-    return noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    return noun[:-1] + "ies" if noun.endswith("y") and noun[-2] not in "aeiou" else noun + "s"
 
 
 def verb(value: int, one: str) -> str:

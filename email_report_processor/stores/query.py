@@ -144,6 +144,11 @@ class _Token(NamedTuple):
         return bare and self.value.lower() == word
 
 
+def field_of(name: str) -> Field:
+    """The field of this name, for trees that no text was. Raises KeyError."""
+    return _FIELDS[name]
+
+
 def parse(text: str, now: datetime, flags: Mapping[str, Node] | None = None) -> Node:
     """The tree of a query. flags: bare words that stand for a query of their own (`reported`). Raises QueryError."""
     if len(text) > LONGEST:

@@ -1,0 +1,96 @@
+"""`email-report-admin policy DOMAIN`: which wanted mail would a stricter DMARC record have lost (docs/policy.md)?"""
+
+import argparse
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..advice import answer
+from ..advice.cost import Site, reckon
+from ..advice.record import Record, observed, stricter, tried
+from ..checking.record import read_name
+from ..documents.encode import decode
+from ..flags import now
+from ..job import choose_senders, choose_store
+from ..pages import text
+from ..pages.figure import Page, Period
+from ..settings import Settings, SettingsError
+from ..stores.query import And, Between, Node, Not, Text, field_of
+from ..stores.store import Selection, Store
+from ..values.fields import Fields
+from .summary import when
+from .text import fail, terminal_width
+
+_DATASET = "dmarc-aggregate"
+_NEWEST = 100  # rows that say what record receivers see
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of this sub-command."""
+    parser.add_argument("domain", metavar="DOMAIN", help="whose record")
+    parser.add_argument("--try", dest="tags", metavar="TAGS", default="", help='"p=reject; adkim=s" (the next step)')
+    parser.add_argument("--since", metavar="WHEN", default="90d", help="30d, 12w, 6m, 1y, or a date (90d); all")
+    parser.add_argument("--until", metavar="DATE", default="", help="before this date")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--html", metavar="FILE", help="write a page")
+    form.add_argument("--json", action="store_true", help="print the answer as one JSON document")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Print the answer. 0: it loses nothing; 1: something would be lost or is not known; 2: wrong usage."""
+    period = Period(when(arguments.since), when(arguments.until))
+    store = choose_store(settings, os.environ).open()
+    made = now()
+    try:
+        domain = read_name(arguments.domain)
+        before = _observed(store, domain, period)
+        record = tried(arguments.tags, before) if arguments.tags else (stricter(before) or before)
+        site = Site(choose_senders(settings), made[:10])
+        cost = reckon(_rows(store, domain, period), record, site)
+        page = answer.page(cost, period, store.name, made)
+    except ValueError as error:
+        return fail(str(error), 2)
+    finally:
+        store.close()
+    _show(page, before, arguments)
+    return 0 if cost.loses_nothing else 1
+
+
+def _show(page: Page, before: Record, arguments: argparse.Namespace) -> None:
+    if arguments.html:
+        from ..pages import html  # 60 ms, with Jinja2
+
+        Path(arguments.html).write_text(html.plain(page), "utf-8")
+        print(arguments.html)
+    elif arguments.json:
+        from ..pages.data import to_json
+
+        sys.stdout.write(to_json(page))
+    else:
+        print(f"{page.title}\n(receivers saw: {before.text()})\n")
+        print(text.page(page, min(terminal_width(), 100)))
+
+
+def _rows(store: Store, domain: str, period: Period) -> Iterator[Fields]:
+    """Every row about a domain, but those of reports whose own mail failed authentication."""
+    forged = Text(field_of("report.authentication"), ("fail",))
+    for one in store.select(Selection(And((*_about(domain, period), Not(forged))), (_DATASET,))):
+        yield decode(one.row.source)
+
+
+def _about(domain: str, period: Period) -> list[Node]:
+    about: list[Node] = [Text(field_of("policy_published.domain"), (domain,))]
+    if period.since or period.until:
+        about.append(Between(field_of("@timestamp"), period.since or None, period.until or None))
+    return about
+
+
+def _observed(store: Store, domain: str, period: Period) -> Record:
+    """The record that most of the newest reports saw."""
+    newest = store.select(Selection(And(tuple(_about(domain, period))), (_DATASET,), size=_NEWEST))
+    seen = Counter(observed(decode(one.row.source)) for one in newest)
+    if not seen:
+        raise SettingsError(f"there are no reports about {domain} in this time: name another one, or --since all")
+    return seen.most_common(1)[0][0]._replace(domain=domain)

@@ -1,0 +1,157 @@
+"""What a record would have cost, as a page: a sentence with numbers, what to do first, who, where and when."""
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_address
+
+from ..pages import words
+from ..pages.figure import Answer, Column, Figure, Fix, Host, Level, Page, Period
+from ..pages.fixing import how
+from .cost import FATES, Cost, Group
+
+_SHOWN = 5  # hosts of one thing to do
+_MOST = 8  # things of one fate
+_TURN = {"lost": "fix", "unknown": "decide"}
+_DRAWN = {"kept": "pass", "lost": "fix", "forwarded": "forwarded", "unknown": "other", "stopped": "stranger"}
+LEAST_DAYS = 14
+LEAST_REPORTERS = 2
+_FEW = 0.99  # of the mail that one reporter may report before it is said to move the answer alone
+
+
+def page(cost: Cost, period: Period, store: str, made: str) -> Page:
+    """Everything about one record that was tried."""
+    record = cost.record
+    return Page(
+        f"{record.domain}: {record.text()}",
+        store,
+        record.domain,
+        period,
+        made,
+        (verdict(cost), _stopped(cost), confidence(cost)),
+        tuple(_fixes(cost)),
+        (_by_day(cost), _by_sender(cost), _by_reporter(cost)),
+    )
+
+
+def verdict(cost: Cost) -> Answer:
+    """The answer itself."""
+    lost, unknown, forwarded = (cost.fates[name] for name in ("lost", "unknown", "forwarded"))
+    question = "What would it have lost?"
+    if not cost.messages:
+        return Answer(
+            question, "-", f"There is no report about {cost.record.domain} in this time: nothing can be said."
+        )
+    passed = f"Of {words.count(cost.messages, 'message')}, {words.number(cost.fates['kept'])} would still be delivered."
+    if lost:
+        text = f"{words.count(lost, 'message')} that you want would be lost: mend what stands below first."
+        return Answer(question, words.number(lost), f"{passed} {text}", "bad")
+    if unknown or cost.unsure:
+        text = f"Nothing known to be wanted is lost, but nobody has said whose {words.count(unknown, 'message')} are."
+        if cost.unsure:
+            text += f" Of {words.count(cost.unsure, 'message')} the reporters left out what this takes."
+        return Answer(question, f"≤ {words.number(unknown + cost.unsure)}", f"{passed} {text}", "warn")
+    if forwarded:
+        text = f"Nothing is lost but {words.count(forwarded, 'message')} that others passed on: no record saves them."
+        return Answer(question, words.number(forwarded), f"{passed} {text}", "warn")
+    return Answer(question, "0", f"{passed} It loses nothing.", _sure(cost))
+
+
+def _sure(cost: Cost) -> Level:
+    return "ok" if not _doubts(cost) else "warn"
+
+
+def _stopped(cost: Cost) -> Answer:
+    stopped = cost.fates["stopped"]
+    text = (
+        f"{words.count(stopped, 'message')} of strangers that {words.verb(stopped, 'was')} delivered would be stopped."
+    )
+    refused = cost.fates["refused"]
+    if refused:
+        text += f" {words.count(refused, 'message')} {words.verb(refused, 'was')} refused already."
+    return Answer("What would it have stopped?", words.number(stopped), text, "none")
+
+
+def confidence(cost: Cost) -> Answer:
+    """How far the reports carry."""
+    reporters = len(cost.reporters)
+    text = f"{words.count(reporters, 'reporter')} on {words.count(len(cost.days), 'day')}."
+    doubts = _doubts(cost)
+    return Answer("How sure is that?", words.number(reporters), " ".join([text, *doubts]), "warn" if doubts else "ok")
+
+
+def _doubts(cost: Cost) -> list[str]:
+    """Why the answer may be another tomorrow."""
+    doubts = []
+    if len(cost.days) < LEAST_DAYS:
+        doubts.append(f"Look at {LEAST_DAYS} days at least: what sends once a month is not seen yet.")
+    if len(cost.reporters) < LEAST_REPORTERS:
+        doubts.append("One reporter alone says all of this.")
+    elif cost.messages:
+        name, most = max(((one, counts.total()) for one, counts in cost.reporters.items()), key=lambda pair: pair[1])
+        if most > _FEW * cost.messages:
+            doubts.append(f"Nearly all of it is said by {words.plain(name, 80)} alone.")
+    return doubts
+
+
+def _fixes(cost: Cost) -> Iterator[Fix]:
+    """What to mend and what to judge, the largest first."""
+    for fate, turn in _TURN.items():
+        groups = [(group, number) for group, number in cost.groups.most_common() if group.fate == fate]
+        for group, number in groups[:_MOST]:
+            yield _fix(cost, group, turn, number)
+
+
+def _fix(cost: Cost, group: Group, turn: str, number: int) -> Fix:
+    hosts = cost.addresses[group]
+    evidence = f"{words.count(number, 'message')} of {words.count(len(hosts), 'host')}, {FATES[group.fate]}."
+    advice = how(group.class_ or "spoof")
+    if group.fate == "unknown":
+        advice = f"Say whose it is: email-report-admin verdict {_named(group.sender)} service. {advice}"
+    shown = tuple(Host(address or "-", "", messages) for address, messages in hosts.most_common(_SHOWN))
+    subject = " · ".join(one for one in (group.sender, group.author) if one) or "-"
+    return Fix(
+        turn, group.class_ or "unknown", subject, number, len(hosts), len(cost.reporters), evidence, advice, shown
+    )
+
+
+def _named(sender: str) -> str:
+    """A sender as the command takes it."""
+    try:
+        return str(ip_address(sender))
+    except ValueError:
+        return f"sender:{shlex.quote(words.plain(sender, 60))}"
+
+
+def _columns(first: Column) -> tuple[Column, ...]:
+    return (first, *(Column(name.capitalize(), "number", _DRAWN.get(name, "")) for name in FATES))
+
+
+def _rows(counts: Iterable[tuple[str, Mapping[str, int]]]) -> tuple[tuple[str | int, ...], ...]:
+    return tuple((name or "-", *(one.get(fate, 0) for fate in FATES)) for name, one in counts)
+
+
+def _by_day(cost: Cost) -> Figure:
+    columns = _columns(Column("Day", "day"))
+    return Figure("cost-by-day", "By day", columns, _rows(sorted(cost.days.items())), chart="stack", empty=_NOTHING)
+
+
+def _by_sender(cost: Cost) -> Figure:
+    senders: dict[str, Counter[str]] = {}
+    for group, number in cost.groups.items():
+        senders.setdefault(group.sender, Counter())[group.fate] += number
+    return Figure("cost-by-sender", "By sender", _columns(Column("Sender")), _rows(_worst(senders)), empty=_NOTHING)
+
+
+def _by_reporter(cost: Cost) -> Figure:
+    note = "Forwarded mail fails at the receiver that it was forwarded to: no record of yours changes that."
+    rows = _rows(_worst(cost.reporters))
+    return Figure("cost-by-reporter", "By reporter", _columns(Column("Reporter")), rows, note=note, empty=_NOTHING)
+
+
+def _worst(counts: Mapping[str, Counter[str]]) -> list[tuple[str, Counter[str]]]:
+    """What is lost first, then what is not known, then all."""
+    return sorted(counts.items(), key=lambda one: (-one[1]["lost"], -one[1]["unknown"], -one[1].total(), one[0]))
+
+
+_NOTHING = "No reports about this domain in this time."

@@ -1,0 +1,75 @@
+"""A stored row judged again under another record (RFC 9989 §5.3). Pure.
+
+Where the record that is tried asks for the alignment that the receiver saw, the receiver's own verdict counts: it knows
+more than it reports. Else the verdict is worked out from the results.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
+
+from ..values.domains import aligned
+from .record import LEVELS, Record, observed
+
+
+class Judged(NamedTuple):
+    """What a receiver that follows the record would have found and done."""
+
+    dkim: bool
+    spf: bool
+    policy: str  # that holds for the From domain: none, quarantine or reject
+    sure: bool = True  # False: the reporter left out the results that this takes
+
+    @property
+    def passes(self) -> bool:
+        """Whether one identifier is authentic and aligned (RFC 9989 §5.3.5)."""
+        return self.dkim or self.spf
+
+    @property
+    def does(self) -> str:
+        """What becomes of the message: none is delivered."""
+        return "none" if self.passes else self.policy
+
+
+def judge(
+    fields: Mapping[str, Any],
+    record: Record,
+    *,
+    absent: Collection[str] = (),
+    loses_spf: Callable[[str], bool] = lambda address: False,
+) -> Judged:
+    """Judge one row.
+
+    fields: flat, of a document of dmarc-aggregate. absent: names that do not exist in the DNS (RFC 9989 §3.2.13), for
+    which np counts. loses_spf: whether an address would no longer pass SPF, as an include would be gone.
+    """
+    author = str(fields.get("identifiers.header_from") or fields.get("policy_published.domain", ""))
+    before = observed(fields)
+    dkim, sure_dkim = _verdict(fields, "dkim", author, record.adkim, before.adkim)
+    spf, sure_spf = _verdict(fields, "spf", author, record.aspf, before.aspf)
+    if spf and loses_spf(str(fields.get("source.ip", ""))):
+        spf = False
+    return Judged(dkim, spf, applying(record, author, absent), dkim or spf or (sure_dkim and sure_spf))
+
+
+def applying(record: Record, author: str, absent: Collection[str] = ()) -> str:
+    """The policy for a From domain: p, sp or np, one level lower in test mode (RFC 9989 §4.7)."""
+    if author == record.domain:
+        policy = record.p
+    elif author in absent:
+        policy = record.np or record.sp or record.p
+    else:
+        policy = record.sp or record.p
+    level = LEVELS.index(policy) if policy in LEVELS else 0
+    return LEVELS[max(0, level - 1)] if record.t == "y" else LEVELS[level]
+
+
+def _verdict(fields: Mapping[str, Any], method: str, author: str, mode: str, before: str) -> tuple[bool, bool]:
+    """Whether a method passes under a mode of alignment, and whether that is sure."""
+    said = fields.get(f"policy_evaluated.{method}")
+    if mode == before and said in {"pass", "fail"}:
+        return said == "pass", True
+    results = fields.get(f"auth_results.{method}", ())
+    passed = [one.get("domain", "") for one in results if one.get("result") == "pass" and one.get("scope") != "helo"]
+    if any(aligned(domain, author, strict=mode == "s") for domain in passed):
+        return True, True
+    return False, said != "pass" or bool(passed)

@@ -1,0 +1,66 @@
+"""`email-report-admin policy`, as a person types it, over both stores."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks.messages import message
+from email_report_processor.documents.encode import decode
+from email_report_processor.stores.opening import open_store
+from tests.conftest import Program
+from tests.nodes import Node
+
+
+@pytest.fixture(params=["sqlite", "node"])
+def ask(
+    request: pytest.FixtureRequest, run_filter: Program, run_admin: Program, tmp_path: Path
+) -> Callable[..., Program]:
+    """`policy` over a store with one report of 30 rows."""
+    settings = ""
+    if request.param == "node":
+        node: Node = request.getfixturevalue("node")
+        prefix = request.getfixturevalue("prefix")
+        settings = f'[store]\nurl = "{node.url}"\nindex_prefix = "{prefix}"\n'
+    assert run_filter(message(30), settings=settings).status == 0
+    if request.param == "node":
+        node.ask("POST", f"/{prefix}*/_refresh")
+    return lambda: run_admin
+
+
+def test_the_answer(ask: Callable[[], Program], tmp_path: Path) -> None:
+    admin = ask()
+    found = admin(b"", "policy", "example.org", "--since", "all", "--try", "p=reject", "--json")
+    page = json.loads(found.stdout)
+    assert page["title"].startswith("example.org: v=DMARC1; p=reject")
+    fates = next(one for one in page["figures"] if one["name"] == "cost-by-reporter")
+    assert found.status == (0 if "It loses nothing" in page["answers"][0]["sentence"] else 1)
+    assert sum(sum(row[1:]) for row in fates["rows"]) > 0
+    written = admin(b"", "policy", "example.org", "--since", "all", "--html", str(tmp_path / "policy.html"))
+    assert written.stdout.strip() == str(tmp_path / "policy.html")
+    assert "What would it have lost?" in (tmp_path / "policy.html").read_text("utf-8")
+    assert "receivers saw: v=DMARC1" in admin(b"", "policy", "example.org", "--since", "all").stdout
+
+
+def test_its_sums_are_those_of_the_store(run_filter: Program, run_admin: Program) -> None:
+    assert run_filter(message(30)).status == 0
+    store = open_store(f"sqlite:{run_admin.state / 'reports.sqlite'}")
+    counts = [decode(row.source).get("count", 0) for row in store.scan() if b'"dmarc-aggregate"' in row.source]
+    page = json.loads(run_admin(b"", "policy", "example.org", "--since", "all", "--json").stdout)
+    fates = next(one for one in page["figures"] if one["name"] == "cost-by-day")
+    assert sum(sum(row[1:]) for row in fates["rows"]) == sum(counts)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["example.org", "--try", "p=block"], "p=block is no value of this tag"),
+        (["absent.example"], "there are no reports about absent.example"),
+        (["not a domain"], "is no domain name"),
+    ],
+)
+def test_wrong_usage(run_filter: Program, run_admin: Program, arguments: list[str], reason: str) -> None:
+    assert run_filter(message(2)).status == 0
+    found = run_admin(b"", "policy", "--since", "all", *arguments)
+    assert (found.status, reason in found.stderr) == (2, True)

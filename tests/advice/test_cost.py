@@ -1,0 +1,142 @@
+"""What a record would have cost: no wanted message that would be lost is ever overlooked."""
+
+import random
+from typing import Any
+
+import pytest
+
+from email_report_processor.advice import answer
+from email_report_processor.advice.cost import FATES, Cost, Site, reckon
+from email_report_processor.advice.record import Record
+from email_report_processor.documents.senders import read_senders
+from email_report_processor.pages import text
+from email_report_processor.pages.figure import Period
+
+REJECT = Record("example.org", p="reject")
+SENDERS = read_senders(
+    {},
+    [
+        {"network": "192.0.2.0/25", "verdict": "mine"},
+        {"domain": "service.example", "verdict": "service"},
+        {"network": "203.0.113.0/24", "verdict": "stranger"},
+        {"as": 64500, "verdict": "forwarder"},
+        {"sender": "old", "verdict": "ignore", "until": "2026-12-31"},
+    ],
+)
+SITE = Site(SENDERS, "2026-11-28")
+
+
+def row(**more: Any) -> dict[str, Any]:
+    """A row that fails, of somebody unknown, delivered."""
+    fields = {
+        "@timestamp": "2026-11-20T12:00:00Z",
+        "report.org_name": "Big Mail",
+        "count": 1,
+        "class": "spoof",
+        "source.ip": "198.51.100.1",
+        "identifiers.header_from": "example.org",
+        "policy_published.domain": "example.org",
+        "policy_published.p": "none",
+        "policy_evaluated.dkim": "fail",
+        "policy_evaluated.spf": "fail",
+        "policy_evaluated.disposition": "none",
+    }
+    return fields | {name.replace("__", "."): value for name, value in more.items()}
+
+
+def passed(domain: str) -> list[dict[str, str]]:
+    return [{"domain": domain, "result": "pass"}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "fate"),
+    [
+        (row(policy_evaluated__dkim="pass"), "kept"),
+        (row(), "unknown"),
+        (row(source__ip="192.0.2.1"), "lost"),
+        (row(auth_results__dkim=passed("mail.service.example")), "lost"),
+        ({**row(), "class": "own-misconfigured"}, "lost"),
+        (row(source__ip="203.0.113.5"), "stopped"),
+        ({**row(), "source.as.number": 64500}, "forwarded"),
+        ({**row(), "class": "mailing-list"}, "forwarded"),
+        ({**row(), "class": "forwarded"}, "forwarded"),
+        ({**row(), "source.name": "Old"}, "ignored"),
+        (row(source__ip="192.0.2.1", policy_evaluated__disposition="reject"), "refused"),
+    ],
+)
+def test_fates(fields: dict[str, Any], fate: str) -> None:
+    cost = reckon([fields], REJECT, SITE)
+    assert +cost.fates == {fate: 1}
+    assert cost.loses_nothing == (fate in {"kept", "stopped", "ignored", "refused"})
+
+
+def test_own_mail_that_strict_alignment_would_break() -> None:
+    fields = row(policy_evaluated__spf="pass", auth_results__spf=passed("bounce.example.org"))
+    assert +reckon([fields], REJECT, SITE).fates == {"kept": 1}
+    assert +reckon([fields], REJECT._replace(aspf="s"), SITE).fates == {"lost": 1}
+
+
+def test_nothing_is_nothing_to_rely_on() -> None:
+    assert not reckon([], REJECT, SITE).loses_nothing
+
+
+def test_a_policy_of_none_loses_nothing() -> None:
+    assert +reckon([row(), row(source__ip="192.0.2.1")], Record("example.org"), SITE).fates == {"kept": 2}
+
+
+def month(seed: int) -> tuple[list[dict[str, Any]], bool]:
+    """Rows of a generated month, and whether one that is wanted fails."""
+    random_ = random.Random(seed)
+    rows, wanted = [], False
+    for _ in range(40):
+        ours = random_.random() < 0.7
+        fails = random_.random() < (0.02 if ours else 0.9)
+        results = passed("example.org") if not fails else []
+        fields = row(
+            source__ip=f"192.0.2.{random_.randint(1, 120)}" if ours else f"203.0.113.{random_.randint(1, 250)}",
+            policy_evaluated__dkim="fail" if fails else "pass",
+            auth_results__dkim=results,
+            policy_evaluated__disposition=random_.choice(["none", "none", "none", "reject"]) if fails else "none",
+        )
+        wanted |= ours and fails and fields["policy_evaluated.disposition"] == "none"
+        rows.append(
+            fields | {"class": random_.choice(["spoof", "forwarded", "broken-signature"]) if fails else "aligned"}
+        )
+    return rows, wanted
+
+
+def test_it_never_says_nothing_is_lost_where_something_wanted_is() -> None:
+    said = set()
+    for seed in range(1000):
+        rows, wanted = month(seed)
+        cost = reckon(rows, REJECT, SITE)
+        assert cost.loses_nothing != wanted or cost.fates["forwarded"], seed
+        assert not (wanted and cost.loses_nothing), seed
+        said.add(cost.loses_nothing)
+    assert said == {True, False}
+
+
+def shown(cost: Cost) -> str:
+    return " ".join(text.page(answer.page(cost, Period(), "reports.sqlite", "2026-11-28T09:00:00Z")).split())
+
+
+def test_the_answer_in_words() -> None:
+    lost = shown(
+        reckon([row(source__ip="192.0.2.1", count=7), row(policy_evaluated__dkim="pass", count=93)], REJECT, SITE)
+    )
+    assert "Of 100 messages, 93 would still be delivered. 7 messages that you want would be lost" in lost
+    assert "192.0.2.1" in lost
+    unknown = shown(reckon([row(count=3)], REJECT, SITE))
+    assert "nobody has said whose 3 messages are" in unknown
+    assert "email-report-admin verdict 198.51.100.1 service" in unknown
+    nothing = shown(reckon([row(policy_evaluated__dkim="pass", count=5)], REJECT, SITE))
+    assert "It loses nothing." in nothing
+    assert "One reporter alone says all of this." in nothing
+
+
+def test_every_fate_has_its_column() -> None:
+    rows = [row(policy_evaluated__dkim="pass"), row()]
+    figures = answer.page(reckon(rows, REJECT, SITE), Period(), "store", "2026-11-28T09:00:00Z").figures
+    for figure in figures:
+        assert len(figure.columns) == 1 + len(FATES)
+        assert sum(cell for cells in figure.rows for cell in cells[1:] if isinstance(cell, int)) == 2
