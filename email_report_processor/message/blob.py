@@ -116,8 +116,11 @@ def chunks(blob: Blob, start: int = 0, stop: int | None = None) -> Iterator[byte
         yield piece
 
 
+FULL = 8 * 1024**2  # bytes of a temporary file after which the next one is begun: several mail servers bound a file
+
+
 class Scratch:
-    """Blobs made on the way, which share one budget of memory and, beyond it, one unnamed temporary file."""
+    """Blobs made on the way, which share one budget of memory and, beyond it, a few unnamed temporary files."""
 
     def __init__(self, in_memory: int = IN_MEMORY) -> None:
         self.left = in_memory
@@ -137,13 +140,14 @@ class Scratch:
         return Memory(b"".join(kept))
 
     def _write(self, pieces: Iterable[bytes]) -> Blob:
-        if self.file is None:
+        if self.file is None or self.file.size > FULL:
             self.file = File(temporary_file(), 0)
-        start = self.file.size
+        file = self.file
+        start = file.size
         for piece in pieces:
-            _write_all(self.file.descriptor, piece)
-            self.file.size += len(piece)
-        return Slice(self.file, start, self.file.size)
+            _write_all(file.descriptor, piece)
+            file.size += len(piece)
+        return Slice(file, start, file.size)
 
 
 class Slice:

@@ -9,8 +9,10 @@ class Bounds(NamedTuple):
     message_bytes: int = 50 * 1024**2  # the message as it comes
     xml_bytes: int = 1024**3  # one XML report, decompressed
     part_bytes: int = 16 * 1024**2  # one JSON report or one feedback report with its sample, decompressed
-    archive_depth: int = 3  # gzip or zip within gzip or zip
+    archive_depth: int = 3  # archives within each other, and messages in files within each other
     archive_members: int = 100  # members read of one archive
+    inflated_floor: int = 64 * 1024**2  # all files of a message, decompressed, and
+    inflated_per_byte: int = 100  # as many more for each byte of the message; the most of a real one is 44
     mime_depth: int = 64  # multiparts and messages within each other
     mime_parts: int = 1000  # parts of one message
     xml_depth: int = 64  # elements within each other
@@ -19,6 +21,10 @@ class Bounds(NamedTuple):
     rows: int = 2_000_000  # rows of one report
     max_count: int = 10**9  # messages or sessions that one number stands for; a higher one is not believed
     string_chars: int = 4096  # characters of one value; longer ones are cut, with a warning
+
+
+class OverBound(Exception):  # noqa: N818 - it says where reading stopped, not what went wrong here
+    """A bound of `Bounds` was met; the text names it and its value."""
 
 
 class Problem(NamedTuple):

@@ -10,7 +10,9 @@ RAW = -zlib.MAX_WBITS  # deflate without a wrapper, as in zip
 GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # told apart by their headers
 AT_ONCE = 256 * 1024  # bytes that are inflated at once
 _SLICE = 16 * 1024  # compressed bytes that are fed at once: thousands of tiny members are copied less often
+_GZIP = (b"\x1f\x8b",)
 _PADDING = b"\0 \t\r\n"
+MOST_MEMBERS = 50_000  # of one file: `bgzip` makes one of each 64 KiB, an attacker one of 20 bytes that holds nothing
 _MOST_PADDING = 64 * 1024  # bytes behind the data in which another member is looked for
 
 
@@ -21,6 +23,11 @@ class Source:
         """Take any pieces."""
         self._slices = (piece[at : at + _SLICE] for piece in pieces for at in range(0, len(piece), _SLICE))
         self.back = b""
+        self.members = 1
+
+    def skip_blanks(self) -> None:
+        """Pass over white space in front of the data."""
+        self.back = _skip(self, b" \t\r\n", _MOST_PADDING)
 
     def __iter__(self) -> Iterator[bytes]:
         """Itself."""
@@ -86,14 +93,14 @@ def gunzip(pieces: Iterable[bytes], notes: list[str]) -> Iterator[bytes]:
     if whole := _small(first):
         yield whole
         source = Source(arriving)
-        if not _next_member(source, notes):
+        if not next_member(source, notes, "the gzip data", _GZIP):
             return
     else:
         source = Source(chain((first,), arriving))
-        source.back = _skip(source, b" \t\r\n", _MOST_PADDING)
+        source.skip_blanks()
     while True:
         yield from inflate(source, GZIP_OR_ZLIB, "the gzip data")
-        if not _next_member(source, notes):
+        if not next_member(source, notes, "the gzip data", _GZIP):
             return
 
 
@@ -109,20 +116,28 @@ def _small(data: bytes) -> bytes:
     return whole if inflater.eof and not inflater.unused_data else b""
 
 
-def _next_member(source: Source, notes: list[str]) -> bool:
+def next_member(source: Source, notes: list[str], what: str, marks: tuple[bytes, ...]) -> bool:
+    """Whether another member or stream, which begins with one of `marks`, follows; else what does gets a note.
+
+    Raises Damaged when there are more than MOST_MEMBERS.
+    """
     behind = source.back
+    longest = max(map(len, marks))
     try:
         rest = _skip(source, _PADDING, _MOST_PADDING)
-        if len(rest) == 1:
-            rest += next(source, b"")
+        while rest and len(rest) < longest and (piece := next(source, b"")):
+            rest += piece
     except Damaged as error:
-        _note(notes, f"behind the gzip data: {error}")
+        _note(notes, f"behind {what}: {error}")
         return False
-    if rest.startswith(b"\x1f\x8b"):
+    if rest.startswith(marks):
         source.back = rest
+        source.members += 1
+        if source.members > MOST_MEMBERS:
+            raise Damaged(f"{what} have more than {MOST_MEMBERS} members")
         return True
     if behind or rest:
-        _note(notes, "bytes behind the gzip data were ignored")
+        _note(notes, f"bytes behind {what} were ignored")
     return False
 
 

@@ -22,7 +22,7 @@ from .headers import (
     domain_of,
     read_parameters,
 )
-from .transfer import DECODERS, decoded
+from .transfer import DECODERS, UUENCODE, decoded
 
 __all__ = [
     "Headers",
@@ -128,6 +128,13 @@ class Part:
     def chunks(self) -> Iterator[bytes]:
         """The body with its transfer encoding undone, in pieces of about 64 KiB. Raises Damaged at a broken end."""
         return (piece for piece in decoded(self.raw_chunks(), self._real_encoding()) if piece)
+
+    def file_chunks(self) -> Iterator[bytes]:
+        """The body as `chunks` gives it, but files in a text as they stand: there may be several of them."""
+        start, stop = self._body
+        first = self._blob.read(start, min(start + 256, stop)).lstrip()
+        several = self.encoding in UUENCODE or (self.encoding not in DECODERS and _BASE64.match(first))
+        return self.raw_chunks() if several else self.chunks()
 
     def _real_encoding(self) -> str:
         """Content decides: XML, JSON, archives and header fields under a false label, base64 under none."""

@@ -1,30 +1,24 @@
 """Archives undone by content, bounded, as chunks: what is left is a report or is none of ours."""
 
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
-from .blob import CHUNK, Blob, Damaged, Memory, Scratch
-from .bounds import Bounds, Problem
-from .inflate import GZIP_OR_ZLIB, gunzip
-from .zipped import DEFLATED, STORED, Directory, Member, read_directory, read_member
+from .blob import CHUNK, Blob, Damaged, Memory, Slice
+from .bounds import Bounds, OverBound, Problem
+from .budget import Budget
+from .containers import Contents, Inside, open_container
+from .forms import BLANKS, SNIFFED, form_of, sealed
+from .inflate import gunzip
 
 __all__ = ["Damaged", "OverBound", "Payload", "find_payloads", "head"]
 
-TOTAL = 4  # times a bound, for all files of one attachment together
-_SNIFFED = 512  # bytes that tell an archive
+TOTAL = 4  # times bounds.archive_members, for all files of one attachment together
 SMALL = 32 * 1024  # bytes of a file that is worth remembering
-_BLANKS = b" \t\r\n"
-_GZIP = b"\x1f\x8b\x08"
-_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08PK\x03\x04", b"PK00PK\x03\x04")
-_ZLIB = (b"x\x01", b"x\x9c", b"x\xda")
+_STREAMS = frozenset({"gzip", "zlib", "bzip2", "xz", "zstd"})  # a file in each; the other forms hold several
+_ENDINGS = (".gz", ".gzip", ".z", ".bz2", ".xz", ".lzma", ".zst", ".zstd", ".p7m")
 
 Open = Callable[[], Iterator[bytes]]
 Value = TypeVar("Value")
-
-
-class OverBound(Exception):  # noqa: N818 - it says where reading stopped, not what went wrong here
-    """A bound of `Bounds` was met; the text names it and its value."""
 
 
 class Recent(Generic[Value]):
@@ -55,6 +49,7 @@ class Payload(NamedTuple):
     name: str  # file name, a hint at most
     chunks: Open  # opened anew at each call; raises Damaged or OverBound while it is read
     warnings: Sequence[str] = ()  # complete once the file was read to its end
+    message: bool = False  # it is a message, whatever its header looks like
 
 
 def head(payload: Payload, size: int) -> bytes:
@@ -62,13 +57,17 @@ def head(payload: Payload, size: int) -> bytes:
     return _first_bytes(payload.chunks, size)[0]
 
 
-def find_payloads(place: str, name: str, open_: Open, bounds: Bounds) -> Iterator[Payload | Problem]:
-    """The files in one attachment: itself, or what gzip and zip hold, in each other up to bounds.archive_depth.
+def find_payloads(
+    place: str, name: str, open_: Open, bounds: Bounds, budget: Budget | None = None
+) -> Iterator[Payload | Problem]:
+    """The files in one attachment: itself, or what archives hold, in each other up to bounds.archive_depth.
 
-    All of them together may inflate to TOTAL times bounds.xml_bytes and hold TOTAL times bounds.archive_members.
-    `open_` gives the bytes of the attachment, anew at each call; it may raise Damaged while they are read.
+    All of them together may hold TOTAL times bounds.archive_members, and inflate to what is left of `budget`, which
+    all attachments of a message share. `open_` gives the bytes of the attachment, anew at each call; it may raise
+    Damaged while they are read. What cannot be opened (7z, encrypted) is a Problem.
     """
-    yield from _Attachment(bounds).find(_File(place, name, _remembering(open_), []), 0)
+    attachment = _Attachment(bounds, budget or Budget(bounds.message_bytes, bounds))
+    yield from attachment.find(_File(place, name, _remembering(open_), []), 0)
 
 
 class _File(NamedTuple):
@@ -76,124 +75,131 @@ class _File(NamedTuple):
     name: str
     open: Open
     notes: list[str]
+    message: bool = False
 
 
 class _Attachment:
     """What the files of one attachment share: the bounds, and what is left of them."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, budget: Budget) -> None:
         self.bounds = bounds
+        self.budget = budget
         self.members = TOTAL * bounds.archive_members
-        self.inflated = TOTAL * bounds.xml_bytes
 
     def find(self, file: _File, depth: int) -> Iterator[Payload | Problem]:
         """The files in a file that lies in `depth` archives."""
-        first, fault = _first_bytes(file.open, _SNIFFED)
-        archive = _archive_in(first)
+        first, fault = _first_bytes(file.open, SNIFFED)
+        form = "" if file.message else form_of(first)
         if fault and not first and depth:
             yield Problem(file.place, str(fault))
-        elif not archive:
-            yield Payload(file.place, file.name, _Leaf(self, file.open).chunks, file.notes)
+        elif reason := "" if form else sealed(first):
+            yield Problem(file.place, f"{reason}, which cannot be opened")
+        elif not form:
+            yield Payload(file.place, file.name, self._whole(file.open), file.notes, file.message)
         elif depth >= self.bounds.archive_depth:
             yield Problem(file.place, f"more archives in each other than bounds.archive_depth = {depth}")
-        elif archive == "zip":
-            yield from self._unzip(file, depth)
+        elif form in _STREAMS:
+            yield from self.find(self._inflated(file, form), depth + 1)
         else:
-            yield from self.find(self._gunzipped(file), depth + 1)
+            yield from self._contents(file, form, depth)
 
-    def _gunzipped(self, file: _File) -> _File:
+    def _inflated(self, file: _File, form: str) -> _File:
         def unpacked() -> Iterator[bytes]:
-            return self._bounded(gunzip(file.open(), file.notes))
+            return _undone(form, file.open(), file.notes)
 
-        open_ = _remembering(unpacked)
-        name = file.name[:-3] if file.name.lower().endswith(".gz") else file.name
-        return file._replace(name=name, open=open_)
+        return file._replace(name=_without_ending(file.name), open=_remembering(self._metered(unpacked)))
 
-    def _unzip(self, file: _File, depth: int) -> Iterator[Payload | Problem]:
-        archive = _Zip(file, self.bounds)
+    def _contents(self, file: _File, form: str, depth: int) -> Iterator[Payload | Problem]:
+        container = _Container(file, self.bounds, self.budget)
         try:
-            directory = archive.directory()
+            contents = open_container(form, container.blob, self.bounds.archive_members)
         except OverBound as bound:
             yield Problem(file.place, str(bound))
             return
-        if directory.note:
-            file.notes.append(directory.note)
-        if not directory.members and directory.note:
-            yield Problem(file.place, f"{directory.note}, and no file was found in it")
-        for member in directory.members:
-            if self.members <= 0:
+        if contents.note:
+            file.notes.append(contents.note)
+        if not contents.files and contents.note:
+            yield Problem(file.place, f"{contents.note}, and no file was found in it")
+        yield from self._files(file, contents, depth)
+
+    def _files(self, file: _File, contents: Contents, depth: int) -> Iterator[Payload | Problem]:
+        for inside in contents.files:
+            if self.members <= 0 or self.budget.exhausted:  # the second is said by whoever met it
                 break
             self.members -= 1
-            yield from self._member(file, archive, member, depth)
-        if directory.more or self.members <= 0:
+            yield from self._inside(file, inside, depth)
+        if contents.more or self.members <= 0:
             yield Problem(file.place, f"more files than bounds.archive_members = {self.bounds.archive_members}")
 
-    def _member(self, file: _File, archive: "_Zip", member: Member, depth: int) -> Iterator[Payload | Problem]:
-        place = f"{file.place} / {member.name}" if file.place else member.name
-        if member.name.endswith("/") and not member.size:
-            return  # a folder
-        if member.encrypted:
-            yield Problem(place, f"the zip member {member.name!r} is encrypted")
-        elif member.method not in {STORED, DEFLATED}:
-            yield Problem(place, f"the zip member {member.name!r} is compressed by method {member.method}")
-        else:
+    def _inside(self, file: _File, inside: Inside, depth: int) -> Iterator[Payload | Problem]:
+        place = " / ".join(filter(None, (file.place, inside.name)))
+        name = inside.name or _without_ending(file.name)
+        if inside.refused:
+            yield Problem(place, inside.refused)
+            return
+        open_ = _remembering(self._metered(inside.open))
+        yield from self.find(_File(place, name, open_, list(file.notes), inside.message), depth + 1)
 
-            def unpacked() -> Iterator[bytes]:
-                return self._bounded(read_member(archive.blob(), member))
+    def _whole(self, open_: Open) -> Open:
+        bound = self.bounds.xml_bytes
+        return lambda: _coalesce(_bounded(open_(), bound, "bounds.xml_bytes"))
 
-            yield from self.find(_File(place, member.name, _remembering(unpacked), list(file.notes)), depth + 1)
+    def _metered(self, open_: Open) -> Open:
+        """The same bytes, bounded; what was not read before is counted."""
+        counted = 0
 
-    def _bounded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        return _bounded(pieces, self.bounds.xml_bytes, "bounds.xml_bytes")
+        def opened() -> Iterator[bytes]:
+            nonlocal counted
+            size = 0
+            for piece in _bounded(open_(), self.bounds.xml_bytes, "bounds.xml_bytes"):
+                size += len(piece)
+                if size > counted:
+                    self.budget.inflate(size - counted)
+                    counted = size
+                yield piece
 
-    def spend(self, size: int) -> None:
-        """Count bytes of a file that were not read before. Raises OverBound."""
-        self.inflated -= size
-        if self.inflated < 0:
-            raise OverBound(f"the attachment holds more than {TOTAL} times bounds.xml_bytes = {self.bounds.xml_bytes}")
-
-
-class _Leaf:
-    """A file that is no archive."""
-
-    def __init__(self, attachment: _Attachment, open_: Open) -> None:
-        self._attachment = attachment
-        self._open = open_
-        self._counted = 0  # bytes that were read before
-
-    def chunks(self) -> Iterator[bytes]:
-        """The file in pieces of about CHUNK bytes. Raises Damaged, OverBound."""
-        bound = self._attachment.bounds.xml_bytes
-        size = 0
-        for piece in _coalesce(_bounded(self._open(), bound, "bounds.xml_bytes")):
-            size += len(piece)
-            if size > self._counted:
-                self._attachment.spend(size - self._counted)
-                self._counted = size
-            yield piece
+        return opened
 
 
-class _Zip:
-    """A zip file, for which its bytes are needed in any order: a small one is read anew each time, a big one once."""
+def _undone(form: str, pieces: Iterator[bytes], notes: list[str]) -> Iterator[bytes]:
+    if form in {"gzip", "zlib"}:
+        return gunzip(pieces, notes)
+    from .compressed import unbzip2, unxz, unzstd  # 1 ms
 
-    def __init__(self, file: _File, bounds: Bounds) -> None:
+    return {"bzip2": unbzip2, "xz": unxz, "zstd": unzstd}[form](pieces, notes)
+
+
+def _without_ending(name: str) -> str:
+    """The name of what is in the file: `r.xml` for `r.xml.gz`, `r.tar` for `r.tgz`."""
+    stem, dot, ending = name.rpartition(".")
+    if ending.lower() in {"tgz", "tbz", "tbz2", "txz", "tzst"}:
+        return f"{stem}.tar"
+    return stem if f"{dot}{ending}".lower() in _ENDINGS else name
+
+
+class _Container:
+    """A file whose bytes are needed in any order, and therefore are kept."""
+
+    def __init__(self, file: _File, bounds: Bounds, budget: Budget) -> None:
         self._file = file
-        self._bounds = bounds
+        self._bound = bounds.message_bytes
+        self._budget = budget
         self._kept: Blob | None = None
 
     def blob(self) -> Blob:
         """Its bytes. Raises OverBound, and OSError when a temporary file cannot be written."""
-        if self._kept is not None:
-            return self._kept
-        pieces = _bounded(self._file.open(), self._bounds.message_bytes, "bounds.message_bytes")
-        blob = Scratch().keep(_undamaged(pieces, self._file.notes))
-        if not isinstance(blob, Memory):
-            self._kept = blob
-        return blob
+        if self._kept is None:
+            pieces = _bounded(self._file.open(), self._bound, "bounds.message_bytes")
+            self._kept = _without_blanks(self._budget.keep(_undamaged(pieces, self._file.notes)))
+        return self._kept
 
-    def directory(self) -> Directory:
-        """Its files. Raises as `blob` does."""
-        return read_directory(self.blob(), self._bounds.archive_members)
+
+def _without_blanks(blob: Blob) -> Blob:
+    first = blob.read(0, CHUNK)
+    blanks = len(first) - len(first.lstrip(BLANKS))
+    if not blanks:
+        return blob
+    return Memory(blob.data[blanks:]) if isinstance(blob, Memory) else Slice(blob, blanks, blob.size)
 
 
 def _remembering(open_: Open) -> Open:
@@ -226,23 +232,6 @@ def _remembering(open_: Open) -> Open:
         yield from arriving
 
     return opened
-
-
-def _archive_in(first: bytes) -> str:
-    """What archive begins with these bytes, '' for none."""
-    first = first.lstrip(_BLANKS)
-    if first.startswith(_GZIP):
-        return "gzip"
-    if first.startswith(_ZIP):
-        return "zip"
-    return "zlib" if first.startswith(_ZLIB) and _inflates(first) else ""
-
-
-def _inflates(first: bytes) -> bool:
-    try:
-        return bool(zlib.decompressobj(GZIP_OR_ZLIB).decompress(first, 1))
-    except zlib.error:
-        return False
 
 
 def _first_bytes(open_: Open, size: int) -> tuple[bytes, Damaged | OverBound | None]:

@@ -131,12 +131,10 @@ def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield rest
 
 
+UUENCODE = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
 DECODERS: dict[str, Callable[[Iterator[bytes]], Iterator[bytes]]] = {
     "base64": _base64,
     "base-64": _base64,
     "quoted-printable": _quoted_printable,
-    "x-uuencode": _uuencode,
-    "uuencode": _uuencode,
-    "x-uue": _uuencode,
-    "uue": _uuencode,
+    **dict.fromkeys(UUENCODE, _uuencode),
 }

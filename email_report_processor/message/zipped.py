@@ -12,7 +12,7 @@ from typing import NamedTuple
 from .blob import CHUNK, Blob, Damaged, chunks
 from .inflate import RAW, Source, inflate
 
-STORED, DEFLATED = 0, 8
+STORED, DEFLATED, BZIP2, LZMA, ZSTD, XZ = 0, 8, 12, 14, 93, 95  # methods (APPNOTE.TXT §4.4.5)
 _LOCAL, _CENTRAL, _END, _END64, _LOCATOR64 = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 _CENTRAL_HEADER = struct.Struct("<4s6H3L5H2L")
@@ -159,11 +159,10 @@ def _find_headers(blob: Blob) -> Iterator[int]:
 
 
 def read_member(blob: Blob, member: Member) -> Iterator[bytes]:
-    """The bytes of a stored or deflated file. Raises Damaged when it breaks, ends early or is not what it should be."""
-    raw = chunks(blob, member.start, member.stop)
+    """The bytes of a file that is `readable`. Raises Damaged when it breaks, ends early or is not what it should be."""
     what = f"the zip member {member.name!r}"
     size = crc = 0
-    for piece in raw if member.method == STORED else inflate(Source(raw), RAW, what):
+    for piece in _unpacked(chunks(blob, member.start, member.stop), member.method, what):
         size += len(piece)
         crc = zlib.crc32(piece, crc)
         yield piece
@@ -171,3 +170,20 @@ def read_member(blob: Blob, member: Member) -> Iterator[bytes]:
         raise Damaged(f"{what} has {size} bytes, not {member.size}")
     if member.crc not in {-1, crc}:
         raise Damaged(f"{what} does not have its checksum")
+
+
+def readable(member: Member) -> bool:
+    """Whether `read_member` knows its method."""
+    return member.method in {STORED, DEFLATED, BZIP2, LZMA, ZSTD, XZ}
+
+
+def _unpacked(raw: Iterator[bytes], method: int, what: str) -> Iterator[bytes]:
+    if method == STORED:
+        return raw
+    if method == DEFLATED:
+        return inflate(Source(raw), RAW, what)
+    from .compressed import unbzip2, unlzma_member, unxz, unzstd  # 1 ms
+
+    if method == LZMA:
+        return unlzma_member(raw, what)
+    return {BZIP2: unbzip2, ZSTD: unzstd, XZ: unxz}[method](raw, [])

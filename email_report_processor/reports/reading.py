@@ -3,29 +3,18 @@
 This is the library's entry point. Nothing here or left of here knows a clock, a network or the settings.
 """
 
-from collections.abc import Iterator
-from functools import cache
-
-from ..message.blob import CHUNK, Blob, Damaged, Memory, Scratch, chunks
+from ..message.blob import CHUNK, Blob, Memory, chunks
 from ..message.bounds import Problem
+from ..message.budget import Budget
 from ..message.headers import address, domain_of, read_value
 from ..message.mail import Part, looks_like_mail, read_mail
-from ..message.payload import OverBound, Payload, find_payloads, head
+from ..message.payload import Payload
 from ..values import authres
 from ..values.dates import read_rfc5322
 from ..values.fields import read_domain, read_identifier, write_date
 from ..values.remembered import remembered
-from . import feedback
-from .report import Context, Envelope, Kind, Options, Reading, Report
-from .sample import begins_with_header
-
-# Asked in this order. A kind that says anything but None has claimed the node and what is below it.
-KINDS_OF_PARTS = (feedback.KIND,)
-
-_HEADER = 8 * 1024  # bytes of a file that tell a message
-_NOTIFICATIONS = ("message/delivery-status", "message/global-delivery-status", "message/disposition-notification")
-
-Result = Report | Problem
+from .report import Context, Envelope, Options, Reading, Report
+from .search import Search
 
 
 def read_message(raw: bytes | Blob, options: Options | None = None) -> Reading:
@@ -44,113 +33,20 @@ def read_message(raw: bytes | Blob, options: Options | None = None) -> Reading:
     if blob.size > bounds.message_bytes:
         limit = f"the message has {blob.size} bytes, more than bounds.message_bytes = {bounds.message_bytes}"
         return Reading(Envelope(), (), (Problem("message", limit),))
+    budget = Budget(blob.size, bounds)
     if looks_like_mail(blob.read(0, CHUNK)):
         mail = read_mail(blob, mime_depth=bounds.mime_depth, mime_parts=bounds.mime_parts)
         envelope = read_envelope(mail, options)
-        results = list(_Search(Context(envelope, options)).message(mail))
+        results = list(Search(Context(envelope, options), budget).of_message(mail))
     else:
         envelope = Envelope(bare=True)
-        results = list(_Search(Context(envelope, options)).payloads(Payload("input", "", lambda: chunks(blob))))
+        file = Payload("input", "", lambda: chunks(blob))
+        results = list(Search(Context(envelope, options), budget).of_file(file))
     return Reading(
         envelope,
         tuple(result for result in results if isinstance(result, Report)),
         tuple(result for result in results if isinstance(result, Problem)),
     )
-
-
-class _Search:
-    """The search of one input: its message, and messages that are attached to it as files (`forwarded.eml`)."""
-
-    def __init__(self, context: Context) -> None:
-        self.context = context
-        self.left = context.options.bounds.message_bytes  # of all messages in files, so that archives multiply nothing
-        self.scratch = Scratch()
-
-    def message(self, mail: Part, *, file: bool = False) -> Iterator[Result]:
-        """The reports of a message."""
-        yield from self._walk(mail, file)
-        if mail.over:  # what stands behind the bound may be a report
-            yield Problem("message", mail.over)
-
-    def _walk(self, part: Part, file: bool, *, seen: bool = False) -> Iterator[Result]:
-        """The reports of a part. `seen` says that the kinds have looked at it, among those beside it."""
-        for kind in KINDS_OF_PARTS if part.parts or not seen else ():
-            result = kind.read(part, self.context)
-            if result is not None:
-                yield result
-                return
-        if part.parts:
-            seen = part.content_type.startswith("multipart/")
-            for child in part.parts if not _is_notification(part) else ():
-                yield from self._walk(child, file, seen=seen)
-        else:
-            yield from self.payloads(Payload(_place(part), part.name, part.chunks), file=file)
-
-    def payloads(self, outer: Payload, *, file: bool = False) -> Iterator[Result]:
-        """The reports in a file. `file` says that it lies in a message that is a file itself."""
-        for found in find_payloads(outer.place, outer.name, outer.chunks, self.context.options.bounds):
-            if isinstance(found, Problem):
-                yield found
-                continue
-            beginning = head(found, CHUNK)
-            kinds = (load() for mark, load in KINDS_OF_PAYLOADS if mark in beginning)
-            results = (kind.read(found, self.context) for kind in kinds)
-            result = next((result for result in results if result is not None), None)
-            if result is not None:
-                yield result
-            elif not file and self.left >= 0 and begins_with_header(beginning[:_HEADER]):
-                yield from self._message_in(found)
-
-    def _message_in(self, file: Payload) -> Iterator[Result]:
-        """Who forwards a message as a file often labels it application/octet-stream, or puts it into an archive."""
-        bounds = self.context.options.bounds
-        try:
-            blob = self.scratch.keep(self._bounded(file))
-        except OverBound as bound:
-            yield Problem(file.place, str(bound))
-            return
-        mail = read_mail(blob, mime_depth=bounds.mime_depth, mime_parts=bounds.mime_parts)
-        for result in self.message(mail, file=True):
-            yield result._replace(place=f"{file.place} / {result.place}") if isinstance(result, Problem) else result
-
-    def _bounded(self, file: Payload) -> Iterator[bytes]:
-        try:
-            for piece in file.chunks():
-                self.left -= len(piece)
-                if self.left < 0:
-                    bound = self.context.options.bounds.message_bytes
-                    raise OverBound(f"the messages in files have more bytes than bounds.message_bytes = {bound}")
-                yield piece
-        except Damaged:
-            return  # what came before is read
-
-
-def _is_notification(part: Part) -> bool:
-    """A bounce or a receipt (RFC 3464, RFC 8098). What it returns was sent by us, such as a report about others."""
-    return part.content_type == "multipart/report" and any(child.content_type in _NOTIFICATIONS for child in part.parts)
-
-
-def _place(part: Part) -> str:
-    number = f"part {part.place}" if part.place else "message"
-    return f"{number} {part.name!r}" if part.name else number
-
-
-@cache
-def _dmarc_aggregate() -> Kind:
-    from .dmarc_aggregate import KIND  # 7 ms, only for a file that may be one
-
-    return KIND
-
-
-@cache
-def _smtp_tls() -> Kind:
-    from .smtp_tls import KIND  # 2 ms, only for a file that may be one
-
-    return KIND
-
-
-# Without this byte near its beginning a file is not of the kind; each kind then looks closer.
-KINDS_OF_PAYLOADS = ((b"<", _dmarc_aggregate), (b"{", _smtp_tls))
 
 
 def read_envelope(mail: Part, options: Options) -> Envelope:

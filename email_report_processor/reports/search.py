@@ -1,0 +1,290 @@
+"""The search of one input for reports: through its parts, files, archives, texts, and the messages in files.
+
+Asked are the kinds, in the order in which they stand here; what none of them takes is looked at more closely, since
+files stand within texts, too.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache, partial
+
+from ..message.blob import CHUNK, Damaged, Slice, chunks
+from ..message.bounds import OverBound, Problem
+from ..message.budget import Budget
+from ..message.forms import TEXT_MARKS
+from ..message.mail import WHOLE_MESSAGES, Part, read_mail
+from ..message.payload import Payload, find_payloads, head
+from . import feedback
+from .announced import by_header, by_label, is_report_name
+from .report import Context, Kind, Report
+from .sample import begins_with_header
+
+# Asked in this order. A kind that says anything but None has claimed the node and what is below it.
+KINDS_OF_PARTS = (feedback.KIND,)
+
+_HEADER = 8 * 1024  # bytes of a file that tell a message
+_BINARY = 512  # bytes of a file in which a NUL says that it is no text
+_NOTIFICATIONS = ("message/delivery-status", "message/global-delivery-status", "message/disposition-notification")
+# The beginning of a report behind much else, with the declaration in front of it.
+_LATE = re.compile(
+    rb"(?:<\?xml\s[^<>]{0,200}>\s{0,100})?<(?:[A-Za-z_][A-Za-z0-9_.-]{0,40}:)?feedback[\s>]"
+    rb'|\{\s{0,100}"(?:organization.name|date.range|contact.info|report.id|policies)"',
+    re.IGNORECASE,
+)
+_LONGEST_LATE = 1024  # bytes that it can match
+
+Result = Report | Problem
+
+
+@cache
+def _dmarc_aggregate() -> Kind:
+    from .dmarc_aggregate import KIND  # 7 ms, only for a file that may be one
+
+    return KIND
+
+
+@cache
+def _smtp_tls() -> Kind:
+    from .smtp_tls import KIND  # 2 ms, only for a file that may be one
+
+    return KIND
+
+
+# Without this byte near its beginning a file is not of the kind; each kind then looks closer.
+KINDS_OF_PAYLOADS = ((b"<", _dmarc_aggregate), (b"{", _smtp_tls))
+
+
+class Search:
+    """The search of one input: its message, and messages that are attached to it as files (`forwarded.eml`)."""
+
+    def __init__(self, context: Context, budget: Budget) -> None:
+        self.context = context
+        self.budget = budget
+        self.left = context.options.bounds.message_bytes  # of all messages in files, so that archives multiply nothing
+        self.announced: list[Problem] = []  # what should have had a report, when there turns out to be none
+
+    def of_message(self, mail: Part) -> Iterator[Result]:
+        """The reports of the message that is the input; what announces one when there is none."""
+        yield from self._judged(self.message(mail, 0))
+
+    def of_file(self, file: Payload) -> Iterator[Result]:
+        """The reports of a file that is the input."""
+        yield from self._judged(self.payloads(file))
+
+    def _judged(self, results: Iterator[Result]) -> Iterator[Result]:
+        reports = problems = 0
+        for result in results:
+            yield result
+            reports += isinstance(result, Report)
+            problems += isinstance(result, Problem)
+        if self.budget.exhausted and not problems:
+            yield Problem("message", self.budget.reason)
+        elif not (reports or problems):
+            yield from self.announced[:1]
+
+    def message(self, mail: Part, level: int) -> Iterator[Result]:
+        """The reports of a message. `level`: files around it."""
+        yield from self._walk(mail, level)
+        if mail.over:  # what stands behind the bound may be a report
+            yield Problem("message", mail.over)
+
+    def _walk(self, part: Part, level: int, *, seen: bool = False, message: bool = True) -> Iterator[Result]:
+        """The reports of a part. `seen` says that the kinds have looked at it, among those beside it."""
+        for kind in KINDS_OF_PARTS if part.parts or not seen else ():
+            result = kind.read(part, self.context)
+            if result is not None:
+                yield result
+                return
+        if _is_notification(part):
+            return
+        if message and (reason := by_header(part)):
+            self.announced.append(Problem(_place(part), reason))
+        if part.parts:
+            seen = part.content_type.startswith("multipart/")
+            for child in part.parts:
+                yield from self._walk(child, level, seen=seen, message=part.content_type in WHOLE_MESSAGES)
+        else:
+            yield from self._leaf(part, level)
+
+    def _leaf(self, part: Part, level: int) -> Iterator[Result]:
+        empty = True
+        for result in self.payloads(Payload(_place(part), part.name, part.file_chunks), level):
+            empty = False
+            yield result
+        if empty and (reason := by_label(part)):
+            self.announced.insert(0, Problem(_place(part), reason))
+
+    def payloads(self, outer: Payload, level: int = 0) -> Iterator[Result]:
+        """The reports in a file. `level`: messages and texts in files around it."""
+        bounds = self.context.options.bounds
+        for found in find_payloads(outer.place, outer.name, outer.chunks, bounds, self.budget):
+            if isinstance(found, Problem):
+                yield found
+            else:
+                yield from self._payload(found, level)
+
+    def _payload(self, found: Payload, level: int) -> Iterator[Result]:
+        beginning = head(found, CHUNK)
+        several = None if found.message else self._several(found, beginning)
+        result = None if found.message or several is not None else self._ask(found, beginning)
+        if several is not None:
+            yield from several
+        elif result is not None:
+            yield result
+        elif found.message or begins_with_header(beginning[:_HEADER]):
+            if self.left >= 0:  # else it was said before
+                yield from self._message_in(found, level)
+        else:
+            yield from self._closer(found, beginning, level)
+
+    def _ask(self, found: Payload, beginning: bytes) -> Result | None:
+        """What the kinds say of a file."""
+        kinds = (load() for mark, load in KINDS_OF_PAYLOADS if mark in beginning)
+        results = (kind.read(found, self.context) for kind in kinds)
+        return next((result for result in results if result is not None), None)
+
+    def _message_in(self, file: Payload, level: int) -> Iterator[Result]:
+        """Who forwards a message as a file often labels it application/octet-stream, or puts it into an archive."""
+        bounds = self.context.options.bounds
+        if level >= bounds.archive_depth:
+            yield Problem(file.place, f"more messages in files than bounds.archive_depth = {bounds.archive_depth}")
+            return
+        faults: list[Damaged] = []
+        try:
+            blob = self.budget.keep(self._bounded(file, faults))
+        except OverBound as bound:
+            yield Problem(file.place, str(bound))
+            return
+        mail = read_mail(blob, mime_depth=bounds.mime_depth, mime_parts=bounds.mime_parts)
+        empty = True
+        for result in self.message(mail, level + 1):
+            empty = False
+            yield result._replace(place=f"{file.place} / {result.place}") if isinstance(result, Problem) else result
+        if empty and faults:
+            yield Problem(file.place, str(faults[0]))
+
+    def _bounded(self, file: Payload, faults: list[Damaged]) -> Iterator[bytes]:
+        try:
+            for piece in file.chunks():
+                self.left -= len(piece)
+                if self.left < 0:
+                    bound = self.context.options.bounds.message_bytes
+                    raise OverBound(f"the messages in files have more bytes than bounds.message_bytes = {bound}")
+                yield piece
+        except Damaged as fault:
+            faults.append(fault)  # what came before is read
+
+    # Closer looks
+
+    def _several(self, found: Payload, beginning: bytes) -> Iterator[Result] | None:
+        """The reports in a file that holds an array of them, or one after the other; None when it does not."""
+        if b"{" not in beginning:
+            return None
+        from .json_texts import read_texts  # 1 ms, only for what may be JSON
+
+        texts = read_texts(found, beginning, self.context.options.bounds)
+        if texts is None:
+            return None
+        blob = self.budget.keep(iter((texts.data,)))
+        return self._each(found, texts.ranges, Slice(blob, 0, blob.size), texts.fault)
+
+    def _each(self, found: Payload, ranges: tuple[tuple[int, int], ...], blob: Slice, fault: str) -> Iterator[Result]:
+        for number, (start, stop) in enumerate(ranges, 1):
+            one = Slice(blob, start, stop)
+            place = f"{found.place} / object {number}"
+            payload = found._replace(place=place, chunks=partial(chunks, one))
+            result = self._ask(payload, one.read(0, CHUNK))
+            if result is not None:
+                yield result
+        if fault:
+            yield Problem(found.place, fault)
+
+    def _closer(self, found: Payload, beginning: bytes, level: int) -> Iterator[Result]:
+        """Files within a text, a report that begins far behind its beginning, and names that promise one."""
+        empty = True
+        if beginning and b"\0" not in beginning[:_BINARY]:
+            for result in self._within_text(found, level):
+                empty = False
+                yield result
+        late = self._late(found) if empty and len(beginning) >= CHUNK else None
+        if late is not None:
+            yield late
+        elif empty and is_report_name(found.name):
+            self.announced.insert(0, Problem(found.place, "it has the name of a report, and there is none in it"))
+
+    def _within_text(self, found: Payload, level: int) -> Iterator[Result]:
+        bounds = self.context.options.bounds
+        try:
+            if not _may_hold_files(found):
+                return
+            from ..message.inline import files_at, find_places  # 3 ms
+
+            places = find_places(found.chunks, bounds.archive_members + 1, bounds.message_bytes)
+            if not places:
+                return
+            blob = self.budget.keep(found.chunks())
+        except (Damaged, OverBound) as fault:
+            yield Problem(found.place, str(fault))
+            return
+        for place, open_ in files_at(places[: bounds.archive_members], blob):
+            where = f"{found.place} / {place.name or place.encoding}"
+            if place.refused:
+                yield Problem(found.place, place.refused)
+            elif level >= bounds.archive_depth:
+                yield Problem(where, f"more files in each other than bounds.archive_depth = {bounds.archive_depth}")
+            else:
+                yield from self.payloads(Payload(where, place.name, open_), level + 1)
+        if len(places) > bounds.archive_members:
+            yield Problem(found.place, f"more files than bounds.archive_members = {bounds.archive_members}")
+
+    def _late(self, found: Payload) -> Result | None:
+        """A report that begins behind more of something else than the kinds look at."""
+        try:
+            at = _find_late(found)
+        except (Damaged, OverBound):
+            return None
+        if at < 0:
+            return None
+
+        def behind() -> Iterator[bytes]:
+            left = at
+            for piece in found.chunks():
+                if left < len(piece):
+                    yield piece[left:]
+                left = max(left - len(piece), 0)
+
+        late = found._replace(chunks=behind)
+        result = self._ask(late, head(late, CHUNK))
+        return result if result is not None else Problem(found.place, f"at byte {at} something like a report begins")
+
+
+def _may_hold_files(found: Payload) -> bool:
+    """Whether a text has a mark of a file in it. Raises Damaged, OverBound."""
+    last = b""
+    for piece in found.chunks():
+        data = last + piece
+        if any(mark in data for mark in TEXT_MARKS):
+            return True
+        last = piece[-32:]
+    return False
+
+
+def _find_late(found: Payload) -> int:
+    """Where a report seems to begin, -1 for nowhere. Raises Damaged, OverBound."""
+    data, base = b"", 0
+    for piece in found.chunks():
+        data = data[-_LONGEST_LATE:] + piece
+        base += len(piece)
+        if match := _LATE.search(data):
+            return base - len(data) + match.start()
+    return -1
+
+
+def _is_notification(part: Part) -> bool:
+    """A bounce or a receipt (RFC 3464, RFC 8098). What it returns was sent by us, such as a report about others."""
+    return part.content_type == "multipart/report" and any(child.content_type in _NOTIFICATIONS for child in part.parts)
+
+
+def _place(part: Part) -> str:
+    number = f"part {part.place}" if part.place else "message"
+    return f"{number} {part.name!r}" if part.name else number

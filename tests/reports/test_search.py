@@ -1,0 +1,325 @@
+"""Where reports are found, in what they come, and what is said when one was announced and is not there."""
+
+import base64
+import binascii
+import bz2
+import gzip
+import io
+import json
+import lzma
+import tarfile
+from collections.abc import Callable
+from email.message import EmailMessage
+from email.policy import SMTP
+from typing import Any
+
+import pytest
+
+from email_report_processor import Bounds, Options, Reading, read_message
+from tests import containers
+from tests.containers import File, Message
+from tests.places import CASES
+from tests.reports.test_reading import frame, mail, report_ids, xml, zipped
+
+NAME = "bigmail.example!example.org!1763596800!1763683199.xml"
+SUBJECT = "Report Domain: example.org Submitter: bigmail.example Report-ID: <1>"
+
+
+def plain(text: bytes, subject: str = "hello", type_: str = "text/plain") -> bytes:
+    head = f"From: a@bigmail.example\r\nDate: Thu, 20 Nov 2025 06:12:40 +0000\r\nSubject: {subject}\r\n"
+    return head.encode() + f"MIME-Version: 1.0\r\nContent-Type: {type_}\r\n\r\n".encode() + text
+
+
+def attached(data: bytes, name: str = "", type_: str = "application/octet-stream", subject: str = "hello") -> bytes:
+    message = frame()
+    message["Subject"] = subject
+    message.set_content("See the attachment.\n")
+    maintype, subtype = type_.split("/")
+    message.add_attachment(data, maintype, subtype, filename=name or None)
+    return message.as_bytes(policy=SMTP)
+
+
+def reasons(raw: bytes, bounds: Bounds | None = None) -> list[str]:
+    reading = read_message(raw, Options(bounds=bounds or Bounds()))
+    assert reading.reports == ()
+    return [problem.reason for problem in reading.problems]
+
+
+def only(raw: bytes) -> list[str]:
+    """The ids of the reports, of which none is salvaged."""
+    reading = read_message(raw)
+    assert reading.problems == ()
+    assert not any(report.head.get("salvaged") for report in reading.reports)
+    return report_ids(reading)
+
+
+def tar(*files: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for number, data in enumerate(files):
+            member = tarfile.TarInfo(f"{number}.xml")
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def uu(data: bytes) -> bytes:
+    lines = b"".join(binascii.b2a_uu(data[at : at + 45]) for at in range(0, len(data), 45))
+    return b"begin 644 r.xml.gz\n" + lines + b"`\nend\n"
+
+
+def note(*data: bytes) -> Message:
+    return Message(files=[File(f"{number}.xml.gz", one) for number, one in enumerate(data)])
+
+
+WRAP: dict[str, Callable[[bytes], bytes]] = {
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "tar": tar,
+    "tar.gz": lambda data: gzip.compress(tar(data)),
+    "tar.xz of gz": lambda data: lzma.compress(tar(gzip.compress(data))),
+    "zip of bz2": lambda data: zipped(bz2.compress(data)),
+    "msg": lambda data: containers.msg(note(data)),
+    "msg of gz": lambda data: containers.msg(note(gzip.compress(data))),
+    "tnef of zip": lambda data: containers.tnef(note(zipped(data))),
+    "signed entity": lambda data: containers.signed(b"Content-Type: text/xml\r\n\r\n" + data),
+    "signed file": lambda data: containers.signed(gzip.compress(data), indefinite=True),
+    "msg in a msg": lambda data: containers.msg(Message(files=[File("inner", note(data))])),
+    "tnef in a tnef": lambda data: containers.tnef(Message(files=[File("inner", note(data))])),
+    "tnef in signed data": lambda data: containers.signed(
+        b"Content-Type: application/ms-tnef; name=winmail.dat\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        + base64.encodebytes(containers.tnef(note(data)))
+    ),
+    "signed data in a msg": lambda data: containers.msg(
+        Message(
+            files=[File("smime.p7m", containers.signed(b"Content-Type: text/xml\r\n\r\n" + data), "multipart/signed")]
+        )
+    ),
+    "a message in a msg": lambda data: containers.msg(Message(files=[File("a.eml", mail(gzip.compress(data)))])),
+}
+
+
+@pytest.mark.parametrize("name", WRAP)
+@pytest.mark.parametrize("type_", ["application/octet-stream", "application/pkcs7-mime", "image/png"])
+def test_every_container(name: str, type_: str) -> None:
+    """Under any label, alone, in a forwarded message, in a file of its own, and bare."""
+    data = WRAP[name](xml("7"))
+    assert only(attached(data, type_=type_)) == ["7"]
+    forwarded = frame()
+    forwarded.set_content("Fw")
+    inner = EmailMessage()
+    inner.set_content("See")
+    inner.add_attachment(data, *type_.split("/"), filename="x")
+    forwarded.add_attachment(inner)
+    assert only(forwarded.as_bytes(policy=SMTP)) == ["7"]
+    assert only(data) == ["7"]
+
+
+@pytest.mark.parametrize("make", [containers.msg, containers.tnef])
+def test_several_files_and_a_body_with_one(make: Callable[[Message], bytes]) -> None:
+    message = note(xml("1"), gzip.compress(xml("2")), zipped(xml("3"), xml("4")))._replace(body=uu(xml("5")).decode())
+    assert sorted(only(attached(make(message)))) == ["1", "2", "3", "4", "5"]
+
+
+ARF = b"Feedback-Type: abuse\r\nUser-Agent: x\r\nVersion: 1\r\nSource-IP: 192.0.2.1\r\n"
+
+
+@pytest.mark.parametrize("make", [containers.msg, containers.tnef])
+def test_a_feedback_report_that_outlook_took_apart(make: Callable[[Message], bytes]) -> None:
+    sample = Message("sample", "buy", header="From: a@spam.example\r\nMessage-ID: <s@spam.example>\r\nSubject: buy\r\n")
+    message = Message(files=[File("ATT1.dat", ARF, "message/feedback-report"), File("sample", sample)])
+    reading = read_message(attached(make(message)))
+    assert [(report.dataset, report.rows) for report in reading.reports] == [("arf", 1)]
+    document = next(iter(reading.reports[0].documents()))
+    assert document.fields["sample.message_id"] == "s@spam.example"
+
+
+def test_a_feedback_report_in_signed_data() -> None:
+    entity = (
+        b'Content-Type: multipart/report; report-type=feedback-report; boundary="b"\r\n\r\n--b\r\n\r\nhi\r\n--b\r\n'
+        b"Content-Type: message/feedback-report\r\n\r\n" + ARF + b"\r\n--b--\r\n"
+    )
+    raw = plain(base64.encodebytes(containers.signed(entity, indefinite=True)), type_="application/pkcs7-mime")
+    raw = raw.replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: base64\r\n\r\n", 1)
+    assert [report.dataset for report in read_message(raw).reports] == ["arf"]
+
+
+TEXTS: dict[str, Callable[[bytes], bytes]] = {
+    "uuencode": lambda data: b"A report:\n\n" + uu(gzip.compress(data)),
+    "base64 of a zip": lambda data: b"A report:\n\n" + base64.encodebytes(zipped(data)) + b"\n-- \nbye\n",
+    "base64 of XML": lambda data: b"A report:\n\n" + base64.encodebytes(b'<?xml version="1.0"?>' + data),
+    "base64 alone": lambda data: base64.encodebytes(gzip.compress(data)),
+    "base64 of a tar of bz2": lambda data: b"x\n" + base64.encodebytes(gzip.compress(tar(bz2.compress(data)))),
+    "base64 of uuencode": lambda data: b"x\n" + base64.encodebytes(gzip.compress(b"t\n" + uu(data))),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_files_in_a_text(name: str) -> None:
+    text = TEXTS[name]
+    assert only(plain(text(xml("1")))) == ["1"]
+    assert only(plain(text(xml("1")) + b"\nAnd:\n\n" + text(xml("2")))) == ["1", "2"]
+    assert only(mail(plain(text(xml("1"))))) == ["1"]
+    quoted = plain(binascii.b2a_qp(text(xml("1"))))
+    assert only(quoted.replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", 1)) == ["1"]
+
+
+def test_texts_in_texts_are_bounded() -> None:
+    data = xml("1")
+    for _ in range(4):
+        data = b"t\n" + uu(data)
+    assert "archive_depth" in reasons(plain(data))[0]
+
+
+def test_files_in_a_text_are_bounded_on_both_sides() -> None:
+    text = b"\n".join(uu(xml(str(number))) for number in range(6))
+    assert len(only(plain(text))) == 6
+    reading = read_message(plain(text), Options(bounds=Bounds(archive_members=5)))
+    assert len(reading.reports) == 5
+    assert "archive_members = 5" in reading.problems[0].reason
+
+
+def tls(id_: str) -> dict[str, Any]:
+    return {
+        "organization-name": "Big Mail",
+        "report-id": id_,
+        "date-range": {"start-datetime": "2025-11-19T00:00:00Z", "end-datetime": "2025-11-19T23:59:59Z"},
+        "policies": [
+            {
+                "policy": {"policy-type": "sts", "policy-domain": "example.org"},
+                "summary": {"total-successful-session-count": 4, "total-failure-session-count": 0},
+            }
+        ],
+    }
+
+
+TLS_TEXTS: dict[str, Callable[[list[dict[str, Any]]], bytes]] = {
+    "array": lambda reports: json.dumps(reports).encode(),
+    "array over lines": lambda reports: b"\r\n" + json.dumps(reports, indent=2).encode() + b"\r\n",
+    "array with a mark": lambda reports: b"\xef\xbb\xbf" + json.dumps(reports).encode(),
+    "array in UTF-16": lambda reports: json.dumps(reports).encode("utf-16"),
+    "lines": lambda reports: b"\n".join(json.dumps(one).encode() for one in reports) + b"\n",
+    "RFC 7464": lambda reports: b"".join(b"\x1e" + json.dumps(one).encode() + b"\n" for one in reports),
+}
+
+
+@pytest.mark.parametrize("name", TLS_TEXTS)
+def test_several_tls_reports_in_one_file(name: str) -> None:
+    data = TLS_TEXTS[name]([tls("a"), tls("b{["), tls("c")])
+    for raw in (data, gzip.compress(data), attached(data), plain(data) if b"\0" not in data else data):
+        assert only(raw) == ["a", "b{[", "c"]
+
+
+def test_an_array_of_one_is_the_report_itself() -> None:
+    (one,) = read_message(json.dumps([tls("a")]).encode()).reports
+    (other,) = read_message(json.dumps(tls("a")).encode()).reports
+    assert [document.id for document in one.documents()] == [document.id for document in other.documents()]
+
+
+def test_an_array_that_breaks_off_or_is_too_long() -> None:
+    data = json.dumps([tls("a"), tls("b")]).encode()
+    reading = read_message(data[:-30])
+    assert report_ids(reading)[0] == "a"
+    assert reading.problems or reading.reports[-1].head["salvaged"]
+    many = read_message(json.dumps([tls(str(n)) for n in range(6)]).encode(), Options(bounds=Bounds(archive_members=5)))
+    assert (len(many.reports), len(many.problems)) == (5, 1)
+    long = read_message(data, Options(bounds=Bounds(part_bytes=len(data) - 1)))
+    assert "part_bytes" in long.problems[0].reason
+
+
+@pytest.mark.parametrize(
+    "data", [b'[{"a": 1}, {"policies": 2}]', b'[1, 2, "report-id"]', b'{"a": "}{"}', b"[]", b'[{"report-id": 1']
+)
+def test_other_json_is_no_report(data: bytes) -> None:
+    assert read_message(data)[1:] == ((), ())
+
+
+# Behind much of something else
+
+
+@pytest.mark.parametrize("size", [100, 65_000, 65_530, 65_536, 200_000, 3_000_000])
+def test_a_report_behind_much_text(size: int) -> None:
+    before = b"This line says nothing at all.\r\n" * (size // 32)
+    for report, id_ in ((b"<?xml version='1.0'?>\r\n" + xml("1"), "1"), (json.dumps(tls("t")).encode(), "t")):
+        assert report_ids(read_message(plain(before + report))) == [id_]
+        assert report_ids(read_message(attached(gzip.compress(before + report)))) == [id_]
+
+
+# Announced, and not there
+
+
+GONE = b"The attachment was removed because compressed files are not allowed.\r\n"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        plain(GONE, SUBJECT),
+        plain(GONE, "Fwd: [EXTERNAL] " + SUBJECT),
+        plain(GONE, "=?utf-8?Q?Report_Domain:_example.org_Submitter:_x.example_Report-ID:_1?="),
+        attached(GONE, NAME + ".gz.txt", "text/plain"),
+        attached(b"", NAME + ".gz", "application/gzip"),
+        attached(b"", "dmarc-report.xml"),
+        attached(b"", NAME),
+        attached(b"\r\n", "r.xml.gz"),
+        attached(GONE, type_="application/tlsrpt+gzip"),
+        attached(GONE, "smime.p7m", "application/pkcs7-mime"),
+        attached(GONE, "winmail.dat", "application/ms-tnef"),
+        mail(attached(GONE, NAME)),
+        mail(plain(GONE, SUBJECT)),
+        attached(zipped(b""), NAME + ".zip"),
+        containers.msg(Message(files=[File(NAME + ".gz", b"")])),
+        plain(GONE, type_='multipart/report; report-type=tlsrpt; boundary="b"'),
+        plain(b"--b\r\n\r\nhi\r\n--b--\r\n", type_='multipart/report; report-type=feedback-report; boundary="b"'),
+        plain(b"piece", type_="message/partial; id=1; number=2; total=3"),
+        plain(GONE).replace(b"Subject", b"TLS-Report-Domain: a.example\r\nTLS-Report-Submitter: b.example\r\nSubject"),
+    ],
+)  # fmt: skip
+def test_what_was_announced_is_unreadable_and_not_no_report(raw: bytes) -> None:
+    assert len(reasons(raw)) == 1
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        plain(GONE, "Re: " + SUBJECT),
+        plain(GONE, "Undelivered: " + SUBJECT),
+        plain(GONE, SUBJECT).replace(b"Subject", b"In-Reply-To: <ours@example.org>\r\nSubject"),
+        plain(GONE, SUBJECT).replace(b"Subject", b"Auto-Submitted: auto-replied (vacation)\r\nSubject"),
+        plain(GONE, "About your report"),
+        attached(b"", "photo.jpg"),
+        attached(GONE, "notes.txt", "text/plain"),
+        attached(b"<html>", "page.xml"),
+    ],
+)  # fmt: skip
+def test_what_announces_nothing(raw: bytes) -> None:
+    assert reasons(raw) == []
+
+
+def test_a_report_is_enough() -> None:
+    """What else is in its message may have any name."""
+    message = frame()
+    message["Subject"] = SUBJECT
+    message.set_content("See\n")
+    message.add_attachment(gzip.compress(xml("1")), "application", "gzip", filename=NAME + ".gz")
+    message.add_attachment(GONE, "text", "plain", filename=NAME + ".gz.txt")
+    assert only(message.as_bytes(policy=SMTP)) == ["1"]
+
+
+SHOWN: dict[str, tuple[list[str], int]] = {  # reports by dataset, problems
+    "01-msg/report-msg.eml": (["dmarc-aggregate"], 0),
+    "02-tnef/winmail.eml": (["dmarc-aggregate"], 0),
+    "03-smime/opaque.eml": (["dmarc-aggregate"], 0),
+    "04-containers/7z.eml": ([], 1),
+    "04-containers/stripped-by-gateway.eml": ([], 1),
+    "04-containers/zst.eml": ([], 1),  # noise behind the mark of zstd
+    "06-uuencode/inline-zip.eml": (["dmarc-aggregate"], 0),
+    "17-tls/array.json": (["smtp-tls"], 0),
+}
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="the cases lie beside the checkout of this project's authors alone")
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_cases(name: str) -> None:
+    reading: Reading = read_message((CASES / name).read_bytes())
+    assert ([report.dataset for report in reading.reports], len(reading.problems)) == SHOWN[name]
