@@ -1,6 +1,7 @@
 """Questions that the figures share: what they are about, and what is never counted."""
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from ..stores.store import Question, Store, Total
@@ -51,6 +52,21 @@ def forged(store: Store, scope: Scope) -> tuple[str, ...]:
     claim = words.count(messages, "message or session", "messages or sessions")
     whose = "whose own mail failed authentication"
     return (f"{words.count(reports, 'report')} {whose}, with {claim}, {words.verb(reports, 'is')} left out.",)
+
+
+def until_now(scope: Scope, made: str) -> Scope:
+    """The scope up to the end of the day on which it is asked: a date in the future would flatten every chart."""
+    tomorrow = f"{date.fromisoformat(words.day(made)) + timedelta(days=1)}T00:00:00Z"
+    until = min(scope.period.until or tomorrow, tomorrow)
+    return scope._replace(period=scope.period._replace(until=until))
+
+
+def future(store: Store, scope: Scope) -> tuple[str, ...]:
+    """What is left out because it says that it is about a time to come."""
+    later = scope._replace(period=Period(scope.period.until))
+    reports = sum(one.documents for one in ask(store, later, "report", sum=()))
+    is_ = words.verb(reports, "is")
+    return (f"{words.count(reports, 'report')} of a time to come {is_} left out.",) if reports else ()
 
 
 def is_long(duration: int | None) -> bool:

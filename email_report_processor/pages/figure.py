@@ -39,6 +39,14 @@ class Figure(NamedTuple):
     empty: str = ""  # without rows: what that means, and what to do
 
 
+class Part(NamedTuple):
+    """A part of a whole."""
+
+    series: str  # key of its colour
+    name: str
+    amount: int
+
+
 class Answer(NamedTuple):
     """One of the questions that the page opens with, answered in a sentence with numbers."""
 
@@ -46,6 +54,8 @@ class Answer(NamedTuple):
     number: str  # what to see first: 99.3%
     sentence: str
     level: Level = "none"
+    parts: tuple[Part, ...] = ()  # of the messages, as one bar
+    trend: tuple[int, ...] = ()  # messages by day
 
 
 class Host(NamedTuple):

@@ -45,7 +45,13 @@ FAILING = (
     "temperror",
     "spoof",
 )
-_BY_SENDER = frozenset({"third-party-unaligned", "aligned-spf-only"})  # one thing a sender; else one a domain
+# One thing to fix is one domain and, beside it, one value of this field: whose record it is, or which service.
+_BESIDE = {
+    "own-misconfigured": "identifiers.header_from",
+    "broken-signature": "identifiers.header_from",
+    "third-party-unaligned": "source.name",
+    "aligned-spf-only": "source.name",
+}
 _SIGNED = frozenset({"broken-signature", "third-party-unaligned"})  # their signatures name the record
 
 _HOW = {
@@ -109,7 +115,7 @@ def _of_class(store: Store, scope: Scope, class_: str) -> list[Fix]:
 
 
 def _look(store: Store, scope: Scope, class_: str) -> _Found:
-    who = (DOMAIN[_DATASET], *(("source.name",) if class_ in _BY_SENDER else ()))
+    who = (DOMAIN[_DATASET], *((_BESIDE[class_],) if class_ in _BESIDE else ()))
 
     def by(*more: str, **other: Any) -> list[Total]:
         return ask(store, scope, _DATASET, (*who, *more), where={"class": class_}, **other)
@@ -127,21 +133,28 @@ def _fix(class_: str, thing: Total, found: _Found) -> Fix:
     hosts = [Host(one.key[-2] or "-", one.key[-1] or "", one.sums[0]) for one in found.of(found.hosts, thing.key)]
     authors = [str(one.key[-1]) for one in found.of(found.authors, thing.key) if one.key[-1]]
     signatures = [str(one.key[-1]) for one in found.of(found.signatures, thing.key) if one.key[-1]]
-    domain, *sender = (value or "" for value in thing.key)
+    domain, beside = thing.key[0] or "", "".join(thing.key[1:]) if all(thing.key[1:]) else ""
     shown = tuple(hosts[:_SHOWN])
     made = Fix(
         turn_of(class_),
         class_,
-        " · ".join(part for part in (*sender, domain) if part) or "-",
+        _subject(domain, beside),
         thing.sums[0],
         thing.different[0],
         thing.different[1],
         evidence="",
         how=how(class_),
         shown=shown,
-        records=tuple(_records(class_, _place(domain, authors), "".join(sender), shown, signatures)),
+        records=tuple(_records(class_, _place(domain, authors), beside, shown, signatures)),
     )
     return made._replace(evidence=_evidence(made, authors))
+
+
+def _subject(domain: str, beside: str) -> str:
+    """`crm.example for example.org`; a name within the domain says enough."""
+    if beside == domain or beside.endswith(f".{domain}"):
+        return beside or "-"
+    return f"{beside} for {domain}" if beside else domain
 
 
 def _evidence(fix: Fix, authors: list[str]) -> str:

@@ -20,6 +20,7 @@ from .fixing import TURNS
 from .worldmap import name_of
 
 _LONGEST = 300  # characters of one text in a table
+_ACROSS = frozenset({"countries", "senders", "hosts", "reporters", "tls-failures"})  # as wide as the page
 
 # The sections of the page: heading, anchor, figures.
 SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -73,6 +74,8 @@ def environment() -> jinja2.Environment:
     made.filters |= {
         "cell": cell,
         "chart": lambda figure, width=svg.WIDE: Markup(svg.chart(figure, width)),  # noqa: S704  # escaped where it is drawn
+        "parts": lambda parts: Markup(svg.proportions(parts)),  # noqa: S704  # likewise
+        "trend": lambda values: Markup(svg.sparkline(values, 320, 40)),  # noqa: S704  # numbers only
         "series": svg.series,
         "number": words.number,
         "plain": words.plain,
@@ -84,6 +87,7 @@ def environment() -> jinja2.Environment:
         "count": words.count,
         "turns": TURNS,
         "narrow": svg.NARROW,
+        "across": _ACROSS,
         "shades": range(1, len(words.SHADES[0])),
     }
     return made

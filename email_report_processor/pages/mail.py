@@ -9,7 +9,7 @@ from ..stores.store import Store
 from . import words
 from .asking import DOMAIN, Scope, ask, cut, is_long
 from .days import Trends, stepping, steps
-from .figure import Column, Figure, Value
+from .figure import Column, Figure, Part, Value
 from .fixing import FAILING, turn_of
 
 DATASET = "dmarc-aggregate"
@@ -49,6 +49,27 @@ class Mail(NamedTuple):
     def failed(self) -> int:
         """Messages that were not."""
         return self.count(lambda one: one.result == "fail")
+
+    def by_group(self) -> tuple[Part, ...]:
+        """Messages of the four groups of `volume_by_day`."""
+        counts = Counter[str]()
+        for one in self.slices:
+            counts[group_of(one)] += one.messages
+        return tuple(Part(key, name, counts[key]) for key, name in _GROUPS)
+
+    def by_failing_class(self) -> tuple[Part, ...]:
+        """Messages that were not authenticated, by class."""
+        failing = Counter[str]()
+        for one in self.slices:
+            failing[failing_class(one)] += one.messages if one.result == "fail" else 0
+        return tuple(Part(name, name, failing[name]) for name in (*FAILING, "other") if failing[name])
+
+    def trend(self) -> tuple[int, ...]:
+        """Messages by day."""
+        trends = Trends(one.day for one in self.slices)
+        for one in self.slices:
+            trends.add("", one.day, one.messages)
+        return trends.of("")
 
     def by_class(self) -> Counter[str]:
         """Messages of each class."""
@@ -150,21 +171,18 @@ def volume_by_day(mail: Mail, scope: Scope) -> Figure:
     )
 
 
+def failing_class(one: Slice) -> str:
+    """The class under which a slice is drawn."""
+    return one.class_ if one.class_ in FAILING else "other"
+
+
 def failing_by_day(mail: Mail, scope: Scope) -> Figure:
     """What was not authenticated, by class."""
     slices, left_out = _on_days(mail)
     failing = [one for one in slices if one.result == "fail"]
-    counts: Counter[str] = Counter()
-    for one in failing:
-        counts[one.class_ if one.class_ in FAILING else "other"] += one.messages
-    columns = [(name, name) for name in (*FAILING, "other") if counts[name]]
-    figure = _stack(
-        "failing",
-        "What is not authenticated",
-        failing,
-        columns,
-        lambda one: one.class_ if one.class_ in FAILING else "other",
-    )
+    there = {failing_class(one) for one in failing}
+    columns = [(name, name) for name in (*FAILING, "other") if name in there]
+    figure = _stack("failing", "What is not authenticated", failing, columns, failing_class)
     empty = "Every message of this time was authenticated." if mail.slices else NO_REPORTS
     return figure._replace(period=scope.period, left_out=left_out, empty=empty)
 

@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from ..stores.kept import Kept
 from ..stores.store import Store
 from . import failures, fixing, intake, mail, sources, tls, words
-from .asking import DOMAIN, Scope, ask, forged
+from .asking import DOMAIN, Scope, ask, forged, future, until_now
 from .figure import Answer, Figure, Fix, Level, Page
 
 
 def overview(store: Store, scope: Scope, kept: Iterable[Kept], made: str) -> Page:
     """Ask a store everything. `kept` are the kept messages, `made` is now (RFC 3339). Raises StoreError."""
+    asked, scope = scope, until_now(scope, made)
     found = mail.read(store, scope)
     things = fixing.fixes(store, scope, found.by_class())
     senders = sources.senders(store, scope)
@@ -38,12 +39,12 @@ def overview(store: Store, scope: Scope, kept: Iterable[Kept], made: str) -> Pag
         scope.domain or "All domains",
         store.name,
         scope.domain,
-        scope.period,
+        asked.period,
         made,
         answers(found, things, senders),
         things,
         figures,
-        forged(store, scope),
+        forged(store, scope) + (() if asked.period.until else future(store, scope)),
     )
 
 
@@ -54,7 +55,7 @@ def _failed(store: Store, scope: Scope) -> tuple[Figure, Figure]:
 
 def answers(found: mail.Mail, things: tuple[Fix, ...], senders: Figure) -> tuple[Answer, ...]:
     """The three questions."""
-    return (_authenticated(found, things), _who(found, senders), _to_fix(things))
+    return (_authenticated(found, things), _who(found, senders), _to_fix(found, things))
 
 
 def _authenticated(found: mail.Mail, things: tuple[Fix, ...]) -> Answer:
@@ -62,26 +63,21 @@ def _authenticated(found: mail.Mail, things: tuple[Fix, ...]) -> Answer:
     judged = found.passed + found.failed
     if not judged:
         return Answer(question, "-", mail.NO_REPORTS)
-    open_ = [fix for fix in things if fix.turn == "fix"]
+    open_ = sum(fix.turn == "fix" for fix in things)
     lost = found.count(lambda one: one.result == "fail" and fixing.turn_of(one.class_) == "fix")
     rate = words.share(words.part(found.passed, judged))
-    sentence = (
-        f"Of {words.count(judged, 'message')} in your name {words.number(found.passed)} ({rate})"
-        f" {words.verb(found.passed, 'was')} authenticated; "
-    )
-    if not open_:
-        return Answer(question, rate, sentence + "none of what looks like yours was left out.", "ok")
-    sentence += f"{words.number(lost)} that may be yours {words.verb(lost, 'was')} not: {_things(len(open_))}."
-    return Answer(question, rate, sentence, _level(lost, judged))
+    passed = f"{words.number(found.passed)} ({rate}) {words.verb(found.passed, 'was')} authenticated"
+    more = f"{words.number(lost)} that may be yours {words.verb(lost, 'was')} not: {words.count(open_, 'thing')} to fix"
+    sentence = f"Of {words.count(judged, 'message')} in your name {passed}; {more if open_ else _NONE_LOST}."
+    return Answer(question, rate, sentence, _level(lost, judged), found.by_group())
+
+
+_NONE_LOST = "nothing that looks like yours was left out"
 
 
 def _level(lost: int, judged: int) -> Level:
     """Bad where a stricter policy would lose more than one message in a hundred."""
-    return "bad" if lost * 100 > judged else "warn"
-
-
-def _things(number: int) -> str:
-    return words.count(number, "thing") + " to fix"
+    return "bad" if lost * 100 > judged else "warn" if lost else "ok"
 
 
 def _who(found: mail.Mail, senders: Figure) -> Answer:
@@ -100,10 +96,10 @@ def _who(found: mail.Mail, senders: Figure) -> Answer:
     sentence += (
         f". {words.count(strangers, 'message')} came from nobody who can be told: strangers, or yours forgotten."
     )
-    return Answer(question, words.number(known), sentence, "none")
+    return Answer(question, words.number(known), sentence, trend=found.trend())
 
 
-def _to_fix(things: tuple[Fix, ...]) -> Answer:
+def _to_fix(found: mail.Mail, things: tuple[Fix, ...]) -> Answer:
     question = "What do I have to fix?"
     if not things:
         return Answer(question, "-", mail.NO_REPORTS)
@@ -117,7 +113,7 @@ def _to_fix(things: tuple[Fix, ...]) -> Answer:
     sentence = f"First {words.plain(first.subject, 80)} ({first.class_}): {amount}."
     if others:
         sentence += f" {words.count(others, 'more thing')} {words.verb(others, 'is')} listed below it."
-    return Answer(question, str(len(open_)), sentence, "warn")
+    return Answer(question, str(len(open_)), sentence, "warn", found.by_failing_class())
 
 
 def seen_domains(store: Store, scope: Scope) -> list[str]:

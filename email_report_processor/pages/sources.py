@@ -149,8 +149,8 @@ def policies(store: Store, scope: Scope) -> Figure:
     rows = tuple((*key, first[key], last[key], messages[key]) for key in ordered)
     columns = (
         *(Column(name) for name in ("Domain", "p", "sp", "np")),
-        Column("First seen", "day"),
-        Column("Last seen", "day"),
+        Column("First", "day"),
+        Column("Last", "day"),
         Column("Messages", "number"),
     )
     return cut(Figure("policies", "Which policy did receivers see?", columns, rows, empty=NO_REPORTS), scope)

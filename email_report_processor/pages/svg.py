@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import ceil, floor, log10
 
 from . import words
-from .figure import Column, Figure, Value
+from .figure import Column, Figure, Part, Value
 from .words import PAINT
 from .worldmap import draw_map
 from .xml import attributes, escape
 
-WIDE, NARROW = 720, 340
+WIDE, NARROW = 570, 340
 _HEIGHT = 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 10, 24
 
@@ -222,6 +222,18 @@ def sparkline(values: Sequence[int], width: int = 90, height: int = 18) -> str:
     )
     size = attributes(viewBox=f"0 0 {width} {height}", width=width, height=height)
     return f'<svg class="spark" {size} aria-hidden="true" focusable="false"><path d="{bars}"/></svg>'
+
+
+def proportions(parts: Sequence[Part], width: int = 320, height: int = 12) -> str:
+    """One bar of parts; every part that there is can be seen."""
+    whole = sum(part.amount for part in parts) or 1
+    x, drawn = 0.0, []
+    for part in parts:
+        wide = max(2.0, part.amount / whole * width) if part.amount else 0
+        drawn.append(f'<rect class="s-{escape(part.series)}" x="{x:.1f}" width="{wide:.1f}" height="{height}"/>')
+        x += wide
+    size = attributes(viewBox=f"0 0 {max(x, 1):.1f} {height}", preserveAspectRatio="none")
+    return f'<svg class="parts" {size} aria-hidden="true" focusable="false">{"".join(drawn)}</svg>'
 
 
 # On its own
