@@ -80,7 +80,8 @@ def make_job(
     """What the pipeline needs. `warn` is told what is optional and missing. Raises SettingsError."""
     from .documents.enrich import open_databases  # 3 ms, with networks
 
-    databases, warnings = open_databases(settings.record("geo", GeoOptions).databases)
+    geo = settings.record("geo", GeoOptions)
+    databases, warnings = open_databases(geo.databases, allocation=geo.allocation)
     for warning in warnings:
         warn(warning)
     site = settings.record("site", Site)

@@ -59,6 +59,7 @@ class GeoOptions(NamedTuple):
     """Offline look-ups of countries and networks (needs the extra `geo`)."""
 
     databases: tuple[str, ...] = ()  # MMDB files of GeoLite2, DB-IP or IPinfo
+    allocation: bool = True  # where they say no country, the one the address is allocated to (iptocc, if installed)
 
 
 class Setting(NamedTuple):

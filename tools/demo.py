@@ -31,11 +31,12 @@ def main(folder: Path) -> int:
         print(f"  {index:<45}{documents:>4} documents")
     print()
     sys.stdout.flush()
-    for arguments in (["summary", "--since", "all"], ["kept"]):
+    page = folder / "page.html"
+    for arguments in (["summary", "--since", "all"], ["kept"], ["summary", "--since", "all", "--html", show(page)]):
         print(f"$ email-report-admin {' '.join(arguments)}\n", flush=True)
         subprocess.run([PROGRAMS / "email-report-admin", *arguments], env=os.environ | environ, check=True)
         print(flush=True)
-    print(further(folder, store))
+    print(further(folder, store, page))
     return 0
 
 
@@ -64,7 +65,7 @@ def show(path: Path) -> str:
     return str(path.relative_to(HERE)) if path.is_relative_to(HERE) else str(path)
 
 
-def further(folder: Path, store: Path) -> str:
+def further(folder: Path, store: Path, page: Path) -> str:
     """How to go on."""
     program = show(PROGRAMS / "email-report-processor")
     return f"""\
@@ -73,7 +74,10 @@ To look further:
   sqlite3 {show(store)} '.tables'                               a view for each dataset
   {show(PROGRAMS / "email-report-admin")} summary --help
   docs/fields.md                                                what every field means
-Next: contrib/forward-examples/ connects your mail server, docs/opensearch.md your OpenSearch."""
+Next: contrib/forward-examples/ connects your mail server, docs/opensearch.md your OpenSearch.
+
+The page of all this, for a browser:
+  {page.as_uri()}"""
 
 
 if __name__ == "__main__":

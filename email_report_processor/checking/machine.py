@@ -22,6 +22,7 @@ from ..settings import PREFIX, Settings, SettingsError, state_dir
 from ..stores import kept
 from ..values.fields import write_date
 from .finding import Finding, failure, ok, warning
+from .places import look
 
 _ROOM = 1024**3  # bytes of free space below which somebody should look
 _NO_ROOM = 64 * 1024**2  # and below which a message of the usual limit has no place
@@ -98,8 +99,8 @@ def _optional_parts(settings: Settings, environ: Mapping[str, str]) -> Iterator[
         return
     for text in warnings:
         yield warning("databases", text, "correct [geo] databases, or install the extra: email-report-processor[geo]")
-    if job.databases is not None and not warnings:
-        yield ok("databases", "countries and networks are looked up offline")
+    if job.databases is not None:
+        yield from map(look, job.databases.databases)
 
 
 def check_state(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ..values.domains import organizational_domain
 from ..values.fields import Fields, clean
+from .allocation import NAME, Allocation
 from .senders import Senders, matches, passed
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -24,11 +25,12 @@ class Reader(Protocol):
 
 
 class Database(NamedTuple):
-    """One open MMDB file."""
+    """One open MMDB file, or the table of allocations."""
 
     path: str
     reader: Reader
     ip_version: int  # 4: it has no IPv6 addresses
+    built: int = 0  # seconds since 1970, 0 unknown
 
 
 # Who sends
@@ -86,24 +88,33 @@ class Databases:
             return _NOTHING
 
 
-def open_databases(paths: Sequence[str]) -> tuple[Databases | None, list[str]]:
-    """Open MMDB files of GeoLite2, DB-IP or IPinfo. What cannot be opened is left out, with a warning for people."""
-    if not paths:
-        return None, []
+def open_databases(paths: Sequence[str], *, allocation: bool = False) -> tuple[Databases | None, list[str]]:
+    """Open MMDB files of GeoLite2, DB-IP or IPinfo. What cannot be opened is left out, with a warning for people.
+
+    allocation: where no file knows the country, the one that the address is allocated to, by iptocc if it is there.
+    """
+    opened, broken, warnings = _open_files(paths) if paths else ([], (), [])
+    if allocation:
+        opened.append(Database(NAME, Allocation(), 6))
+    return Databases(opened, broken) if opened else None, warnings
+
+
+def _open_files(paths: Sequence[str]) -> tuple[list[Database], tuple[type[Exception], ...], list[str]]:
     try:
         import maxminddb  # 48 ms, only where databases are configured
     except ImportError:
-        return None, ["[geo] databases needs the Python package maxminddb: install email-report-processor[geo]"]
+        return [], (), ["[geo] databases needs the Python package maxminddb: install email-report-processor[geo]"]
     # A damaged file makes the reader raise all of these, at opening or at any look-up.
     broken = (maxminddb.InvalidDatabaseError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
     opened, warnings = [], []
     for path in paths:
         try:
             reader = maxminddb.open_database(path)
-            opened.append(Database(path, reader, reader.metadata().ip_version))
+            metadata = reader.metadata()
+            opened.append(Database(path, reader, metadata.ip_version, metadata.build_epoch))
         except (OSError, MemoryError, *broken) as error:
             warnings.append(f"{path}: the database cannot be opened and is left out ({error})")
-    return Databases(opened, broken) if opened else None, warnings
+    return opened, broken, warnings
 
 
 def read_record(record: Any) -> Fields:

@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,7 +31,7 @@ from email_report_processor.stores.client import OpenSearchOptions
 from email_report_processor.stores.opensearch import OpenSearchStore
 from email_report_processor.stores.sqlite import SqliteStore
 from email_report_processor.stores.store import Row
-from tests import nodes
+from tests import mmdb, nodes
 from tests.conftest import Program, missing
 from tests.fake_plugins import Fake, Seen
 from tests.places import GOLDEN, PACKAGE
@@ -317,6 +318,18 @@ def test_who_may_read_the_password(
 def test_databases(examine: Examine, tmp_path: Path) -> None:
     _, found = examine(settings=f'[geo]\ndatabases = ["{tmp_path}/absent.mmdb"]\n')
     assert found["databases"].result == "warning"
+
+
+def test_which_table_of_countries_and_how_old(examine: Examine, tmp_path: Path) -> None:
+    version = metadata.version("iptocc")
+    assert examine()[1]["databases"].text == (
+        f"countries of allocation are looked up in iptocc {version}, as old as that release"
+    )
+    assert "databases" not in examine(settings="[geo]\nallocation = false\n")[1]
+    (tmp_path / "own.mmdb").write_bytes(mmdb.write({"192.0.2.0/24": {"country": {"iso_code": "DE"}}}))
+    found = examine(settings=f'[geo]\nallocation = false\ndatabases = ["{tmp_path}/own.mmdb"]\n')[1]["databases"]
+    assert found.result == "warning"
+    assert found.text == f"{tmp_path}/own.mmdb is of 2023-11-14"
 
 
 # State and kept messages

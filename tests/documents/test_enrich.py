@@ -217,6 +217,32 @@ def test_nothing_configured() -> None:
     assert open_databases(()) == (None, [])
 
 
+def test_the_country_of_allocation() -> None:
+    """What iptocc says of addresses whose allocation is old; nothing of those that are nobody's."""
+    databases, warnings = open_databases((), allocation=True)
+    assert databases is not None
+    assert warnings == []
+    assert databases.look_up("8.8.8.8") == {"source.geo.country_iso_code": "US"}
+    assert databases.look_up("2001:67c:2e8::1") == {"source.geo.country_iso_code": "NL"}
+    assert databases.look_up("192.0.2.1") == databases.look_up("10.0.0.1") == databases.look_up("2001:db8::1") == {}
+
+
+def test_a_database_of_the_site_wins_over_the_allocation(tmp_path: Path) -> None:
+    path = database(tmp_path / "own.mmdb", {"8.8.8.0/24": {"country": {"iso_code": "DE"}}})
+    databases, _ = open_databases((path,), allocation=True)
+    assert databases is not None
+    assert databases.look_up("8.8.8.8") == {"source.geo.country_iso_code": "DE"}
+    assert databases.look_up("8.8.4.4") == {"source.geo.country_iso_code": "US"}
+
+
+def test_without_iptocc_there_is_no_country(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "iptocc", None)
+    databases, warnings = open_databases((), allocation=True)
+    assert databases is not None
+    assert databases.look_up("8.8.8.8") == {}
+    assert warnings == []
+
+
 def test_what_cannot_be_opened(tmp_path: Path) -> None:
     good = database(tmp_path / "good.mmdb", {"192.0.2.0/24": GEOLITE_ASN})
     broken = tmp_path / "broken.mmdb"

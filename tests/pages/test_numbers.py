@@ -43,7 +43,7 @@ def test_the_first_answer(page: Page, believed: dict[str, list[Fields]]) -> None
     passed, failed = count(mail, dmarc__result="pass"), count(mail, dmarc__result="fail")
     lost = sum(one["count"] for one in mail if one["dmarc.result"] == "fail" and one["class"] in OURS)
     numbers = [int(text.replace(",", "")) for text in re.findall(r"[\d,]*\d(?![\d.%])", page.answers[0].sentence)]
-    beside = {name: "identifiers.header_from" for name in OURS} | {"third-party-unaligned": "source.name"}
+    beside = dict.fromkeys(OURS, "identifiers.header_from") | {"third-party-unaligned": "source.name"}
     things = {
         (one["class"], one["policy_published.domain"], one.get(beside[one["class"]]))
         for one in mail
