@@ -16,13 +16,13 @@ from email_report_processor.documents.classify import AGGREGATE_RULES, CLASSES, 
 from email_report_processor.documents.datasets import BY_NAME
 from email_report_processor.documents.encode import encode
 from email_report_processor.documents.layout import index_of
+from email_report_processor.pages.example import weeks
 from email_report_processor.reports.reading import read_message
 from email_report_processor.stores import templates
 from email_report_processor.values.fields import Fields
 from tests import panels
 from tests.conftest import REPOSITORY
 from tests.nodes import Node
-from tests.weeks import weeks
 from tools.dashboards.__main__ import DASHBOARDS, files
 
 Json = dict[str, Any]

@@ -32,12 +32,21 @@ def main(folder: Path) -> int:
     print()
     sys.stdout.flush()
     page = folder / "page.html"
-    for arguments in (["summary", "--since", "all"], ["kept"], ["summary", "--since", "all", "--html", show(page)]):
-        print(f"$ email-report-admin {' '.join(arguments)}\n", flush=True)
-        subprocess.run([PROGRAMS / "email-report-admin", *arguments], env=os.environ | environ, check=True)
-        print(flush=True)
+    for arguments in (["summary", "--since", "all"], ["kept"]):
+        admin(arguments, environ)
+    weeks = environ | {"EMAIL_REPORT_PROCESSOR_STORE_URL": f"sqlite:{folder / 'weeks.sqlite'}"}
+    admin(["demo"], weeks)
+    weeks |= {"EMAIL_REPORT_PROCESSOR_STORE_INDEX_PREFIX": "demo-email-report-"}
+    admin(["summary", "--html", show(page)], weeks)
     print(further(folder, store, page))
     return 0
+
+
+def admin(arguments: list[str], environ: dict[str, str]) -> None:
+    """Show a command and what it says."""
+    print(f"$ email-report-admin {' '.join(arguments)}\n", flush=True)
+    subprocess.run([PROGRAMS / "email-report-admin", *arguments], env=os.environ | environ, check=True)
+    print(flush=True)
 
 
 def feed(path: Path, log: Path, environ: dict[str, str]) -> str:
@@ -76,7 +85,7 @@ To look further:
   docs/fields.md                                                what every field means
 Next: contrib/forward-examples/ connects your mail server, docs/opensearch.md your OpenSearch.
 
-The page of all this, for a browser:
+A page of five weeks of such reports, for a browser:
   {page.as_uri()}"""
 
 

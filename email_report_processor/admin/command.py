@@ -16,6 +16,7 @@ from .text import fail
 # `run(arguments, settings) -> int` (0 done, 1 something is wrong, 2 wrong usage, 75 the store failed).
 COMMANDS = {
     "copy": "copy every document from one store to another",
+    "demo": "store some weeks of made-up reports, to see what there is to see",
     "dns": "check what a domain publishes so that reports can arrive",
     "doctor": "check everything that the filter needs, as the user it runs as",
     "explain": "what a document says, field by field, and which rule made its class",

@@ -110,6 +110,11 @@ class SqliteStore:
         for first in range(0, len(numbers), _PAGE_ROWS):
             yield from self._patiently(select_sqlite.read, numbers[first : first + _PAGE_ROWS])
 
+    def remove(self) -> int:
+        """Take away every document under the prefix: for what was made up. Returns how many there were."""
+        self._must_exist()
+        return self._patiently(_remove, self._prefix)
+
     def close(self) -> None:
         """See Store. The last one to close folds the log into the file."""
         connection, self._connection = self._connection, None
@@ -277,6 +282,11 @@ def _insert_parcels(connection: sqlite3.Connection, parcels: Sequence[Sequence[R
         if connection.in_transaction:
             connection.rollback()
     return stored
+
+
+def _remove(connection: sqlite3.Connection, prefix: str) -> int:
+    with connection:  # one transaction
+        return connection.execute("DELETE FROM documents WHERE substr(idx, 1, ?) = ?", (len(prefix), prefix)).rowcount
 
 
 def _page(connection: sqlite3.Connection, after: tuple[str, str]) -> list[Row]:

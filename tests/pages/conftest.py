@@ -10,11 +10,11 @@ from email_report_processor.documents.document import Document
 from email_report_processor.documents.encode import encode
 from email_report_processor.documents.layout import index_of
 from email_report_processor.pages.asking import Scope
+from email_report_processor.pages.example import weeks
 from email_report_processor.pages.figure import Page, Period
 from email_report_processor.pages.overview import overview
 from email_report_processor.stores.sqlite import SqliteStore
 from email_report_processor.stores.store import Row
-from tests.weeks import weeks
 
 LAST = datetime(2026, 11, 20, tzinfo=UTC)
 NOW = "2026-11-21T06:00:00Z"

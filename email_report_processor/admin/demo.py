@@ -1,0 +1,76 @@
+"""`email-report-admin demo`: some weeks of made-up reports in a store, to look at before the first real one comes.
+
+They stand under a prefix of their own, so that they mix with nothing and can be taken away again.
+"""
+
+import argparse
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from ..documents.encode import encode
+from ..documents.layout import index_of
+from ..flags import flags
+from ..job import choose_store
+from ..pages.example import weeks
+from ..pages.words import count
+from ..process import Layout
+from ..settings import PREFIX, Settings, SettingsError, load
+from ..stores.opensearch import OpenSearchStore
+from ..stores.sqlite import SqliteStore
+from ..stores.store import Row
+
+DEMO = "demo-email-report-"
+_LONGEST = 52
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of this sub-command."""
+    parser.add_argument("--weeks", metavar="N", type=int, default=5, help="weeks up to yesterday (5)")
+    parser.add_argument("--prefix", metavar="NAME", default=DEMO, help=f"of the names of their indices ({DEMO})")
+    parser.add_argument("--remove", action="store_true", help="take them away again")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Store them or take them away, and say what to look at next."""
+    if arguments.prefix == settings.record("store", Layout).index_prefix:
+        raise SettingsError(f"--prefix {arguments.prefix}: that is where your own reports are; name another one")
+    environ = {**os.environ, f"{PREFIX}STORE_INDEX_PREFIX": arguments.prefix}
+    ours = load(flags(arguments), arguments.config, environ)
+    choice = choose_store(ours, os.environ)
+    store = choice.open()
+    if not isinstance(store, OpenSearchStore | SqliteStore):
+        raise SettingsError(f"--store {choice.url}: name a store that keeps documents")
+    try:
+        if arguments.remove:
+            print(f"{count(store.remove(), 'document')} removed from {store.name}")
+            return 0
+        written = store.write(made(arguments.prefix, 7 * max(1, min(arguments.weeks, _LONGEST))))
+    finally:
+        store.close()
+    print(f"{count(written.stored, 'document')} stored in {store.name}, {written.already:,} already there")
+    print(_next(choice.url, arguments.prefix))
+    return 0
+
+
+def made(prefix: str, days: int) -> Iterator[Row]:
+    """The made-up documents of so many days, up to yesterday."""
+    last = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    for dataset, id_, fields, _ in weeks(last, days):
+        begin = str(fields.get("report.begin", fields["@timestamp"]))
+        arrival = str(fields["report.received"])
+        index = index_of(begin, arrival, bare=False, prefix=prefix, dataset=dataset, granularity="month")
+        yield Row(index, id_, encode(fields))
+
+
+def _next(url: str, prefix: str) -> str:
+    variable = f"{PREFIX}STORE_INDEX_PREFIX={prefix}"
+    lines = [
+        "",
+        "To look at them:",
+        f"  {variable} email-report-admin summary --store {url} --html page.html",
+        *([f"  {variable} email-report-admin setup --store {url}"] if url.startswith("http") else []),
+        "To remove them:",
+        f"  email-report-admin demo --store {url} --prefix {prefix} --remove",
+    ]
+    return "\n".join(lines)
