@@ -1,4 +1,4 @@
-"""`make test`: see that a JDK and Maven are here for the real OpenSearch nodes.
+"""`make test`: see that a JDK and Maven are here for the real OpenSearch nodes, and Chromium for the pages.
 
 Root on Debian gets them installed; everybody else is told, and the tests that need them are skipped (in CI they fail).
 Postfix needs no installation: tests/mta unpacks it beside the system.
@@ -10,6 +10,7 @@ import sys
 from tests.opensearch import jars
 from tools import debian
 
+CHROMIUM = ("chromium",)
 JDK = ("openjdk-17-jdk-headless", "openjdk-21-jdk-headless")  # Debian 12 and 13
 
 
@@ -22,6 +23,8 @@ def lacking() -> list[tuple[str, ...]]:
         parts.append(JDK)
     if shutil.which("mvn") is None:
         parts.append(("maven",))
+    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        parts.append(CHROMIUM)
     return parts
 
 
@@ -32,7 +35,7 @@ def main() -> int:
             debian.install(*part)
     if parts := lacking():
         names = " ".join(part[0] for part in parts)
-        print(f"The tests with the real OpenSearch cannot run. On Debian: apt-get install {names}", file=sys.stderr)
+        print(f"Tests with real parts cannot all run. On Debian: apt-get install {names}", file=sys.stderr)
     return 0
 
 

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..values.fields import clean
 from .figure import Figure, Page, Record, Value
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@")  # of a spreadsheet
 
 
 def to_json(page: Page) -> str:
@@ -50,7 +51,8 @@ def _cell(value: Value) -> str | int | float:
     if isinstance(value, tuple):
         return " ".join(map(str, value))
     if isinstance(value, str):
-        return "'" + value if value.startswith(_FORMULA) and value != "-" else value
+        text = clean(value)
+        return "'" + text if text.startswith(_FORMULA) and text != "-" else text
     return value
 
 

@@ -142,7 +142,7 @@ def wilson(good: int, all_: int) -> tuple[float, float]:
     rate, square = good / all_, _Z * _Z
     middle = (rate + square / (2 * all_)) / (1 + square / all_)
     half = _Z * sqrt(rate * (1 - rate) / all_ + square / (4 * all_ * all_)) / (1 + square / all_)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return max(0.0, min(rate, middle - half)), min(1.0, max(rate, middle + half))  # rounding must not leave it
 
 
 _GROUPS = (

@@ -1,105 +1,285 @@
-"""Every number of the page is one that plain loops over the documents give too."""
+"""Every number of the page is one that plain loops over the documents give too: made-up weeks, and the real corpus."""
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 from email_report_processor.documents.document import Document
-from email_report_processor.pages.figure import Page
-from tests.pages.conftest import SINCE
+from email_report_processor.documents.encode import decode
+from email_report_processor.pages.asking import Scope
+from email_report_processor.pages.figure import Page, Period
+from email_report_processor.pages.overview import overview
+from email_report_processor.stores.client import OpenSearchOptions
+from email_report_processor.stores.opensearch import OpenSearchStore
+from email_report_processor.stores.sqlite import SqliteStore
+from tests import nodes
+from tests.conftest import Program
+from tests.pages.conftest import NOW, SCOPE, SINCE, rows
 
 Fields = dict[str, Any]
-OURS = {"own-misconfigured", "broken-signature", "third-party-unaligned"}
+OURS = {"own-misconfigured", "broken-signature", "third-party-unaligned", "strictly-unaligned"}
+UNTIL = "2026-11-22"
 
 
-@pytest.fixture(scope="session")
-def believed(documents: list[Document]) -> dict[str, list[Fields]]:
-    """Documents of the time that is asked about, by dataset, without what forged reports say."""
+class Case(NamedTuple):
+    """Documents that count, by dataset, and the page of the store that holds them."""
+
+    documents: dict[str, list[Fields]]
+    page: Page
+
+    @property
+    def mail(self) -> list[Fields]:
+        return self.documents["dmarc-aggregate"]
+
+    def table(self, name: str) -> list[tuple[Any, ...]]:
+        return list(self.page.figure(name).rows)
+
+
+def believed(documents: Iterable[Fields], since: str) -> dict[str, list[Fields]]:
+    """Those of the time that is asked about, without what forged reports say."""
     found: dict[str, list[Fields]] = defaultdict(list)
-    for document in documents:
-        fields = dict(document.fields)
-        if SINCE <= fields["@timestamp"] < "2026-11-22" and fields.get("report.authentication") != "fail":
-            found[document.dataset].append(fields)
+    for fields in documents:
+        if since <= fields["@timestamp"] < UNTIL and fields.get("report.authentication") != "fail":
+            found[fields["event.dataset"]].append(fields)
     return found
 
 
-def count(some: list[Fields], **values: str) -> int:
-    """Messages of the documents that have these values."""
-    return sum(one["count"] for one in some if all(one.get(k.replace("__", ".")) == v for k, v in values.items()))
+@pytest.fixture(scope="module", params=["weeks", "corpus"])
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """What is looked at."""
+    if request.param == "weeks":
+        documents: list[Document] = request.getfixturevalue("documents")
+        page: Page = request.getfixturevalue("page")
+        return Case(believed((dict(one.fields) for one in documents), SINCE), page)
+    corpus: Path = request.getfixturevalue("corpus")
+    folder = tmp_path_factory.mktemp("corpus")
+    done = Program("email-report-processor", folder, folder / "state")(
+        b"", str(corpus), store=f"sqlite:{folder}/reports.sqlite"
+    )
+    assert done.status in {0, 1}, done.stderr  # 1: some of it cannot be read
+    store = SqliteStore(f"{folder}/reports.sqlite")
+    stored = [dict(decode(row.source)) for row in store.scan()]
+    page = overview(store, Scope(Period(), top=100_000), [], NOW)
+    store.close()
+    return Case(believed(stored, ""), page)
 
 
-def by(some: list[Fields], name: str, sum_: str = "count") -> Counter[Any]:
-    counts: Counter[Any] = Counter()
+def count(some: Iterable[Fields]) -> int:
+    return sum(one.get("count", 0) for one in some)
+
+
+def failed(some: Iterable[Fields]) -> int:
+    return count(one for one in some if one.get("dmarc.result") == "fail")
+
+
+def passed(some: Iterable[Fields]) -> int:
+    return count(one for one in some if one.get("dmarc.result") == "pass")
+
+
+def grouped(some: Iterable[Fields], *names: str) -> dict[tuple[Any, ...], list[Fields]]:
+    groups: dict[tuple[Any, ...], list[Fields]] = defaultdict(list)
     for one in some:
-        counts[one.get(name)] += one.get(sum_, 0)
-    return counts
+        groups[tuple(one.get(name) for name in names)].append(one)
+    return groups
 
 
-def test_the_first_answer(page: Page, believed: dict[str, list[Fields]]) -> None:
-    mail = believed["dmarc-aggregate"]
-    passed, failed = count(mail, dmarc__result="pass"), count(mail, dmarc__result="fail")
-    lost = sum(one["count"] for one in mail if one["dmarc.result"] == "fail" and one["class"] in OURS)
-    numbers = [int(text.replace(",", "")) for text in re.findall(r"[\d,]*\d(?![\d.%])", page.answers[0].sentence)]
-    beside = dict.fromkeys(OURS, "identifiers.header_from") | {"third-party-unaligned": "source.name"}
-    things = {
-        (one["class"], one["policy_published.domain"], one.get(beside[one["class"]]))
-        for one in mail
-        if one["class"] in OURS
-    }
-    assert [passed + failed, passed, lost, len(things)] == [numbers[0], numbers[1], numbers[-2], numbers[-1]]
-    assert f"({100 * passed / (passed + failed):.1f}%)" in page.answers[0].sentence
-    assert page.answers[2].number == str(len(things))
+def day(one: Fields) -> str:
+    return str(one["@timestamp"][:10])
 
 
-def test_domains(page: Page, believed: dict[str, list[Fields]]) -> None:
-    mail = believed["dmarc-aggregate"]
-    for domain, messages, passed, failed, rate, trend in page.figure("domains").rows:
-        mine = [one for one in mail if one["policy_published.domain"] == domain]
-        assert messages == count(mine)
-        assert passed == count(mine, dmarc__result="pass")
-        assert failed == count(mine, dmarc__result="fail")
-        assert rate == pytest.approx(count(mine, dmarc__result="pass") / count(mine))
-        assert isinstance(trend, tuple)
+def is_long(one: Fields) -> bool:
+    return bool(one.get("report.duration", 0) > 26 * 3600)
+
+
+def test_the_first_and_the_third_answer(case: Case) -> None:
+    good, bad = passed(case.mail), failed(case.mail)
+    lost = count(one for one in case.mail if one.get("dmarc.result") == "fail" and one.get("class") in OURS)
+    said = [int(one.replace(",", "")) for one in re.findall(r"[\d,]*\d(?![\d.%])", case.page.answers[0].sentence)]
+    assert [good + bad, good, lost] == [*said[:2], said[-2]]
+    assert case.page.answers[0].number == f"{100 * good / (good + bad):.1f}%"
+    assert sum(part.amount for part in case.page.answers[0].parts) == count(case.mail)
+    assert sum(case.page.answers[1].trend) == count(case.mail)
+    assert sum(part.amount for part in case.page.answers[2].parts) == bad
+    things = [fix for fix in case.page.fixes if fix.turn == "fix"]
+    assert said[-1] == len(things) == int(case.page.answers[2].number)
+
+
+def test_things_to_fix(case: Case) -> None:
+    """Each with its messages, hosts and reporters; together they are all messages of their class."""
+    by_class = grouped(case.mail, "class")
+    totals: Counter[str] = Counter()
+    for fix in case.page.fixes:
+        totals[fix.class_] += fix.messages
+        addresses = {host.address: host.messages for host in fix.shown}
+        mine = [one for one in by_class[(fix.class_,)] if one.get("source.ip", "-") in addresses]
+        for address, messages in addresses.items():
+            assert 0 < messages <= count(one for one in mine if one.get("source.ip", "-") == address)
+        if fix.subject in DOMAINS:
+            mine = [one for one in by_class[(fix.class_,)] if one["policy_published.domain"] == fix.subject]
+            if fix.class_ in {"spoof", "temperror"}:
+                assert fix.messages == count(mine)
+                assert fix.hosts == len({one["source.ip"] for one in mine})
+                assert fix.reporters == len({one["report.org_name"] for one in mine})
+    classes = {class_: count(some) for (class_,), some in by_class.items() if class_ is not None}
+    assert {name: number for name, number in totals.items() if number} == {k: v for k, v in classes.items() if v}
+    ranks = ["fix", "decide", "improve", "watch", "none"]
+    order = [(ranks.index(fix.turn), -fix.messages) for fix in case.page.fixes]
+    assert order == sorted(order)
+
+
+DOMAINS = {"example.org", "example.net"}
+
+
+def test_domains(case: Case) -> None:
+    groups = grouped(case.mail, "policy_published.domain")
+    assert len(case.table("domains")) == len(groups)
+    for domain, messages, good, bad, rate, trend in case.table("domains"):
+        mine = groups[(None if domain == "-" else domain,)]
+        assert (messages, good, bad) == (count(mine), passed(mine), failed(mine))
+        assert rate == (pytest.approx(good / (good + bad)) if good + bad else None)
         assert sum(trend) == messages
-    assert len(page.figure("domains").rows) == len(by(mail, "policy_published.domain"))
 
 
-def test_senders_and_hosts(page: Page, believed: dict[str, list[Fields]]) -> None:
-    mail = believed["dmarc-aggregate"]
-    names = by(mail, "source.name")
-    for name, messages, failed, hosts, first, last, trend in page.figure("senders").rows:
-        mine = [one for one in mail if one.get("source.name", "(nobody authenticated)") == name]
-        days = [one["@timestamp"][:10] for one in mine]
-        assert (messages, failed) == (count(mine), count(mine, dmarc__result="fail"))
-        assert (hosts, first, last) == (len({one["source.ip"] for one in mine}), min(days), max(days))
-        assert sum(trend) == messages  # type: ignore[arg-type]  # a trend is a tuple
-    assert len(page.figure("senders").rows) == len(names)
-    hosts_ = {row[0]: row for row in page.figure("hosts").rows}
-    assert hosts_.keys() == by(mail, "source.ip").keys()
-    for address, row in hosts_.items():
-        mine = [one for one in mail if one["source.ip"] == address]
-        assert row[1:3] == (count(mine, dmarc__result="fail"), count(mine))
-    failed_of = [int(str(row[1])) for row in page.figure("hosts").rows]
-    assert failed_of == sorted(failed_of, reverse=True)
+def test_senders(case: Case) -> None:
+    groups = grouped(case.mail, "source.name")
+    assert len(case.table("senders")) == len(groups)
+    for name, messages, bad, hosts, first, last, trend in case.table("senders"):
+        mine = groups[(None if name == "(nobody authenticated)" else name,)]
+        assert (messages, bad) == (count(mine), failed(mine))
+        addresses = {one["source.ip"] for one in mine if "source.ip" in one}
+        assert (hosts, first, last) == (len(addresses), min(map(day, mine)), max(map(day, mine)))
+        assert sum(trend) == messages
 
 
-DAYS: dict[str, Callable[[Fields], str]] = {
-    "Authenticated twice": lambda one: "aligned" if one["class"] == "aligned" else "",
-    "Authenticated once": lambda one: "x" if one["class"] != "aligned" and one["dmarc.result"] == "pass" else "",
-    "Not authenticated, to fix": lambda one: "x" if one["dmarc.result"] == "fail" and one["class"] in OURS else "",
-    "Not authenticated, others": lambda one: "x" if one["dmarc.result"] == "fail" and one["class"] not in OURS else "",
+def test_hosts(case: Case) -> None:
+    groups = grouped(case.mail, "source.ip")
+    assert len(case.table("hosts")) == len(groups)
+    for address, bad, messages, *_ in case.table("hosts"):
+        mine = groups[(None if address == "-" else address,)]
+        assert (bad, messages) == (failed(mine), count(mine))
+    order = [row[1] for row in case.table("hosts")]
+    assert order == sorted(order, reverse=True)
+
+
+def test_places(case: Case) -> None:
+    for figure, names in (
+        ("countries", ("source.geo.country_iso_code",)),
+        ("networks", ("source.as.organization.name", "source.as.number")),
+    ):
+        groups = {key: some for key, some in grouped(case.mail, *names).items() if any(key)}
+        assert len(case.table(figure)) == len(groups)
+        found = {(row[0],): row[-2:] for row in case.table(figure)}
+        for key, some in groups.items():
+            assert found[(key[0],)] == (count(some), failed(some))
+
+
+def test_policies(case: Case) -> None:
+    groups = grouped(case.mail, *(f"policy_published.{name}" for name in ("domain", "p", "sp", "np")))
+    assert len(case.table("policies")) == len(groups)
+    for *key, first, last, messages in case.table("policies"):
+        mine = groups[tuple(None if value == "-" else value for value in key)]
+        assert (first, last, messages) == (min(map(day, mine)), max(map(day, mine)), count(mine))
+
+
+BARS: dict[str, Callable[[Fields], bool]] = {
+    "Authenticated twice": lambda one: one.get("class") == "aligned",
+    "Authenticated once": lambda one: one.get("class") != "aligned" and one.get("dmarc.result") != "fail",
+    "Not authenticated, to fix": lambda one: one.get("dmarc.result") == "fail" and one.get("class") in OURS,
+    "Not authenticated, others": lambda one: one.get("dmarc.result") == "fail" and one.get("class") not in OURS,
 }
 
 
-def test_by_day(page: Page, believed: dict[str, list[Fields]]) -> None:
-    figure = page.figure("messages")
-    names = [column.name for column in figure.columns]
-    assert set(names[1:]) == DAYS.keys()
-    for row in figure.rows:
-        mine = [one for one in believed["dmarc-aggregate"] if one["@timestamp"][:10] == row[0]]
-        for name, value in zip(names[1:], row[1:], strict=True):
-            assert value == sum(one["count"] for one in mine if DAYS[name](one)), (row[0], name)
-    assert len(figure.rows) == 30
+def test_by_day(case: Case) -> None:
+    """Bars of a day, or of weeks where the time is long; a report about weeks is on none of them."""
+    short = [one for one in case.mail if not is_long(one)]
+    figure = case.page.figure("messages")
+    marks = [str(row[0]) for row in figure.rows]
+    assert len(marks) <= 100
+    for names, row in ((figure.columns[1:], row) for row in figure.rows):
+        mine = [one for one in short if _mark(day(one), marks) == row[0]]
+        assert row[1:] == tuple(count(filter(BARS[column.name], mine)) for column in names)
+    assert sum(sum(map(int, row[1:])) for row in figure.rows) == count(short)  # type: ignore[call-overload]  # numbers
+    for row in case.table("pass-rate"):
+        mine = [one for one in short if _mark(day(one), marks) == row[0]]
+        assert row[1:3] == (count(mine), passed(mine))
+    failing = sum(sum(row[1:]) for row in case.table("failing"))
+    assert failing == failed(short)
+    long = count(case.mail) - count(short)
+    assert bool(figure.left_out) == bool(long)
+    assert not long or f"{long:,} message" in figure.left_out[0]
+
+
+def _mark(day: str, marks: list[str]) -> str:
+    return max(mark for mark in marks if mark <= day)
+
+
+def test_tls(case: Case) -> None:
+    policies = [one for one in case.documents["smtp-tls"] if one["tls.record"] == "policy"]
+    kinds = {"sts": "MTA-STS", "tlsa": "DANE", "no-policy-found": "no policy found"}
+    groups: dict[tuple[Any, ...], list[Fields]] = defaultdict(list)
+    for one in policies:
+        groups[
+            one.get("policy.domain", "-"), kinds.get(one.get("policy.type", "-"), one.get("policy.type", "-"))
+        ].append(one)
+    assert len(case.table("tls-policies")) == len(groups)
+    for domain, kind, good, bad, _ in case.table("tls-policies"):
+        mine = groups[domain, kind]
+        assert good == sum(one.get("sessions.successful", 0) for one in mine)
+        assert bad == sum(one.get("sessions.failed", 0) for one in mine)
+    short = [one for one in policies if not is_long(one)]
+    drawn = [sum(row[number] for row in case.table("tls-sessions")) for number in (1, 2)]
+    assert drawn == [sum(one.get(f"sessions.{name}", 0) for one in short) for name in ("successful", "failed")]
+    failures = [one for one in case.documents["smtp-tls"] if one["tls.record"] == "failure"]
+    names = ("failure.result_type", "failure.receiving_mx_hostname", "policy.domain")
+    by_failure = grouped(failures, *names)
+    assert len(case.table("tls-failures")) == len(by_failure)
+    for *key, sessions, _ in case.table("tls-failures"):
+        mine = by_failure[tuple(None if value == "-" else value for value in key)]
+        assert sessions == sum(one.get("failure.failed_session_count", 0) for one in mine)
+
+
+def test_feedback(case: Case) -> None:
+    feedback = [*case.documents["dmarc-failure"], *case.documents["arf"]]
+    groups = grouped(feedback, "feedback.type", "class")
+    assert len(case.table("feedback")) == len(groups)
+    for kind, class_, messages, delivered, _ in case.table("feedback"):
+        mine = groups[None if kind == "-" else kind, None if class_ == "-" else class_]
+        assert messages == count(mine)
+        assert delivered == count(one for one in mine if one.get("feedback.delivery_result") == "delivered")
+    assert sum(sum(row[1:]) for row in case.table("failed-messages")) == count(feedback)
+
+
+def test_intake(case: Case) -> None:
+    reports = case.documents["report"]
+    groups = grouped([one for one in reports if one["report.dataset"] == "dmarc-aggregate"], "report.org_name")
+    assert len(case.table("reporters")) == len(groups)
+    for name, _, number, messages, last, trend in case.table("reporters"):
+        mine = groups[(None if name == "-" else name,)]
+        assert (number, last) == (len(mine), max(map(day, mine)))
+        assert messages == sum(one["messages"] for one in mine)
+        assert sum(trend) == number
+    warnings = Counter(warning for one in reports for warning in set(one.get("warnings", ())))
+    assert dict(case.table("warnings")) == warnings
+
+
+@pytest.fixture
+def real(node: nodes.Node, prefix: str, documents: list[Document]) -> Iterator[OpenSearchStore]:
+    """The weeks on the node."""
+    store = OpenSearchStore((node.url,), OpenSearchOptions(), prefix=prefix)
+    store.write(rows(documents, prefix))
+    node.request("POST", f"/{prefix}*/_refresh")
+    yield store
+    store.close()
+
+
+def test_opensearch_shows_the_same_page(real: OpenSearchStore, page: Page, store: SqliteStore) -> None:
+    found = overview(real, SCOPE, [], NOW)
+    for figure, other in zip(found.figures, page.figures, strict=True):
+        assert figure == other
+    assert found._replace(store=page.store) == page
+    narrow = SCOPE._replace(domain="example.net")
+    assert overview(real, narrow, [], NOW)._replace(store="") == overview(store, narrow, [], NOW)._replace(store="")
