@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 
-_MOST_BARS = 100
+_MOST_BARS = 62  # two months by day; a longer time by week
 
 
 def steps(days: Iterable[str]) -> list[str]:

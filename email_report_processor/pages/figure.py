@@ -93,6 +93,7 @@ class Fix(NamedTuple):
     evidence: str  # a sentence with numbers
     how: str
     shown: tuple[Host, ...] = ()  # the largest of the hosts
+    things: int = 1  # how many it stands for: small ones are told together
     records: tuple[Record, ...] = ()
 
 

@@ -78,9 +78,9 @@ def how(class_: str) -> str:
     return _HOW.get(class_) or (CLASSES[class_].do if class_ in CLASSES else "")
 
 
-def rank(fix: Fix) -> tuple[int, int, str]:
-    """The key of the order: how soon, then the most messages."""
-    return list(TURNS).index(fix.turn), -fix.messages, fix.subject
+def rank(fix: Fix) -> tuple[int, bool, int, str]:
+    """The key of the order: how soon, then the most messages; what is told together comes last."""
+    return list(TURNS).index(fix.turn), fix.things > 1, -fix.messages, fix.subject
 
 
 def fixes(store: Store, scope: Scope, counts: Mapping[str, int]) -> tuple[Fix, ...]:
@@ -169,8 +169,9 @@ def _rest(class_: str, things: list[Total]) -> list[Fix]:
     if not things:
         return []
     messages = sum(one.sums[0] for one in things)
-    evidence = f"{words.count(messages, 'message')} of {words.count(len(things), 'more sender')}."
-    return [Fix(turn_of(class_), class_, f"{len(things):,} more", messages, 0, 0, evidence, how(class_))]
+    evidence = f"{words.count(messages, 'message')} of {words.count(len(things), 'sender')}."
+    name = f"{len(things):,} more"
+    return [Fix(turn_of(class_), class_, name, messages, 0, 0, evidence, how(class_), things=len(things))]
 
 
 # Records. From domains and selectors are a stranger's to choose: nothing else than a name gets into one.

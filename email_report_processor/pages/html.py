@@ -73,6 +73,7 @@ def environment() -> jinja2.Environment:
     )
     made.filters |= {
         "cell": cell,
+        "class": _class,
         "chart": lambda figure, width=svg.WIDE: Markup(svg.chart(figure, width)),  # noqa: S704  # escaped where it is drawn
         "parts": lambda parts: Markup(svg.proportions(parts)),  # noqa: S704  # likewise
         "trend": lambda values: Markup(svg.sparkline(values, 320, 40)),  # noqa: S704  # numbers only
@@ -93,14 +94,24 @@ def environment() -> jinja2.Environment:
     return made
 
 
+_CLASSES = {"number": "n", "share": "n", "trend": "t", "day": "d", "code": "c"}
+
+
+def _class(column: Column) -> Markup:
+    """The attribute of a cell, '' for text."""
+    name = _CLASSES.get(column.kind)
+    return Markup(f' class="{name}"' if name else "")  # noqa: S704  # a word of ours
+
+
 def cell(value: Value, column: Column) -> str:
-    """One value of a table."""
+    """One value of a table; a stranger's text is kept apart from the direction of what stands beside it."""
     if isinstance(value, tuple):
         return Markup(svg.sparkline(value))  # noqa: S704  # numbers only
     if column.kind == "country" and isinstance(value, str) and value != "-":
         return name_of(value)
     if isinstance(value, str) and value:
-        return words.plain(value, _LONGEST)
+        said = words.plain(value, _LONGEST)
+        return said if said.isascii() else Markup("<bdi>{}</bdi>").format(said)
     return text.cell(column, value)
 
 

@@ -63,7 +63,7 @@ def _authenticated(found: mail.Mail, things: tuple[Fix, ...]) -> Answer:
     judged = found.passed + found.failed
     if not judged:
         return Answer(question, "-", mail.NO_REPORTS)
-    open_ = sum(fix.turn == "fix" for fix in things)
+    open_ = sum(fix.things for fix in things if fix.turn == "fix")
     lost = found.count(lambda one: one.result == "fail" and fixing.turn_of(one.class_) == "fix")
     rate = words.share(words.part(found.passed, judged))
     passed = f"{words.number(found.passed)} ({rate}) {words.verb(found.passed, 'was')} authenticated"
@@ -105,15 +105,16 @@ def _to_fix(found: mail.Mail, things: tuple[Fix, ...]) -> Answer:
         return Answer(question, "-", mail.NO_REPORTS)
     open_ = [fix for fix in things if fix.turn == "fix"]
     if not open_:
-        later = sum(fix.turn in {"decide", "improve"} for fix in things)
+        later = sum(fix.things for fix in things if fix.turn in {"decide", "improve"})
         more = f" {words.count(later, 'thing')} below can be judged or made safer." if later else ""
         return Answer(question, "0", "Nothing of yours fails." + more, "ok")
-    first, others = open_[0], len(open_) - 1
+    number = sum(fix.things for fix in open_)
+    first, others = open_[0], number - 1
     amount = f"{words.count(first.messages, 'message')} of {words.count(first.hosts, 'host')}"
     sentence = f"First {words.plain(first.subject, 80)} ({first.class_}): {amount}."
     if others:
         sentence += f" {words.count(others, 'more thing')} {words.verb(others, 'is')} listed below it."
-    return Answer(question, str(len(open_)), sentence, "warn", found.by_failing_class())
+    return Answer(question, words.number(number), sentence, "warn", found.by_failing_class())
 
 
 def seen_domains(store: Store, scope: Scope) -> list[str]:

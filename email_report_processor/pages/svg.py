@@ -78,13 +78,10 @@ class _Plot:
             yield f'<text class="axis" {place} text-anchor="middle">{escape(text)}</text>'
 
     def hints(self, figure: Figure) -> Iterator[str]:
-        """What a pointer over a row shows."""
-        for number, row in enumerate(figure.rows):
-            text = ", ".join(
-                f"{column.name} {_said(column, value)}"
-                for column, value in zip(figure.columns[1:], row[1:], strict=True)
-                if value
-            )
+        """What a pointer over a row shows; narrow charts are for fingers, which have none."""
+        told = [(place, one) for place, one in enumerate(figure.columns) if one.series in PAINT or one.kind == "number"]
+        for number, row in enumerate(figure.rows if self.right > NARROW else ()):
+            text = ", ".join(f"{column.name} {_said(column, row[place])}" for place, column in told if row[place])
             box = attributes(x=self.x(number), y=self.top, width=round(self.step, 2), height=self.bottom - self.top)
             yield f'<rect class="hint" {box}><title>{escape(f"{row[0]}: {text or 0}")}</title></rect>'
 
