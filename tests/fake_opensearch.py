@@ -95,6 +95,21 @@ class FakeOpenSearch:
         items = items[: len(items) - fault.short]
         return {"errors": any(item["create"]["status"] >= 300 for item in items), "items": items}
 
+    def simulated(self, index: str) -> dict[str, Any]:
+        """What a new index would get: the one template of the highest priority, with its components."""
+        fitting = [one for one in self.templates.values() if any(fnmatchcase(index, p) for p in one["index_patterns"])]
+        if not fitting:
+            return {}
+        best = max(fitting, key=lambda one: int(one.get("priority", 0)))
+        mappings: dict[str, Any] = {"properties": {}}
+        settings: dict[str, Any] = {}
+        for part in (*(self.components[name] for name in best.get("composed_of", ())), best):
+            more = part.get("template", {})
+            properties = mappings["properties"] | more.get("mappings", {}).get("properties", {})
+            mappings |= more.get("mappings", {}) | {"properties": properties}
+            settings |= more.get("settings", {})
+        return {"template": {"mappings": mappings, "settings": settings}, "overlapping": []}
+
     def _create(self, action: bytes, source: bytes) -> dict[str, Any]:
         target = _target(action)
         with self.lock:
@@ -143,8 +158,12 @@ class _Handler(BaseHTTPRequestHandler):
         if url.path == "/_bulk":
             fault = Fault(status=413, body=b"") if too_long else fake.next_fault()
             self._answer(fault, 200, fake.bulk(body, fault))
-        elif url.path.startswith(("/_index_template/", "/_component_template/")):
+        elif url.path.startswith("/_index_template/_simulate_index/"):
+            self._answer(Fault(), 200, fake.simulated(url.path.rsplit("/", 1)[1]))
+        elif url.path.startswith(("/_index_template", "/_component_template/")):
             self._template(url.path, body)
+        elif self.command == "GET" and "-" in url.path:
+            self._answer(Fault(), 404, {"error": {"type": "index_not_found_exception", "reason": "no such index"}})
         else:
             self._answer(Fault(), 400, {"error": f"no handler found for uri [{self.path}]"})
 
@@ -152,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _template(self, path: str, body: bytes) -> None:
         fake = self.server.fake
-        _, kind, name = path.split("/")
+        kind, _, name = path.removeprefix("/").partition("/")
         held = fake.templates if kind == "_index_template" else fake.components
         fault = fake.template_faults.get(self.command, Fault())
         if self.command == "PUT":
@@ -160,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
                 held[name] = json.loads(body)
             self._answer(fault, 200, {"acknowledged": True})
             return
-        found = [{"name": one, "index_template": held[one]} for one in held if fnmatchcase(one, name)]
+        found = [{"name": one, "index_template": held[one]} for one in held if fnmatchcase(one, name or "*")]
         self._answer(fault, 200 if found else 404, {"index_templates": found} if found else {})
 
     def _answer(self, fault: Fault, status: int, value: Any) -> None:

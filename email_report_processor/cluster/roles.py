@@ -88,7 +88,8 @@ def _patterns(prefix: str, *, personal: Iterable[bool]) -> list[str]:
 
 
 def _writer(prefix: str) -> dict[str, Any]:
-    cluster = ["indices:data/write/bulk", "indices:admin/index_template/get"]
+    looks = [f"indices:admin/index_template/{what}" for what in ("get", "simulate_index")]
+    cluster = ["indices:data/write/bulk", *looks]
     patterns = [*_patterns(prefix, personal=(True, False)), doctor_index(prefix)]
     return _role("writes reports, reads nothing", cluster, patterns, _WRITE)
 

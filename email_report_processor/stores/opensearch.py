@@ -42,7 +42,7 @@ class OpenSearchStore:
         places = [place_of(url) for url in (*urls, *options.hosts)]
         self.name = ",".join(place.geturl().rstrip("/") for place in places)
         self._client = Client(self.name, places, options, budget=budget, sleep=sleep, clock=clock)
-        self._templates = Templates(self._client, prefix, state)
+        self._templates = Templates(self._client, prefix, state, options.pipelines)
         self._prefix = prefix
         self._pipelines = options.pipelines
         self._bulk_bytes = options.bulk_bytes
@@ -72,7 +72,7 @@ class OpenSearchStore:
     def _prepared(self, rows: Iterable[Row]) -> dict[str, str]:
         """The pipeline of each index, when the templates are there. Raises StoreError."""
         dataset_of_index = {index: self._dataset(index) for index in {row.index for row in rows}}
-        self._templates.ensure(set(dataset_of_index.values()))
+        self._templates.ensure(dataset_of_index)
         return {index: self._pipelines.get(dataset, "") for index, dataset in dataset_of_index.items()}
 
     def _decided(self, rows: Sequence[Row]) -> Sequence[str]:

@@ -14,8 +14,8 @@ from ..values.fields import Field
 # an older program, an older one is replaced by whoever may.
 VERSION = 1
 
-_PRIORITY = 200  # above what products install for `*` and below nothing we know
-_OWNER = {"owner": "email-report-processor", "schema": SCHEMA_VERSION}
+PRIORITY = 200  # above what products install for `*` and below nothing we know
+OWNER = {"owner": "email-report-processor", "schema": SCHEMA_VERSION}
 _SETTINGS = {
     "number_of_shards": 1,
     "auto_expand_replicas": "0-1",
@@ -80,7 +80,7 @@ def _with_subfields(field: Field) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _put(kind: str, name: str, body: dict[str, Any]) -> Request:
-    return Request("PUT", f"/{kind}/{name}", {"version": VERSION, "_meta": _OWNER, **body})
+    return Request("PUT", f"/{kind}/{name}", {"version": VERSION, "_meta": OWNER, **body})
 
 
 def _common(strict: bool) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def _common(strict: bool) -> dict[str, Any]:
         "settings": {"index": _SETTINGS},
         "mappings": {
             "dynamic": "strict" if strict else False,
-            "_meta": _OWNER,
+            "_meta": OWNER,
             "properties": {"raw": {"type": "object", "enabled": False}},
         },
     }
@@ -102,6 +102,6 @@ def _fields(dataset: Dataset) -> dict[str, Any]:
 def _index(prefix: str, dataset: Dataset) -> dict[str, Any]:
     return {
         "index_patterns": [f"{prefix}{dataset.name}-*"],
-        "priority": _PRIORITY,
+        "priority": PRIORITY,
         "composed_of": [f"{base_name(prefix)}-common", template_name(prefix, dataset.name)],
     }
