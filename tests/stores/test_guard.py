@@ -52,6 +52,13 @@ def _ours(prefix: str, dataset: str = DATASET) -> list[str]:
     return [f"{templates.base_name(prefix)}-common", templates.template_name(prefix, dataset)]
 
 
+def _with_ours(body: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """With the names that hold under this prefix."""
+    text = json.dumps(body).replace("PREFIX", prefix).replace('["OURS"]', json.dumps(_ours(prefix)))
+    value: dict[str, Any] = json.loads(text)
+    return value
+
+
 GUESSES = {"template": {"settings": {"number_of_replicas": 0}}}
 SHADOWS: list[tuple[dict[str, Any], str]] = [
     (GUESSES, "lets OpenSearch guess the mapping"),
@@ -74,26 +81,24 @@ SHADOWS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("body", "words"), SHADOWS, ids=lambda value: json.dumps(value)[:60])
-def test_a_template_that_shadows_ours(
-    node: nodes.Node, prefix: str, opened: Opened, body: dict[str, Any], words: str
-) -> None:
+def test_templates_that_shadow_ours(node: nodes.Node, prefix: str, opened: Opened) -> None:
     """Nothing is written, and the sentence names the template; without it all is well."""
     for request in templates.requests(prefix):
         node.ask(*request)
-    name = _site(node, prefix, **{**body, **({"composed_of": _ours(prefix)} if "composed_of" in body else {})})
-    with pytest.raises(StoreError, match=words) as caught:
-        opened().write(_rows(prefix))
-    assert f"the index template {name} (priority 500) decides about {prefix}{DATASET}-2026.11" in str(caught.value)
-    assert f"lower its priority below 200, or take {prefix}* out of its index_patterns" in str(caught.value)
+    for body, words in SHADOWS:
+        name = _site(node, prefix, **_with_ours(body, prefix))
+        with pytest.raises(StoreError, match=words) as caught:
+            opened().write(_rows(prefix))
+        assert f"the index template {name} (priority 500) decides about {prefix}{DATASET}-2026.11" in str(caught.value)
+        assert f"lower its priority below 200, or take {prefix}* out of its index_patterns" in str(caught.value)
     assert node.documents(f"{prefix}*") == []
     node.ask("DELETE", f"/_index_template/{name}")
     assert opened().write(_rows(prefix)) == Written(1, 0)
 
 
 LEFT_ALONE: list[dict[str, Any]] = [
-    {"index_patterns": ["*"], "priority": 100, **GUESSES},
-    {"index_patterns": ["{prefix}other-*"], "priority": 500, **GUESSES},
+    {"index_patterns": ["PREFIX*"], "priority": 100, **GUESSES},
+    {"index_patterns": ["PREFIXother-*"], "priority": 500, **GUESSES},
     {"composed_of": ["OURS"], "template": {"settings": {"number_of_shards": 2}}},
     {"composed_of": ["OURS"], "template": {"mappings": {"properties": {"site": {"type": "keyword"}}}}},
     {
@@ -106,14 +111,12 @@ LEFT_ALONE: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("body", LEFT_ALONE, ids=lambda value: json.dumps(value)[:60])
-def test_a_template_that_does_no_harm(node: nodes.Node, prefix: str, opened: Opened, body: dict[str, Any]) -> None:
+def test_templates_that_do_no_harm(node: nodes.Node, prefix: str, opened: Opened) -> None:
     for request in templates.requests(prefix):
         node.ask(*request)
-    text = json.dumps(body).replace("{prefix}", prefix).replace("PREFIX", prefix)
-    text = text.replace('["OURS"]', json.dumps(_ours(prefix))).replace('["*"]', f'["{prefix}*"]')
-    _site(node, prefix, **json.loads(text))
-    assert opened().write(_rows(prefix)) == Written(1, 0)
+    for number, body in enumerate(LEFT_ALONE, 1):
+        _site(node, prefix, **_with_ours(body, prefix))
+        assert opened(state="").write(_rows(prefix, f"2026.{number:02d}")) == Written(1, 0)
 
 
 def test_a_pipeline_that_the_settings_name(node: nodes.Node, prefix: str, opened: Opened) -> None:
