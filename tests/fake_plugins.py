@@ -168,6 +168,9 @@ class FakeCluster(Fake):
             raise RefusalError(404, "resource_not_found_exception", f"{name} does not exist")
         return {f"{kind}_templates": found}
 
+    def _templates(self, seen: Seen, parameters: Mapping[str, str]) -> Any:
+        return {"index_templates": [{"name": one, "index_template": body} for one, body in self.templates.items()]}
+
     def _alias(self, _seen: Seen, _parameters: Mapping[str, str], pattern: str) -> Any:
         return {name: {"aliases": {}} for name in self.indices if fnmatchcase(name, pattern)}
 
@@ -275,6 +278,7 @@ class FakeCluster(Fake):
 
 _NAME = r"([^/]+)"
 _ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
+    ("/_index_template", "", FakeCluster._templates),
     (rf"/_(component|index)_template/{_NAME}", "", FakeCluster._template),
     (rf"/{_NAME}/_alias", "", FakeCluster._alias),
     (rf"/{_NAME}/_mapping", "", FakeCluster._mapping),

@@ -89,7 +89,7 @@ def _opensearch(settings: Settings, environ: Mapping[str, str]) -> Iterator[Find
     assert isinstance(store, OpenSearchStore)
     options = settings.record("opensearch", OpenSearchOptions)
     try:
-        yield from store_checks.check_opensearch(store, options, settings.record("store", Layout).index_prefix)
+        yield from store_checks.check_opensearch(store, options, settings.record("store", Layout))
     finally:
         store.close()
 

@@ -105,9 +105,13 @@ def _parts(arguments: argparse.Namespace) -> list[str]:
 
 
 def _plan(arguments: argparse.Namespace, settings: Settings, prefix: str, parts: list[str]) -> Plan:
+    from ..stores.client import OpenSearchOptions
+
     place = _place(arguments, settings) if arguments.dashboards_url else None
     objects = saved_objects.read(prefix) if place is not None and "dashboards" in parts else b""
-    return Plan(prefix, _retention(arguments.retention), _users(arguments.user), place, objects)
+    period = settings.record("store", Layout).index_period
+    replicas = settings.record("opensearch", OpenSearchOptions).replicas
+    return Plan(prefix, period, replicas, _retention(arguments.retention), _users(arguments.user), place, objects)
 
 
 def _retention(given: Iterable[str]) -> dict[str, int]:

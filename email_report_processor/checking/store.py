@@ -20,34 +20,35 @@ from urllib.parse import SplitResult, urlsplit
 
 from ..cluster import roles
 from ..documents.datasets import BY_NAME
+from ..process import Layout
 from ..stores import bulk, templates
 from ..stores.bulk import Answer
 from ..stores.client import OpenSearchOptions
 from ..stores.opensearch import OpenSearchStore
 from ..stores.store import StoreError
-from .finding import Finding, failure, ok, warning
+from .finding import RESULTS, Finding, failure, ok, status, warning
+from .indices import check_indices
 from .machine import cannot_write, nearest, size
 
 _DOCUMENT = "doctor"  # always the same id
 _SOON = 30  # days before a certificate ends
 _CLOCK = 60.0  # seconds that two clocks may differ
 _LIMIT = 51_200_000  # bytes: mailbox_size_limit of Postfix as it comes, which its local(8) sets for files
-_INDEX_SETTINGS = {
-    "settings": {"index": {"number_of_shards": 1, "auto_expand_replicas": "0-1", "hidden": True}},
-    "mappings": {"dynamic": False},
-}
 
 
-def check_opensearch(store: OpenSearchStore, options: OpenSearchOptions, prefix: str) -> Iterator[Finding]:
+def check_opensearch(store: OpenSearchStore, options: OpenSearchOptions, layout: Layout) -> Iterator[Finding]:
     """Everything, until something fails without which the rest cannot be looked at."""
-    urls = (*store.name.split(","),)
+    urls, prefix = (*store.name.split(","),), layout.index_prefix
     yield from _check_places(urls, options)
     try:
         answer = store.request("GET", f"/_index_template/{templates.base_name(prefix)}-*")
         yield from _check_access(store.name, options, answer)
         if answer.status in {200, 404}:
             yield from _check_templates(prefix, answer)
-            yield from check_writing(store, options, prefix)
+            written = list(check_writing(store, options, prefix))
+            yield from written
+            if status(written) < RESULTS.index("failure"):  # else it would be said twice
+                yield from check_indices(store, options, prefix, layout.index_period, datetime.now(UTC))
             yield from _check_clock(store, answer)
     except StoreError as error:
         yield failure("store", str(error), "the filter answers 75 until it can be reached: the mail server keeps all")
@@ -132,21 +133,24 @@ def _check_templates(prefix: str, answer: Answer) -> Iterator[Finding]:
 def check_writing(store: OpenSearchStore, options: OpenSearchOptions, prefix: str) -> Iterator[Finding]:
     """Write as the filter does, also through each of its pipelines, and see that it is stored. Raises StoreError."""
     index = roles.doctor_index(prefix)
-    made = store.request("PUT", f"/{index}", _INDEX_SETTINGS)
-    if made.status == 403:
-        yield failure("rights", str(bulk.refusal("making an index", made)), _ROLE)
-        return
+    store.request("PUT", f"/{index}", _settings(options))  # else the write makes it: what counts is the write
     yield from _write(store, index)
     for name in sorted({name for name in options.pipelines.values() if name}):
         yield _through(store, index, name)
     store.request("DELETE", f"/{index}")  # 403 for the writer: one document stays
 
 
+def _settings(options: OpenSearchOptions) -> dict[str, Any]:
+    index = {"number_of_shards": 1, "hidden": True, **templates.copies(options.replicas)}
+    return {"settings": {"index": index}, "mappings": {"dynamic": False}}
+
+
 def _write(store: OpenSearchStore, index: str) -> Iterator[Finding]:
     first, second = (_version(store.request("POST", "/_bulk", _bulk(index))) for _ in range(2))
     for answer in (first, second):
-        if isinstance(answer, str):
-            yield failure("rights", f"writing {index}/{_DOCUMENT}: {answer}", _ROLE)
+        if isinstance(answer, tuple):
+            text, remedy = answer
+            yield failure("rights", f"writing {index}/{_DOCUMENT}: {text}", remedy)
             return
     if second != first + 1:  # type: ignore[operator]  # both are numbers here
         text = f"{index}/{_DOCUMENT} was answered with success and is not there: version {first}, then {second}"
@@ -157,9 +161,9 @@ def _write(store: OpenSearchStore, index: str) -> Iterator[Finding]:
 
 def _through(store: OpenSearchStore, index: str, pipeline: str) -> Finding:
     answer = _version(store.request("POST", "/_bulk", _bulk(index, pipeline)))
-    if isinstance(answer, str):
+    if isinstance(answer, tuple):
         remedy = "run `email-report-admin setup --only pipelines`, or name no pipeline in [opensearch] pipelines"
-        return failure("pipelines", f"{pipeline}: {answer}", remedy)
+        return failure("pipelines", f"{pipeline}: {answer[0]}", remedy)
     return ok("pipelines", f"{pipeline} takes documents")
 
 
@@ -169,16 +173,18 @@ def _bulk(index: str, pipeline: str = "") -> bytes:
     return json.dumps({"index": action}).encode() + b"\n{}\n"
 
 
-def _version(answer: Answer) -> int | str:
-    """Of the document that was written, or what was said against it."""
+def _version(answer: Answer) -> int | tuple[str, str]:
+    """Of the document that was written; or what was said against it, and what to do."""
     value = answer.json
     try:
         item: Mapping[str, Any] = value["items"][0]["index"]
-        if item["status"] in {200, 201}:
+        status = int(item["status"])
+        if status in {200, 201}:
             return int(item["_version"])
-        return f"{item['status']} {item['error']['type']}: {item['error']['reason']}"
+        type_, reason = str(item["error"]["type"]), str(item["error"]["reason"])
     except (KeyError, IndexError, TypeError, ValueError):
-        return str(bulk.refusal("a bulk", answer))
+        return str(bulk.refusal("a bulk", answer)), bulk.remedy_of(answer)
+    return f"{status} {type_}: {reason}", bulk.remedy(status, type_, reason)
 
 
 def _check_clock(store: OpenSearchStore, answer: Answer) -> Iterator[Finding]:

@@ -6,15 +6,18 @@ because a plugin is missing, or because this user may not, raises SkippedError; 
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from ..documents.datasets import BY_NAME, DATASETS, Dataset
 from ..stores import bulk, templates
 from ..stores.bulk import Answer
+from ..stores.effective import Fault
 from ..stores.opensearch import OpenSearchStore
 from ..stores.store import StoreError
 from ..stores.templates import Request
 from . import dashboards_api, pipelines, retention, roles
+from .coming import coming
 
 _NO_HANDLER = "no handler found for uri"  # what OpenSearch says, with 400, of a path that no plugin serves
 
@@ -27,6 +30,8 @@ class Plan(NamedTuple):
     """What a person asked for."""
 
     prefix: str
+    period: str = "month"  # of one index
+    replicas: int = -1  # see templates.copies
     retention: Mapping[str, int] = {}  # dataset -> days, 0 for ever; the others keep what they have
     users: Mapping[str, tuple[str, ...]] = {}  # role (one of roles.NAMES) -> users who get it
     dashboards: dashboards_api.Place | None = None
@@ -47,6 +52,10 @@ class Cluster:
         if answer.status == 404:
             return None
         return self._checked(f"GET {path}", answer, plugin).json
+
+    def faults(self, datasets: Mapping[str, str]) -> dict[str, Fault]:
+        """See OpenSearchStore.faults."""
+        return self._store.faults(datasets)
 
     def send(self, request: Request, plugin: str = "") -> Any:
         """Send, and return the JSON of the answer; None where it is only shown.
@@ -103,7 +112,7 @@ def put_templates(cluster: Cluster, plan: Plan) -> Iterator[str]:
     there = _template_versions(cluster, plan.prefix)
     put: dict[str, None] = {}  # a component and its index template have one name
     newer: dict[str, None] = {}
-    for request in templates.requests(plan.prefix):
+    for request in templates.requests(plan.prefix, replicas=plan.replicas):
         version = there.get(request.path, -1)
         name = request.path.rpartition("/")[2]
         if version > templates.VERSION:
@@ -117,7 +126,36 @@ def put_templates(cluster: Cluster, plan: Plan) -> Iterator[str]:
         yield f"all of version {templates.VERSION} are there"
     if newer:
         yield f"left alone what a later version of this program put: {', '.join(newer)}"
+    yield from _put_replicas(cluster, plan, there)
     yield from _update_indices(cluster, plan.prefix, there)
+    if cluster.show is None or not put:
+        yield from _look_at_what_counts(cluster, plan)
+
+
+def _put_replicas(cluster: Cluster, plan: Plan, there: Mapping[str, int]) -> Iterator[str]:
+    """Where the settings name a number, and the template that is there has another."""
+    request = templates.requests(plan.prefix, (), replicas=plan.replicas)[0]
+    if plan.replicas < 0 or there.get(request.path) != templates.VERSION:
+        return
+    (one,) = cluster.look(request.path)["component_templates"]
+    index = one["component_template"]["template"].get("settings", {}).get("index", {})
+    if str(index.get("number_of_replicas")) != str(plan.replicas):
+        cluster.send(request)
+        yield f"new indices get {plan.replicas} replicas"
+
+
+def _look_at_what_counts(cluster: Cluster, plan: Plan) -> Iterator[str]:
+    """What new indices would really get. Ours that was changed is put anew; raises PartError for another's."""
+    datasets = {one.name: one.dataset for one in coming(plan.prefix, plan.period, BY_NAME, datetime.now(UTC))}
+    faults = cluster.faults(datasets)
+    changed = sorted({datasets[index] for index, fault in faults.items() if fault.ours})
+    if changed:
+        for request in templates.requests(plan.prefix, changed, replicas=plan.replicas):
+            cluster.send(request)
+        yield f"put anew what somebody had changed: {', '.join(changed)}"
+        faults = {} if cluster.show is not None else cluster.faults(datasets)
+    if faults:
+        raise PartError("; ".join(f"{fault.text}: {fault.remedy}" for fault in faults.values()))
 
 
 def _template_versions(cluster: Cluster, prefix: str) -> dict[str, int]:

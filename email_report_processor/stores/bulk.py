@@ -90,8 +90,12 @@ def overload(answer: Answer) -> Trouble | None:
 
 def refusal(name: str, answer: Answer) -> StoreError:
     """The error for an answer that waiting does not change. name: of the store."""
-    type_, reason = _error(answer.json)
-    return StoreError(f"{name} answers {answer.status}: {_said(answer)}: {_remedy(answer.status, type_, reason)}")
+    return StoreError(f"{name} answers {answer.status}: {_said(answer)}: {remedy_of(answer)}")
+
+
+def remedy_of(answer: Answer) -> str:
+    """What to do about an answer that waiting does not change."""
+    return remedy(answer.status, *_error(answer.json))
 
 
 STORED, ALREADY = "stored", "already"
@@ -135,7 +139,7 @@ def outcome(name: str, rows: Sequence[Row], answer: Answer) -> Outcome:
             rejected.append(Rejected(row, f"{type_}: {_clean(reason)}"))
         else:
             said = f"{status} {type_} for {row.index}: {_clean(reason)}"
-            raise StoreError(f"{name} answers {said}: {_remedy(status, type_, reason)}")
+            raise StoreError(f"{name} answers {said}: {remedy(status, type_, reason)}")
     return Outcome(stored, already, tuple(rejected), tuple(unfinished), trouble)
 
 
@@ -167,8 +171,8 @@ def _item(item: Any) -> tuple[int, str, str] | None:
 def _item_trouble(status: int, type_: str, reason: str) -> Trouble:
     """A block has the status of an overload, and does not go away by itself."""
     blocked = type_ == "cluster_block_exception"
-    remedy = f": {_remedy(status, type_, reason)}" if blocked else ""
-    return Trouble(f"answers {status} {type_}: {_clean(reason)}{remedy}")
+    more = f": {remedy(status, type_, reason)}" if blocked else ""
+    return Trouble(f"answers {status} {type_}: {_clean(reason)}{more}")
 
 
 def _error(value: Any) -> tuple[str, str]:
@@ -204,24 +208,32 @@ def _retry_after(headers: Mapping[str, str]) -> float:
     return max(0.0, seconds.total_seconds())
 
 
-def _remedy(status: int, type_: str, reason: str) -> str:
+def remedy(status: int, type_: str, reason: str) -> str:
+    """What to do about an error of OpenSearch: its status, type and reason."""
     permission = _PERMISSION.search(reason)
     if permission:
         return f"the role of this user lacks {permission[1]}: add it (email-report-admin setup --roles prints roles)"
-    for known, words, remedy in _REMEDIES:
+    for known, words, what in _REMEDIES:
         if known in {status, type_} and words in reason:
-            return remedy
+            return what
     return "see the log of OpenSearch"
 
 
 # (status or type of error, words of its reason, what to do); the first that fits
 _REMEDIES: tuple[tuple[int | str, str, str], ...] = (
     ("cluster_block_exception", "flood-stage", "its disk is full: make room, it lifts the block by itself"),
+    ("cluster_block_exception", "cluster read-only", "lift the block of the cluster (cluster.blocks.read_only)"),
     ("cluster_block_exception", "", "lift the block from the index (PUT INDEX/_settings)"),
+    ("index_create_block_exception", "", "make room on the nodes' disks, or lift cluster.blocks.create_index"),
     ("index_closed_exception", "", "open the index (POST INDEX/_open), or delete it"),
     ("illegal_argument_exception", "pipeline with id", "run `email-report-admin setup`, or name no pipeline"),
+    (
+        "validation_exception",
+        "awareness attributes",
+        "set [opensearch] replicas to the number of zones less 1, then run `email-report-admin setup`",
+    ),
     ("validation_exception", "shards", "delete indices, choose longer periods, or raise cluster.max_shards_per_node"),
-    ("index_not_found_exception", "", "let OpenSearch make the indices (action.auto_create_index)"),
+    ("index_not_found_exception", "", "let OpenSearch make these indices (action.auto_create_index)"),
     (200, "", "check the URL, and what stands before OpenSearch"),
     (401, "", "check the user name and the password"),
     (403, "", "check the rights of this user, and what stands before OpenSearch"),

@@ -38,6 +38,7 @@ class OpenSearchOptions(NamedTuple):
     aws_region: str = ""  # signs requests (SigV4) with the credentials that botocore finds; needs the extra [aws]
     aws_service: str = "es"  # es, or aoss for OpenSearch Serverless
     pipelines: Mapping[str, str] = {}  # dataset -> ingest pipeline
+    replicas: int = -1  # copies of a new index beside the first; -1: none on a single node, one on several
     timeout: float = 20.0  # seconds for one request
     bulk_bytes: int = 4 * 1024**2  # documents sent in one request, at least one
     compress: bool = True  # gzip for requests above 1 KiB that leave this machine

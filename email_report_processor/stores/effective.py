@@ -34,6 +34,14 @@ class Template(NamedTuple):
     data_stream: bool
 
 
+class Fault(NamedTuple):
+    """Why an index would not be as it should."""
+
+    text: str  # names the template
+    remedy: str
+    ours: bool  # it is our template that somebody changed: putting it anew helps
+
+
 def listed(value: Any) -> list[Template]:
     """The templates of `GET /_index_template`; [] for what is no such answer."""
     found = value.get("index_templates") if isinstance(value, dict) else None
@@ -63,8 +71,10 @@ def fits(pattern: str, index: str) -> bool:
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), index, re.DOTALL) is not None
 
 
-def fault(index: str, dataset: str, got: Any, template: Template | None, prefix: str, pipeline: str = "") -> str:
-    """Why documents of ours do not belong into what an index of this name would be, and what to do; '' if they do.
+def fault(
+    index: str, dataset: str, got: Any, template: Template | None, prefix: str, pipeline: str = ""
+) -> Fault | None:
+    """Why documents of ours do not belong into what an index of this name would be; None if they do.
 
     got: the object with `mappings` and `settings`, of `_simulate_index` or of an index that is there; None where it
     cannot be told, and the name of the template has to do. pipeline: the one that the settings name for this dataset.
@@ -77,14 +87,13 @@ def fault(index: str, dataset: str, got: Any, template: Template | None, prefix:
     else:
         wrong = "" if template is not None and template.name == ours else "is not ours"
     if not wrong:
-        return ""
+        return None
     if template is None or template.name == ours:
-        return f"what {index} gets of {ours} {wrong}: run `email-report-admin setup`, which puts that template anew"
+        text = f"the index template {ours} was changed: for {index} it {wrong}"
+        return Fault(text, "run `email-report-admin setup`, which puts it anew", True)
+    whose = f"the index template {template.name} (priority {template.priority})"
     remedy = f"lower its priority below {templates.PRIORITY}, or take {prefix}* out of its index_patterns"
-    return (
-        f"the index template {template.name} (priority {template.priority}) decides about {index} in place of {ours}, "
-        f"and {wrong}: {remedy}"
-    )
+    return Fault(f"{whose} decides about {index} in place of {ours}, and {wrong}", remedy, False)
 
 
 def _wrong(dataset: str, got: Mapping[str, Any], pipeline: str) -> Iterator[str]:

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from ..documents.datasets import BY_NAME
 from . import bulk, effective, templates
-from .client import Client
-from .effective import Template
+from .client import Client, OpenSearchOptions
+from .effective import Fault, Template
 from .store import StoreError
 
 _SEEN_FOR = 3600.0  # seconds that an index is taken to be as it should: a cluster may be made anew at the same place
@@ -19,15 +19,14 @@ _SEEN_FOR = 3600.0  # seconds that an index is taken to be as it should: a clust
 class Templates:
     """That the templates are there before the first document is, and that none of others stands before them.
 
-    prefix: of the index names. state: directory that remembers it, '' for none. pipelines: dataset -> ingest pipeline,
-    those that the settings name.
+    prefix: of the index names. state: directory that remembers it, '' for none.
     """
 
-    def __init__(self, client: Client, prefix: str, state: str, pipelines: Mapping[str, str]) -> None:
+    def __init__(self, client: Client, prefix: str, state: str, options: OpenSearchOptions) -> None:
         self._client = client
         self._prefix = prefix
         self._state = state
-        self._pipelines = pipelines
+        self._options = options
         self._seen: set[str] = set()
 
     def ensure(self, datasets: Mapping[str, str]) -> None:
@@ -56,8 +55,14 @@ class Templates:
                 )
             found = self._list()
         for index, dataset in datasets.items():
-            if fault := self.fault(found, index, dataset):
-                raise StoreError(f"{self._client.name}: {fault}")
+            if fault := self._fault(found, index, dataset):
+                raise StoreError(f"{self._client.name}: {fault.text}: {fault.remedy}")
+
+    def faults(self, datasets: Mapping[str, str]) -> dict[str, Fault]:
+        """Those of the indices (index -> dataset) that would not be as they should, and why."""
+        found = self._list()
+        looked = {index: self._fault(found, index, dataset) for index, dataset in datasets.items()}
+        return {index: fault for index, fault in looked.items() if fault is not None}
 
     def _list(self) -> list[Template]:
         answer = self._client.request("GET", "/_index_template", None, {"filter_path": effective.LIST_FILTER})
@@ -70,19 +75,18 @@ class Templates:
         there = {one.name: one.version for one in found}
         return {name: there.get(templates.template_name(self._prefix, name), -1) for name in BY_NAME}
 
-    def fault(self, found: Iterable[Template], index: str, dataset: str) -> str:
-        """Why an index would not be as it should, and what to do; '' if it would. found: all templates.
+    def _fault(self, found: Iterable[Template], index: str, dataset: str) -> Fault | None:
+        """Why an index would not be as it should; None if it would. found: all templates.
 
         An index that is there and well keeps what it has, whatever template came since.
         """
-        pipeline = self._pipelines.get(dataset, "")
+        pipeline = self._options.pipelines.get(dataset, "")
         winner = effective.winner(found, index)
         fault = effective.fault(index, dataset, self._simulated(index), winner, self._prefix, pipeline)
         there = self._client.request("GET", f"/{quote(index)}") if fault else None  # the role of the writer may not
         value = there.json if there and there.status == 200 else None
         if isinstance(value, dict) and index in value:
-            well = not effective.fault(index, dataset, value[index], None, self._prefix, pipeline)
-            return "" if well else fault
+            return fault if effective.fault(index, dataset, value[index], None, self._prefix, pipeline) else None
         return fault
 
     def _simulated(self, index: str) -> Any:
@@ -95,7 +99,7 @@ class Templates:
         """Put what is absent or older, and nothing in the place of what is newer. What was said against it, else ''."""
         older = [dataset for dataset, version in installed.items() if version < templates.VERSION]
         newer = any(version > templates.VERSION for version in installed.values())
-        for method, path, content in templates.requests(self._prefix, older):
+        for method, path, content in templates.requests(self._prefix, older, replicas=self._options.replicas):
             if newer and path.endswith("-common"):
                 continue
             answer = self._client.request(method, path, content)

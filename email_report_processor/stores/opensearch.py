@@ -13,6 +13,7 @@ from ..documents.layout import dataset_of
 from . import bulk, together
 from .bulk import Answer, Outcome, Trouble
 from .client import Client, OpenSearchOptions, place_of
+from .effective import Fault
 from .guard import Templates
 from .patience import Patience
 from .store import Found, Question, Row, Selection, StoreError, Total, Written
@@ -42,7 +43,7 @@ class OpenSearchStore:
         places = [place_of(url) for url in (*urls, *options.hosts)]
         self.name = ",".join(place.geturl().rstrip("/") for place in places)
         self._client = Client(self.name, places, options, budget=budget, sleep=sleep, clock=clock)
-        self._templates = Templates(self._client, prefix, state, options.pipelines)
+        self._templates = Templates(self._client, prefix, state, options)
         self._prefix = prefix
         self._pipelines = options.pipelines
         self._bulk_bytes = options.bulk_bytes
@@ -141,6 +142,10 @@ class OpenSearchStore:
         Sent again while OpenSearch is away or overloaded; raises StoreError after the time budget.
         """
         return self._client.request(method, path, content, parameters)
+
+    def faults(self, datasets: Mapping[str, str]) -> dict[str, Fault]:
+        """Of indices (index -> dataset) those that would not be made as they should, and why; for setup and doctor."""
+        return self._templates.faults(datasets)
 
     def _dataset(self, index: str) -> str:
         dataset = dataset_of(index, self._prefix)

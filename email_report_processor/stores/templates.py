@@ -18,7 +18,6 @@ PRIORITY = 200  # above what products install for `*` and below nothing we know
 OWNER = {"owner": "email-report-processor", "schema": SCHEMA_VERSION}
 _SETTINGS = {
     "number_of_shards": 1,
-    "auto_expand_replicas": "0-1",
     "codec": "best_compression",
     "refresh_interval": "30s",
     "mapping.total_fields.limit": 300,
@@ -33,6 +32,11 @@ class Request(NamedTuple):
     body: dict[str, Any]
 
 
+def copies(replicas: int) -> dict[str, Any]:
+    """The setting of an index for so many copies beside the first; -1: none on a single node, one on several."""
+    return {"number_of_replicas": replicas} if replicas >= 0 else {"auto_expand_replicas": "0-1"}
+
+
 def template_name(prefix: str, dataset: str) -> str:
     """Name of a dataset's index template, and of its component."""
     return f"{base_name(prefix)}-{dataset}"
@@ -43,13 +47,16 @@ def base_name(prefix: str) -> str:
     return prefix.rstrip("-") or "email-report"
 
 
-def requests(prefix: str, datasets: Iterable[str] = tuple(BY_NAME), *, strict: bool = False) -> list[Request]:
+def requests(
+    prefix: str, datasets: Iterable[str] = tuple(BY_NAME), *, strict: bool = False, replicas: int = -1
+) -> list[Request]:
     """The requests that install the templates of some datasets, in their order; each may be sent again.
 
-    strict: unknown fields are refused instead of kept unindexed (for tests: it finds every drift).
+    strict: unknown fields are refused instead of kept unindexed (for tests: it finds every drift). replicas: see
+    `copies`.
     """
     chosen = [BY_NAME[name] for name in datasets]
-    components = [_put("_component_template", f"{base_name(prefix)}-common", {"template": _common(strict)})]
+    components = [_put("_component_template", f"{base_name(prefix)}-common", {"template": _common(strict, replicas)})]
     components += [_put("_component_template", template_name(prefix, one.name), _fields(one)) for one in chosen]
     return components + [
         _put("_index_template", template_name(prefix, one.name), _index(prefix, one)) for one in chosen
@@ -83,10 +90,10 @@ def _put(kind: str, name: str, body: dict[str, Any]) -> Request:
     return Request("PUT", f"/{kind}/{name}", {"version": VERSION, "_meta": OWNER, **body})
 
 
-def _common(strict: bool) -> dict[str, Any]:
+def _common(strict: bool, replicas: int) -> dict[str, Any]:
     """`dynamic` holds for the objects within too. `raw` keeps texts that are no values: never looked into."""
     return {
-        "settings": {"index": _SETTINGS},
+        "settings": {"index": _SETTINGS | copies(replicas)},
         "mappings": {
             "dynamic": "strict" if strict else False,
             "_meta": OWNER,
