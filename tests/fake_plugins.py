@@ -92,7 +92,7 @@ class Fake:
     @property
     def changes(self) -> list[Seen]:
         """The requests that are more than a look."""
-        return [one for one in self.seen if one.method != "GET"]
+        return [one for one in self.seen if one.method != "GET" and "_simulate_index" not in one.path]
 
     def __enter__(self) -> Any:
         self._thread.start()

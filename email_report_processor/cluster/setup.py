@@ -155,7 +155,9 @@ def _look_at_what_counts(cluster: Cluster, plan: Plan) -> Iterator[str]:
         yield f"put anew what somebody had changed: {', '.join(changed)}"
         faults = {} if cluster.show is not None else cluster.faults(datasets)
     if faults:
-        raise PartError("; ".join(f"{fault.text}: {fault.remedy}" for fault in faults.values()))
+        fault = next(iter(faults.values()))
+        more = f" (and {len(faults) - 1} more indices)" if len(faults) > 1 else ""
+        raise PartError(f"{fault.text}{more}: {fault.remedy}")
 
 
 def _template_versions(cluster: Cluster, prefix: str) -> dict[str, int]:

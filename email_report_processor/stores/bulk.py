@@ -219,6 +219,12 @@ def remedy(status: int, type_: str, reason: str) -> str:
     return "see the log of OpenSearch"
 
 
+# OpenSearch holds an index that it makes by itself against the cluster's default, before it looks at the template.
+_ZONES = (
+    "with n zones set [opensearch] replicas and the cluster's cluster.default_number_of_replicas to n - 1, "
+    "then run `email-report-admin setup`"
+)
+
 # (status or type of error, words of its reason, what to do); the first that fits
 _REMEDIES: tuple[tuple[int | str, str, str], ...] = (
     ("cluster_block_exception", "flood-stage", "its disk is full: make room, it lifts the block by itself"),
@@ -227,11 +233,8 @@ _REMEDIES: tuple[tuple[int | str, str, str], ...] = (
     ("index_create_block_exception", "", "make room on the nodes' disks, or lift cluster.blocks.create_index"),
     ("index_closed_exception", "", "open the index (POST INDEX/_open), or delete it"),
     ("illegal_argument_exception", "pipeline with id", "run `email-report-admin setup`, or name no pipeline"),
-    (
-        "validation_exception",
-        "awareness attributes",
-        "set [opensearch] replicas to the number of zones less 1, then run `email-report-admin setup`",
-    ),
+    ("validation_exception", "awareness attributes", _ZONES),
+    ("invalid_index_template_exception", "awareness attributes", _ZONES),
     ("validation_exception", "shards", "delete indices, choose longer periods, or raise cluster.max_shards_per_node"),
     ("index_not_found_exception", "", "let OpenSearch make these indices (action.auto_create_index)"),
     (200, "", "check the URL, and what stands before OpenSearch"),

@@ -65,6 +65,7 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
     ({"cluster.max_shards_per_node": 1}, "maximum", "raise cluster.max_shards_per_node"),
     ({"cluster.blocks.read_only": True}, "cluster read-only", "lift the block of the cluster"),
 ]
+DEFAULT = "cluster.default_number_of_replicas"
 ZONES = {
     "cluster.routing.allocation.awareness.attributes": "zone",
     "cluster.routing.allocation.awareness.force.zone.values": "a,b,c",
@@ -76,7 +77,7 @@ ZONES = {
 def lenient(own_node: nodes.Node) -> Iterator[nodes.Node]:
     """A node of this run alone, whose settings are put back."""
     yield own_node
-    names = {name: None for settings in (*(one for one, _, _ in REFUSALS), ZONES) for name in settings}
+    names = {name: None for settings in (*(one for one, _, _ in REFUSALS), ZONES, (DEFAULT,)) for name in settings}
     own_node.ask("PUT", "/_cluster/settings", {"persistent": names})
 
 
@@ -101,7 +102,10 @@ def test_zones_that_want_a_number_of_replicas(lenient: nodes.Node, prefix: str) 
     lenient.ask("PUT", "/_cluster/settings", {"persistent": ZONES})
     (failure,) = [one for one in _examine(lenient, prefix).values() if one.result == "failure"]
     assert "multiple of total awareness attributes [3]" in failure.text
-    assert "set [opensearch] replicas to the number of zones less 1" in failure.remedy
+    assert (
+        "with n zones set [opensearch] replicas and the cluster's cluster.default_number_of_replicas" in failure.remedy
+    )
+    lenient.ask("PUT", "/_cluster/settings", {"persistent": {DEFAULT: 2}})
     _ready(lenient, prefix, replicas=2)
     index = f"{prefix}report-2026.11"  # no shard is placed: this node stands in no zone
     lenient.ask("PUT", f"/{index}?wait_for_active_shards=0&timeout=1s", {})

@@ -594,3 +594,52 @@ def test_the_wheel_has_the_dashboards() -> None:
     assert included == {"contrib/dashboards/all.ndjson": "email_report_processor/dashboards/all.ndjson"}
     assert (REPOSITORY / "contrib/dashboards/all.ndjson").is_file()
     assert PACKAGE / "dashboards" in saved_objects._FOLDERS
+
+
+# What counts, of all templates
+
+
+def test_setup_says_who_shadows_the_templates(node: nodes.Node, prefix: str, run_here: Run) -> None:
+    site = {"index_patterns": [f"{prefix}*"], "priority": 500, "template": {"settings": {"number_of_replicas": 0}}}
+    node.ask("PUT", f"/_index_template/{prefix}site", site)
+    settings = f'[store]\nindex_prefix = "{prefix}"\n'
+    first = run_here("setup", "--only=templates", store=node.url, settings=settings)
+    assert first.status == 1
+    assert f"put version {templates.VERSION}" in first.stdout
+    assert f"templates: the index template {prefix}site (priority 500) decides about {prefix}" in first.stderr
+    assert "(and 9 more indices)" in first.stderr
+    dry = run_here("setup", "--only=templates", "--dry-run", store=node.url, settings=settings)
+    assert (dry.status, dry.stdout) == (1, "")
+    node.ask("DELETE", f"/_index_template/{prefix}site")
+    assert run_here("setup", "--only=templates", store=node.url, settings=settings).status == 0
+
+
+def test_setup_puts_anew_what_somebody_changed(node: nodes.Node, prefix: str, run_here: Run) -> None:
+    settings = f'[store]\nindex_prefix = "{prefix}"\n'
+    assert run_here("setup", "--only=templates", store=node.url, settings=settings).status == 0
+    path = f"/_index_template/{prefix}arf"
+    body = node.ask("GET", path)["index_templates"][0]["index_template"]
+    node.ask("PUT", path, {**body, "data_stream": {}})
+    again = run_here("setup", "--only=templates", store=node.url, settings=settings)
+    assert again.status == 0, again.stderr
+    assert "put anew what somebody had changed: arf" in again.stdout
+    assert "data_stream" not in node.ask("GET", path)["index_templates"][0]["index_template"]
+    assert "anew" not in run_here("setup", "--only=templates", store=node.url, settings=settings).stdout
+
+
+def test_setup_puts_the_number_of_replicas(node: nodes.Node, prefix: str, run_here: Run) -> None:
+    settings = f'[store]\nindex_prefix = "{prefix}"\n'
+
+    def held() -> Any:
+        node.ask("PUT", f"/{prefix}report-2026.11?wait_for_active_shards=0", {})
+        index = node.ask("GET", f"/{prefix}report-2026.11")[f"{prefix}report-2026.11"]["settings"]["index"]
+        node.ask("DELETE", f"/{prefix}report-2026.11")
+        return index.get("number_of_replicas"), index.get("auto_expand_replicas")
+
+    run_here("setup", "--only=templates", store=node.url, settings=settings)
+    assert held() == ("0", "0-1")
+    more = f"{settings}[opensearch]\nreplicas = 2\n"
+    said = run_here("setup", "--only=templates", store=node.url, settings=more)
+    assert "new indices get 2 replicas" in said.stdout
+    assert held() == ("2", None)
+    assert "replicas" not in run_here("setup", "--only=templates", store=node.url, settings=more).stdout
