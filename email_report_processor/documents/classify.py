@@ -107,6 +107,10 @@ CLASSES: Mapping[str, Class] = {
         "A recipient or a filter complained about a message of yours.",
         "Remove the recipient from your lists; many complaints of one mailing say what to change.",
     ),
+    "incident": Class(
+        "Somebody reports an attack, a page or a service at a host or domain of yours (X-ARF).",
+        "Look at the host and the URL that are named, it may have been broken into; then answer the reporter.",
+    ),
     "not-spam": Class(
         "A recipient took a message of yours out of the spam folder.",
         "Nothing.",
@@ -382,6 +386,12 @@ def _feedback_type(fields: Mapping[str, Any]) -> str:
     return str(fields.get("feedback.type", "auth-failure" if fields["event.dataset"] == "dmarc-failure" else "other"))
 
 
+def _other_abuse(fields: Mapping[str, Any], _: Site) -> bool:
+    """What X-ARF reports beside mail: attacks, pages, files, open services."""
+    said = [str(fields.get(f"feedback.{name}", "")).lower() for name in ("category", "report_type")]
+    return any(said) and "messaging" not in said and not any("spam" in one or "bulk" in one for one in said)
+
+
 def _found(fields: Mapping[str, Any], *methods: str) -> list[Result]:
     """What the reporter found by these methods."""
     values = fields.get("feedback.authentication_results", ())
@@ -417,6 +427,12 @@ def _signals(*alternatives: str) -> Callable[[Mapping[str, Any], Site], bool]:
 
 FAILURE_RULES: tuple[Rule, ...] = (
     Rule("F0", "not-spam", "Feedback-Type is `not-spam`.", lambda fields, _: _feedback_type(fields) == "not-spam"),
+    Rule(
+        "F0x",
+        "incident",
+        "An X-ARF report whose category and type are not about mail (`messaging`, `spam`).",
+        _other_abuse,
+    ),
     Rule(
         "F0",
         "complaint",

@@ -57,7 +57,7 @@ _COMMON = (
     Field("report.received", DATE, "", "RFC 5321 §4.4", "When the message arrived: its topmost Received field, else its Date.", "2026-11-20T06:12:40Z"),
     Field("report.feed", KEYWORD, "", "ours", "The name given by `--feed`: which address or source this came through.", "rua"),
     Field("report.authentication", KEYWORD, "", "RFC 8601 §2.7", "What a trusted Authentication-Results field says of the reporter: pass, fail or unchecked.", "pass"),
-    Field("report.format", KEYWORD, "", "ours", "The format the report follows: draft, rfc7489, rfc9990, rfc5965, rfc6591, rfc9991 or rfc8460.", "rfc9990"),
+    Field("report.format", KEYWORD, "", "ours", "The format the report follows: draft, rfc7489, rfc9990, rfc5965, rfc6591, rfc9991, rfc8460 or xarf.", "rfc9990"),
     Field("warnings", KEYWORD, "", "ours", "What had to be repaired or could not be read.", ["source.ip: not an address"], many=True),
 )  # fmt: skip
 
@@ -136,12 +136,17 @@ AGGREGATE = Dataset(
 
 _FEEDBACK = (
     *_COMMON,
-    Field("source.ip", IP, "Source-IP", "RFC 5965 §3.2", "The host that the failed message came from.", "192.0.2.1"),
+    Field("report.id", IDENTIFIER, "", "X-ARF", "The reporter's id of an X-ARF report.", "550e8400-e29b-41d4-a716-446655440000"),
+    Field("report.org_name", KEYWORD, "", "X-ARF", "The organization that reports, in an X-ARF report.", "Example Abuse Desk"),
+    Field("report.email", ADDRESS, "", "X-ARF", "Its address, in an X-ARF report.", "abuse@example.com"),
+    Field("source.ip", IP, "Source-IP", "RFC 5965 §3.2", "The host that the failed message came from; of an X-ARF report, what is reported.", "192.0.2.1"),
     Field("source.port", PORT, "Source-Port", "RFC 6692 §2", "Its TCP port.", 52311),
     Field("source.domain", DOMAIN, "Source-IP", "OpenDMARC", "The host's name, where the reporter adds it as a comment.", "mail.example.net"),
     *_PLACE,
     Field("count", COUNT, "", "RFC 5965 §3.2", "Number of messages: Incidents, else 1.", 1),
     Field("feedback.type", WORD, "Feedback-Type", "RFC 5965 §3.1", "abuse, fraud, virus, other, not-spam, auth-failure, …", "auth-failure"),
+    Field("feedback.category", WORD, "", "X-ARF", "What an X-ARF report is about: messaging, content, connection, …; the ReportClass of v3.", "content"),
+    Field("feedback.report_type", WORD, "", "X-ARF", "What exactly: spam, phishing, login_attack, …", "phishing"),
     Field("feedback.user_agent", KEYWORD, "User-Agent", "RFC 5965 §3.1", "The program that made the report.", "SomeGenerator/1.0"),
     Field("feedback.version", KEYWORD, "Version", "RFC 5965 §3.1", "Version of the format.", "1"),
     Field("feedback.auth_failure", WORD, "Auth-Failure", "RFC 6591 §3.1", "What failed: adsp, bodyhash, revoked, signature, spf or dmarc.", ["dmarc"], many=True),
@@ -190,7 +195,7 @@ ARF = Dataset(
     _FEEDBACK,
     retention_days=90,
     personal=True,
-    meaning="Any other feedback report: a complaint about a message, or not-spam.",
+    meaning="Any other feedback report: a complaint about a message, not-spam, or a report of other abuse (X-ARF).",
 )
 
 _DETAIL = "policies/failure-details"

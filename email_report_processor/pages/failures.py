@@ -22,6 +22,7 @@ _DRAWN = (
     "mailing-list",
     "forwarded",
     "complaint",
+    "incident",
     "spoof",
 )
 

@@ -24,6 +24,7 @@ PAINT: dict[str, tuple[str, str]] = {
     "forwarded": ("#7cc0ea", "#2f7fb5"),
     "mailing-list": ("#00916b", "#2fc79b"),
     "temperror": ("#b8a800", "#f0e442"),
+    "incident": ("#5d2a6e", "#c79ad6"),
     "complaint": ("#a23b72", "#f08fc4"),
     "other": ("#b9b9c2", "#6f6f7a"),
     "ok": ("#0b6aa8", "#4aa3df"),

@@ -32,8 +32,9 @@ VALUES = 100  # of one field that may be repeated
 _WIRE: Mapping[str, Field] = {
     field.wire.lower(): field
     for field in FAILURE.fields
-    if field.name.startswith("feedback.") or field.name in {"source.ip", "source.port"}
+    if field.wire and (field.name.startswith("feedback.") or field.name in {"source.ip", "source.port"})
 }
+_BY_NAME = FAILURE.by_name
 _RECIPIENTS = frozenset({"feedback.original_rcpt_to", "feedback.reported_uri"})
 _COMMENT = re.compile(r"\(([^()\s]{3,253})\)")
 _IN_BRACKETS = re.compile(r"[\[(]([0-9A-Fa-f.:]{2,45})[\])]")
@@ -147,7 +148,7 @@ def _commented_host(value: str) -> str:
 
 
 def put_fields(draft: Draft, fields: Sequence[Sequence[str]], options: Options) -> None:
-    """The fields of the feedback part, [name, value] each; and how many messages it stands for."""
+    """The fields of the feedback part, [name, value] each."""
     for name, value in fields:
         field = _WIRE.get(name.lower())
         if field is None or (options.sample == "none" and field.name in _RECIPIENTS):
@@ -158,7 +159,16 @@ def put_fields(draft: Draft, fields: Sequence[Sequence[str]], options: Options) 
                 draft.put(field, one)
         if field.name == "source.ip":
             draft.set("source.domain", _commented_host(value))
-    draft.fields["count"] = draft.fields.get("feedback.incidents") or 1
+
+
+def put_values(draft: Draft, values: Sequence[tuple[str, str]], options: Options) -> None:
+    """Values that do not come from the feedback part, by the name of their field; what stands there already counts."""
+    there = frozenset(draft.fields)
+    for name, value in dict.fromkeys(values):
+        if name in there or (options.sample == "none" and name in _RECIPIENTS):
+            continue
+        for one in _PREPARE.get(name, _whole)(value):
+            draft.put(_BY_NAME[name], one)
 
 
 # The sample

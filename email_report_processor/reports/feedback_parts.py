@@ -4,6 +4,7 @@ A `message/feedback-report` part, a part under another label that begins with fi
 claims its whole multipart, and its sample is never searched for reports.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,9 @@ from .feedback_fields import is_known
 from .notice import is_notice
 from .sample import TYPES, begins_with_header, decode, read_fields
 
+XARF_BYTES = 64 * 1024  # read of YAML; real reports have 1 KiB
+_YAML_NAME = re.compile(r"(?:report|xarf)\.(?:txt|ya?ml)", re.IGNORECASE)
+_YAML_TYPES = frozenset({"text/plain", "text/yaml", "text/x-yaml", "application/yaml", "application/x-yaml"})
 _REGISTERED = frozenset({"abuse", "auth-failure", "fraud", "not-spam", "other", "virus", "xarf"})
 
 
@@ -22,6 +26,8 @@ class Found(NamedTuple):
     report: Part
     sample: Part | None
     notice: bool
+    beside: Sequence[Part] = ()  # where an X-ARF report may be
+    yaml: bool = False  # the report is X-ARF, in a text part
 
 
 def find(part: Part) -> list[Found]:
@@ -36,7 +42,7 @@ def find(part: Part) -> list[Found]:
         if len(inner) == 1 and inner[0].sample is None:
             sample = _find_sample(siblings[number + 1 :], ())
             return [inner[0]._replace(sample=sample)] if sample is not None else []
-    return []
+    return _find_yaml(part, siblings)
 
 
 def _find_among(siblings: Sequence[Part]) -> list[Found]:
@@ -46,10 +52,26 @@ def _find_among(siblings: Sequence[Part]) -> list[Found]:
         others = [other for other in siblings if other is not one]
         return [Found(one, _find_sample(others, ()), True)]
     ends = [*places[1:], len(siblings)]  # one report a message is the rule; each gets the sample behind it
+    everything = siblings if len(places) == 1 else ()
     return [
-        Found(siblings[begin], _find_sample(siblings[begin + 1 : end], siblings if len(places) == 1 else ()), False)
-        for begin, end in zip(places, ends, strict=False)
+        Found(one, _find_sample(behind, everything), False, [*behind, *everything])
+        for one, behind in (
+            (siblings[begin], siblings[begin + 1 : end]) for begin, end in zip(places, ends, strict=False)
+        )
     ]
+
+
+def _find_yaml(part: Part, siblings: Sequence[Part]) -> list[Found]:
+    """An X-ARF report of 0.2: `X-XARF: PLAIN` in the header, and a text part `report.txt`."""
+    announced = part.headers.get("x-xarf") is not None
+    for one in siblings:
+        named = _YAML_NAME.fullmatch(one.name) is not None
+        if one.content_type in _YAML_TYPES and (named or announced):
+            from .xarf import read_yaml  # 2 ms, only for a message that looks like X-ARF
+
+            if (named and announced) or read_yaml(one.text(XARF_BYTES)) is not None:
+                return [Found(one, None, False, yaml=True)]
+    return []
 
 
 def _is_feedback(part: Part) -> bool:

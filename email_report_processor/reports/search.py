@@ -50,8 +50,15 @@ def _smtp_tls() -> Kind:
     return KIND
 
 
+@cache
+def _xarf() -> Kind:
+    from .xarf_mail import KIND  # 3 ms, only for a file that may be one
+
+    return KIND
+
+
 # Without this byte near its beginning a file is not of the kind; each kind then looks closer.
-KINDS_OF_PAYLOADS = ((b"<", _dmarc_aggregate), (b"{", _smtp_tls))
+KINDS_OF_PAYLOADS = ((b"<", _dmarc_aggregate), (b"{", _smtp_tls), (b"{", _xarf))
 
 
 class Search:

@@ -174,10 +174,24 @@ def found(*values: str) -> Object:
 ABOUT: Object = {"feedback__reported_domain": ["example.org"]}
 
 
+def xarf(category: str | None, type_: str | None) -> Object:
+    fields = {"feedback.type": "xarf", "feedback.category": category, "feedback.report_type": type_}
+    return {"event.dataset": "arf", **{name: value for name, value in fields.items() if value}}
+
+
 FAILURES: list[tuple[str, Object]] = [
     ("F0", failure(feedback__type="abuse", event__dataset="arf") | OWN),
     ("F0", failure("list-id", feedback__type="not-spam", event__dataset="arf")),
     ("F0", {"event.dataset": "arf"}),
+    ("F0", xarf("messaging", "spam")),
+    ("F0", xarf("activity", "Spam")),  # v3
+    ("F0", xarf("abuse", "spamvertised")),  # 0.2
+    ("F0", xarf("messaging", "bulk_messaging")),
+    ("F0x", xarf("content", "phishing")),
+    ("F0x", xarf("activity", "loginattack")),
+    ("F0x", xarf("abuse", "login-attack")),
+    ("F0x", xarf("vulnerability", None) | OWN),
+    ("F0x", xarf(None, "ddos")),
     ("F1", failure("dkim-aligned", **found("spf=fail", "dmarc=pass header.from=example.org")) | OWN),
     # Reported for fo=1 or fo=s: one method failed, the other carried the message.
     ("F1b", failure(**found("spf=fail smtp.mailfrom=a@l.example; dkim=pass header.d=example.org"), **ABOUT)),
@@ -261,6 +275,10 @@ def test_an_absent_mail_from_is_no_null_sender() -> None:
 
 GOLDEN_RULES = {
     "arf/abuse": ["F0"],
+    "arf/xarf": ["F0x"],
+    "arf/xarf-0.2": ["F0x"],
+    "arf/xarf-v3": ["F0"],
+    "xarf/v4-alone": ["F0x"],
     "dmarc-aggregate/international": ["A1", "A10"],
     "dmarc-aggregate/rfc7489": ["A2", "A2", "A11-raw"],
     "dmarc-aggregate/rfc9990": ["A3n", "A6"],

@@ -131,6 +131,7 @@ CLASS_COLOURS = {
     "auto-reply": "#A987D1",
     "automated": "#E7A977",
     "complaint": "#AA6556",
+    "incident": "#7B3B5F",
     "not-spam": "#79AAD9",
     "unknown": "#98A2B3",
 }

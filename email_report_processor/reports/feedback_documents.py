@@ -1,0 +1,162 @@
+"""From what a feedback report says to its documents: a row, and the `report` document."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..documents.datasets import ARF, FAILURE, REPORT, SCHEMA_VERSION, Dataset
+from ..documents.document import Document, make_id, sum_ids
+from ..message.mail import domain_of
+from ..values import authres
+from ..values.dates import read_rfc5322, without_comments
+from ..values.fields import Fields, read_domain, write_date
+from .feedback_fields import ARRIVAL, Draft, put_fields, put_sample, put_urls, put_values, read_date
+from .report import Context, Envelope, Report
+from .sample import Sample, author
+
+if TYPE_CHECKING:
+    from .xarf import Xarf
+
+# Fields of the first document that the report has, too.
+_OF_THE_FIRST = ("@timestamp", "report.format", "report.id", "report.org_name", "report.email")
+
+
+class Text(NamedTuple):
+    """The report itself, read."""
+
+    fields: Sequence[Sequence[str]]  # [name, value]
+    canonical: object  # what its id is made of
+    sample: Sample | None
+    notice: bool
+    sha256: str  # of the part that it was read from
+    xarf: "Xarf | None" = None
+
+
+def _put_timestamp(draft: Draft, text: Text, envelope: Envelope) -> None:
+    """Arrival of the failed message, else its own date, else the date of the report mail."""
+    arrivals = [value for name, value in text.fields if name.lower() in ARRIVAL and value]
+    if not arrivals and text.xarf is not None and text.xarf.date:
+        arrivals = [text.xarf.date]
+    if len(arrivals) > 1:
+        draft.warn("Arrival-Date: given more than once, the first counts")
+    timestamp = read_date(draft, "@timestamp", arrivals[0]) if arrivals else ""
+    if not timestamp and text.sample is not None:
+        timestamp = _quiet_date(text.sample.get("date") or "")
+    if not timestamp and envelope.received:
+        draft.warn("@timestamp: neither an arrival nor a date of the sample, taken from the report mail")
+        timestamp = envelope.received
+    if timestamp:
+        draft.fields["@timestamp"] = timestamp
+    else:
+        draft.warn("@timestamp: no date anywhere")
+        draft.fields["@timestamp"] = write_date(datetime.fromtimestamp(0, UTC))  # as other kinds have it: never absent
+
+
+def _quiet_date(text: str) -> str:
+    try:
+        return write_date(read_rfc5322(text))
+    except ValueError:
+        return ""
+
+
+def _dataset(text: Text) -> Dataset:
+    """Failure reports by their Feedback-Type; one that has none (malformed) by its Auth-Failure field."""
+    names = {name.lower(): without_comments(value[:1000]).lower() for name, value in reversed(text.fields)}
+    kind = names.get("feedback-type", "auth-failure" if "auth-failure" in names else "")
+    return FAILURE if text.notice or kind == "auth-failure" else ARF
+
+
+def _document(text: Text, context: Context) -> Document:
+    dataset = _dataset(text)
+    draft = Draft(context.options)
+    put_fields(draft, text.fields, context.options)
+    if not text.notice and "feedback.type" not in draft.fields:
+        draft.warn("feedback.type: not reported")
+    if text.xarf is not None:
+        put_values(draft, text.xarf.values, context.options)
+        draft.warnings += text.xarf.warnings
+    draft.fields["count"] = draft.fields.get("feedback.incidents") or 1
+    put_sample(draft, text.sample, context.options)
+    put_urls(draft, text.sample, context.options)
+    _put_timestamp(draft, text, context.envelope)
+    fields = _common(dataset.name, context) | draft.fields
+    if not text.notice:
+        fields["report.format"] = _format(dataset, text)
+    if draft.warnings:
+        fields["warnings"] = draft.warnings
+    return Document(dataset.name, _id(dataset, text, context.envelope), fields)
+
+
+def _format(dataset: Dataset, text: Text) -> str:
+    if text.xarf is not None:
+        return "xarf"
+    return "rfc6591" if dataset is FAILURE else "rfc5965"
+
+
+def _common(dataset: str, context: Context) -> Fields:
+    envelope = context.envelope
+    fields: Fields = {
+        "event.dataset": dataset,
+        "schema_version": SCHEMA_VERSION,
+        "report.from_domain": envelope.from_domain,
+        "report.message_id": envelope.message_id,
+        "report.received": envelope.received,
+        "report.feed": context.options.feed,
+        "report.authentication": authres.verdict(envelope.authentication, (envelope.from_domain,)),
+    }
+    return {name: value for name, value in fields.items() if value != ""}
+
+
+def _id(dataset: Dataset, text: Text, envelope: Envelope) -> str:
+    """From the report and the sample's header as they were sent, before any normalisation (design §4)."""
+    sample = [] if text.sample is None else text.sample.fields
+    dated = any(name.lower() in ARRIVAL and value for name, value in text.fields) or (text.xarf and text.xarf.date)
+    named = text.sample is not None and text.sample.get("message-id")
+    message = [] if dated or named else [envelope.message_id]
+    return make_id(dataset.name, text.canonical, sample, *message)
+
+
+def report_of(texts: Sequence[Text], context: Context) -> Report:
+    once = {document.id: (document, text) for document, text in ((_document(text, context), text) for text in texts)}
+    documents = tuple(document for document, _ in once.values())
+    first = documents[0]
+    head = _common(REPORT.name, context)
+    head |= {name: first.fields[name] for name in _OF_THE_FIRST if name in first.fields}
+    head["report.dataset"] = first.dataset
+    head["report.sha256"] = texts[0].sha256
+    head["report.identity"] = make_id(first.dataset, *sorted(document.id for document in documents))
+    head["rows"] = len(documents)
+    if any(text.xarf is not None and text.xarf.salvaged for text in texts):
+        head["salvaged"] = True
+    head["messages"] = sum(document.fields["count"] for document in documents)
+    if domains := _domains(once.values()):
+        head["report.domain"] = domains
+    if warnings := dict.fromkeys(warning for document in documents for warning in document.fields.get("warnings", ())):
+        head["warnings"] = list(warnings)
+    last = make_id(REPORT.name, head["report.identity"], sum_ids(document.id for document in documents))
+
+    def stream() -> Iterator[Document]:
+        for document in (*documents, Document(REPORT.name, last, head)):
+            yield document._replace(own=dict(document.own))
+
+    return Report(first.dataset, head, len(documents), stream)
+
+
+def _domains(pairs: Iterable[tuple[Document, Text]]) -> list[str]:
+    """What the reports are about: Reported-Domain, else the hosts that X-ARF names, else the author's domain."""
+    found: dict[str, None] = {}
+    for document, text in pairs:
+        domains = document.own.get("feedback.reported_domain", ())
+        if not domains and text.xarf is not None:
+            domains = _hosts(document.own.get("feedback.reported_uri", ()))
+        if not domains and text.sample is not None:
+            domains = (read_domain(domain_of(author(text.sample))),)
+        found |= dict.fromkeys(domains)
+    found.pop("", None)
+    return list(found)
+
+
+def _hosts(urls: Iterable[str]) -> list[str]:
+    from ..values.urls import host_of  # 3 ms, html and urllib.parse
+
+    return [host_of(url) for url in urls]
