@@ -113,6 +113,14 @@ def test_behind_a_feedback_part(said: Object) -> None:
     assert "555" not in json.dumps(fields)
 
 
+def test_several_in_one_file() -> None:
+    both = json.dumps([V4, V4 | {"report_id": "2"}]).encode()
+    assert [document.fields["report.id"] for document in documents(both) if document.dataset == "arf"] == [
+        "0b6a6c1e",
+        "2",
+    ]
+
+
 def test_two_reports_of_one_second_are_two() -> None:
     ids = {documents(with_feedback({**V4, "source_identifier": f"192.0.2.{last}"}))[0].id for last in (1, 2, 2)}
     assert len(ids) == 2
@@ -177,7 +185,6 @@ def test_yaml() -> None:
         json.dumps({"ReportType": "x", "Report": {}}).encode(),
         json.dumps({"xarf_version": "4.0.0"}).encode(),
         json.dumps({"a": "xarf_version"}).encode(),
-        json.dumps([V4]).encode(),
     ],
 )
 def test_what_is_none(raw: bytes) -> None:
