@@ -32,7 +32,11 @@ class Client:
     def __init__(self, address: Path | tuple[str, int], seconds: float = 60) -> None:
         self.socket = socket.socket(socket.AF_UNIX if isinstance(address, Path) else socket.AF_INET)
         self.socket.settimeout(seconds)
-        self.socket.connect(str(address) if isinstance(address, Path) else address)
+        try:
+            self.socket.connect(str(address) if isinstance(address, Path) else address)
+        except OSError:
+            self.socket.close()
+            raise
         self._file = self.socket.makefile("rb")
 
     def __enter__(self) -> "Client":

@@ -1,5 +1,6 @@
 """The fault matrix of docs/faults.md: the real process, one fault, then the retry; every row exactly once.
 
+The filter in a pipe, and the listener that takes the same messages by LMTP: its 250 and 451 are the 0 and 75 of a pipe.
 No status but 0 and 75 is ever seen, nothing is written to standard output or standard error, and the password is
 nowhere to be found. Where the real node can fail that way it does; for the rest there is a small OpenSearch that
 fails as it is told.
@@ -37,6 +38,7 @@ from email_report_processor.stores import kept
 from tests import nodes
 from tests.conftest import Program
 from tests.fake_opensearch import FakeOpenSearch, Fault
+from tests.lmtp import EndedError, Listener
 from tools import samples
 
 PASSWORD = "never-to-be-seen-2026"
@@ -103,6 +105,9 @@ class Delivery:
     def start(self, *flags: str, **start: Any) -> "subprocess.Popen[bytes]":
         return self.program.start(f"--log={self.log}", *flags, **{**self.arguments, **start})
 
+    def stop(self) -> None:
+        """Nothing of it runs any more."""
+
     @property
     def said(self) -> str:
         return self.log.read_text("utf-8") if self.log.exists() else ""
@@ -121,17 +126,55 @@ class Delivery:
         assert self.kept == []
 
 
+class Resident(Delivery):
+    """The listener, started anew when a delivery is to find other circumstances."""
+
+    listener: Listener | None = None
+    circumstances: object = None
+
+    def __call__(self, message: bytes = MESSAGE, *flags: str, **start: Any) -> int:
+        """One delivery; 0 for 250, 75 for 451, and for a listener that does not start."""
+        if self.store == "-":  # a listener has no standard output that anybody reads
+            self.store = f"sqlite:{self.program.directory}/unused.sqlite"
+        wanted = {**self.arguments, **start}
+        if self.listener is None or self.circumstances != (flags, wanted):
+            self.stop()
+            self.circumstances = (flags, wanted)
+            try:
+                self.listener = Listener(self.program, *flags, **wanted)
+            except EndedError as ended:
+                status, stdout, stderr = ended.args
+                assert stdout == b""
+                assert PASSWORD.encode() not in stderr
+                self.saw(status)
+                return int(status)
+        (reply,) = self.listener.send(message)
+        self.saw({"250": 0, "451": 75}[reply[:3]])
+        assert PASSWORD not in self.said + reply
+        return 0 if reply.startswith("250") else 75
+
+    def stop(self) -> None:
+        listener, self.listener = self.listener, None
+        if listener is not None:
+            assert listener.stop() == 0
+
+
 Deliver = Callable[..., Delivery]
+IN_A_PIPE = pytest.mark.parametrize("deliver", ["pipe"], indirect=True)
 
 
-@pytest.fixture
-def deliver(run_filter: Program, state: Path) -> Deliver:
+@pytest.fixture(params=["pipe", "lmtp"])
+def deliver(run_filter: Program, state: Path, request: pytest.FixtureRequest) -> Iterator[Deliver]:
     """`deliver(store, settings)` makes a Delivery."""
+    made: list[Delivery] = []
 
     def make(store: str, settings: str = "") -> Delivery:
-        return Delivery(run_filter, store, settings, state)
+        made.append((Resident if request.param == "lmtp" else Delivery)(run_filter, store, settings, state))
+        return made[-1]
 
-    return make
+    yield make
+    for one in made:
+        one.stop()
 
 
 @pytest.fixture
@@ -438,6 +481,7 @@ def test_not_done_at_the_deadline_while_it_goes_on(fake: FakeOpenSearch, deliver
     assert_once(in_fake(fake), ids_of(message))
 
 
+@IN_A_PIPE
 def test_a_writer_that_stops_in_the_middle_of_the_message(deliver: Deliver, state: Path) -> None:
     delivery = deliver(f"sqlite:{state}/reports.sqlite")
     process = delivery.start("--deadline=1")
@@ -518,16 +562,19 @@ def at_random_moments(delivery: Delivery, seed: int, times: int) -> Ids:
 SMALL_BULKS = f'[opensearch]\npassword = "{PASSWORD}"\nbulk_bytes = 10000\n'
 
 
+@IN_A_PIPE
 def test_signals_at_random_moments_sqlite(deliver: Deliver, state: Path) -> None:
     expected = at_random_moments(deliver(f"sqlite:{state}/reports.sqlite"), 1, 11)
     assert_once(in_sqlite(state / "reports.sqlite"), expected)
 
 
+@IN_A_PIPE
 def test_signals_at_random_moments_opensearch(node: nodes.Node, deliver: Deliver, prefix: str) -> None:
     expected = at_random_moments(deliver(node.url, prefixed(prefix, SMALL_BULKS)), 2, 11)
     assert_once(in_node(node, prefix), expected)
 
 
+@IN_A_PIPE
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_100_signals_at_random_moments_sqlite(deliver: Deliver, state: Path) -> None:
@@ -535,6 +582,7 @@ def test_100_signals_at_random_moments_sqlite(deliver: Deliver, state: Path) -> 
     assert_once(in_sqlite(state / "reports.sqlite"), expected)
 
 
+@IN_A_PIPE
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("seed", [4, 5])  # at most 10,000 documents can be asked for at once
@@ -574,6 +622,7 @@ def test_the_disk_is_full(tmp_path: Path, deliver: Deliver) -> None:
         filler.unlink()
         assert delivery() == 0
         assert_once(in_sqlite(disk / "reports.sqlite"), EXPECTED)
+        delivery.stop()
 
 
 def test_no_room_for_a_kept_copy(tmp_path: Path, deliver: Deliver) -> None:
@@ -589,6 +638,7 @@ def test_no_room_for_a_kept_copy(tmp_path: Path, deliver: Deliver) -> None:
         filler.unlink()
         assert delivery(message) == 0
         assert delivery.kept_messages() == [message]
+        delivery.stop()
 
 
 def test_files_may_not_grow(deliver: Deliver, state: Path) -> None:
@@ -703,6 +753,7 @@ def test_an_unreadable_directory_to_be_in_and_nothing_in_the_environment(
     assert_once(in_sqlite(state / "reports.sqlite"), EXPECTED)
 
 
+@IN_A_PIPE
 @pytest.mark.parametrize("mebibytes", [24, 48, 64, 96, 256])
 def test_little_memory(deliver: Deliver, state: Path, mebibytes: int) -> None:
     """Where the interpreter itself does not start there is no status of ours: the wrapper has an answer for that."""
@@ -750,6 +801,7 @@ def totals(said: str) -> Counter[str]:
     return sums
 
 
+@IN_A_PIPE
 def test_8_processes_at_once_sqlite(deliver: Deliver, state: Path) -> None:
     delivery = deliver(f"sqlite:{state}/reports.sqlite")
     all_at_once(delivery, 8)
@@ -758,6 +810,7 @@ def test_8_processes_at_once_sqlite(deliver: Deliver, state: Path) -> None:
     assert_once(in_sqlite(state / "reports.sqlite"), EXPECTED)
 
 
+@IN_A_PIPE
 def test_8_processes_at_once_opensearch(node: nodes.Node, deliver: Deliver, prefix: str) -> None:
     delivery = deliver(node.url, f'[store]\nindex_prefix = "{prefix}"\n')
     all_at_once(delivery, 8)
@@ -784,6 +837,7 @@ def settings_file(delivery: Delivery) -> str:
     return str(delivery.program.settings)
 
 
+@IN_A_PIPE
 def test_1000_redeliveries_sqlite(deliver: Deliver, state: Path) -> None:
     delivery = deliver(f"sqlite:{state}/reports.sqlite")
     for _ in range(50):
@@ -792,6 +846,7 @@ def test_1000_redeliveries_sqlite(deliver: Deliver, state: Path) -> None:
     assert_once(in_sqlite(state / "reports.sqlite"), EXPECTED)
 
 
+@IN_A_PIPE
 @pytest.mark.parametrize(("processes", "more"), [(5, 95), pytest.param(50, 950, marks=pytest.mark.long)])
 def test_redeliveries_opensearch(node: nodes.Node, deliver: Deliver, prefix: str, processes: int, more: int) -> None:
     delivery = deliver(node.url, prefixed(prefix))
@@ -804,6 +859,7 @@ def test_redeliveries_opensearch(node: nodes.Node, deliver: Deliver, prefix: str
 # Secrets
 
 
+@IN_A_PIPE
 def test_the_password_is_nowhere(fake: FakeOpenSearch, deliver: Deliver) -> None:
     """Not on the command line, in the log, in what is kept, in the state; only where it was put and sent."""
     fake.always = Fault(delay=1.0)

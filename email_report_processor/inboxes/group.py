@@ -78,9 +78,11 @@ class Group:
     def commit(self) -> None:
         """Store what is read, and answer for it."""
         waiting, self._read, self._size = self._read, [], 0
-        parcels = [one.rows for one in waiting]
         try:
-            results = write_together(self._worker.store(), parcels) if parcels else []
+            if len(waiting) == 1:
+                self._store_alone(waiting[0])
+                return
+            results = write_together(self._worker.store(), [one.rows for one in waiting]) if waiting else []
         except (StoreError, OSError) as error:
             for one in waiting:
                 self._give_back(one.task, error)
@@ -122,8 +124,11 @@ class Group:
         self._size += size
 
     def _store_alone(self, one: _Read) -> None:
+        self._worker.board.begin(one.task.number)
         rows = self._passing(chain(one.rows, one.work.rows))
-        self._done(one.task, one.blob, store(one.work._replace(rows=rows), self._worker.store().write))
+        outcome = store(one.work._replace(rows=rows), self._worker.store().write)
+        self._worker.board.begin(0)
+        self._done(one.task, one.blob, outcome)
 
     def _passing(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The rows as the store takes them; the parent sees that it does."""

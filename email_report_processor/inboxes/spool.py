@@ -3,14 +3,16 @@
 import os
 from collections.abc import Iterable
 
-from ..message.blob import temporary_file
+from ..message.blob import IN_MEMORY, temporary_file
 from .lmtp import LARGEST
 
-IN_MEMORY = 64 * 1024  # bytes of one message; as many messages as there are connections may be arriving
+MEMORY = 4 * 1024**2  # bytes of all messages in memory; as many as there are connections may be arriving
 
 
 class Spool:
     """Takes a message piece by piece. What goes wrong is said in `fault` when the message is complete."""
+
+    held = 0  # bytes in memory, of all messages
 
     def __init__(self) -> None:
         self.size = 0
@@ -24,12 +26,13 @@ class Spool:
             return
         self.size += len(piece)
         try:
-            if self._file < 0 and self.size > IN_MEMORY:
+            if self._file < 0 and (self.size > IN_MEMORY or Spool.held + len(piece) > MEMORY):
                 self._file = temporary_file()
                 self._put(self._pieces)
-                self._pieces.clear()
+                self._forget()
             if self._file < 0:
                 self._pieces.append(piece)
+                Spool.held += len(piece)
             else:
                 self._put([piece])
         except OSError as error:
@@ -52,7 +55,7 @@ class Spool:
 
     def close(self) -> None:
         """Let go of it."""
-        self._pieces.clear()
+        self._forget()
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
@@ -62,6 +65,10 @@ class Spool:
             view = memoryview(piece)
             while view:
                 view = view[os.write(self._file, view) :]
+
+    def _forget(self) -> None:
+        Spool.held -= sum(map(len, self._pieces))
+        self._pieces.clear()
 
     def _fail(self, fault: str) -> None:
         self.fault = fault

@@ -1,6 +1,7 @@
 """The conversation by itself: what is said to what, and where a message ends."""
 
 import itertools
+import os
 import re
 
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from email_report_processor.inboxes.lmtp import ERRORS, LINE, Content, Session
-from email_report_processor.inboxes.spool import IN_MEMORY, Spool
+from email_report_processor.inboxes.spool import MEMORY, Spool
+from email_report_processor.message.blob import IN_MEMORY
 
 OPEN = b"LHLO mail.example\r\nMAIL FROM:<a@example.net>\r\n"
 TO_ONE = OPEN + b"RCPT TO:<b@example.org>\r\n"
@@ -192,21 +194,32 @@ def test_whatever_comes_is_answered_or_waited_for(data: bytes, cut: int) -> None
     assert len(codes(once)) <= data.count(b"\n") + 1
 
 
-def test_a_big_message_goes_to_a_file_and_a_full_disk_is_said_when_it_is_complete(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_big_message_goes_to_a_file_and_many_small_ones_too() -> None:
     spool = Spool()
     spool.write(b"x" * IN_MEMORY)
     assert spool.file < 0
     spool.write(b"y")
     assert spool.file >= 0
     spool.close()
-    full = Spool()
+    assert Spool.held == 0
+    many = [Spool() for _ in range(MEMORY // 1000)]
+    for one in many:
+        one.write(b"x" * 2000)
+    assert Spool.held <= MEMORY
+    assert {one.file < 0 for one in many} == {True, False}
+    assert os.pread(many[-1].file, 3000, 0) == b"x" * 2000
+    for one in many:
+        one.close()
+    assert Spool.held == 0
 
+
+def test_a_full_disk_is_said_when_the_message_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_room() -> int:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("email_report_processor.inboxes.spool.temporary_file", no_room)
+    full = Spool()
     for _ in range(3):
         full.write(b"x" * IN_MEMORY)
     assert "No space left" in full.fault
+    assert Spool.held == 0
