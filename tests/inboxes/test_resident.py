@@ -21,6 +21,7 @@ from email_report_processor.stores import kept
 from tests.conftest import Program
 from tests.fake_opensearch import FakeOpenSearch, Fault
 from tests.lmtp import Client, EndedError, Listener, codes, stopped, stuffed
+from tests.places import ROOT
 
 Listen = Callable[..., Listener]
 BROKEN = b"From: a@example.net\r\nSubject: Report\r\nContent-Type: text/xml\r\n\r\n<feedback><report_metadata>\r\n"
@@ -447,3 +448,12 @@ def test_a_socket_of_systemd_and_what_it_wants_to_hear(tmp_path: Path, state: Pa
     assert "WATCHDOG=1" in manager.heard
     assert manager.heard[-1] == "STOPPING=1"
     assert (tmp_path / "handed").exists()
+
+
+def test_the_page_of_faults_names_tests_that_exist() -> None:
+    page = (ROOT / "docs/faults.md").read_text("utf-8").partition("## By LMTP")[2]
+    names = {name for row in page.splitlines() if row.startswith("|") for name in re.findall(r"`(\w+)`", row)}
+    text = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    files = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    assert len(names) > 10
+    assert {name for name in names if name not in files and f"def test_{name}(" not in text} - {"unfinished"} == set()

@@ -31,6 +31,7 @@ class Behind:
         """Write the program's settings in a box."""
         text = _SETTINGS.format(port=self.gate.port, prefix=self.prefix, deadline=deadline)
         box.write(CONFIG, text + more)
+        box.configured()
 
     def documents(self) -> list[Stored]:
         """Everything of this test that is stored."""

@@ -45,6 +45,7 @@ class Box:
         if os.geteuid() != 0:
             raise UnavailableError("a place of its own for a mail server takes root: its daemons change users")
         self.lines: list[str] = []
+        self.configured: Callable[[], object] = lambda: None  # called when the program's settings were written
         self._daemons: list[subprocess.Popen[bytes]] = []
         self._process = self._start(_setup(packages))
         self.root = Path(f"/proc/{self._init()}/root")

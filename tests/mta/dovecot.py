@@ -1,6 +1,7 @@
 """Dovecot (LMTP, IMAP) with Sieve, and the programs that fetch mail from it, all as the examples have them."""
 
 import random
+import smtplib
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,6 +62,28 @@ plugin {{
 """
 
 
+_PROXY = """
+protocols = lmtp
+{example}
+passdb {{
+  driver = static
+  args = password=secret
+}}
+userdb {{
+  driver = static
+  args = uid=dmarc gid=dmarc home=/nonexistent
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+}}
+ssl = no
+hostname = mail.example.org
+"""
+
+
 class Dovecot:
     """A running Dovecot with a Sieve script. Ends with its box."""
 
@@ -115,6 +138,50 @@ class Redirecting(Postfix):
     def inbox(self) -> int:
         """How many messages are in the mailbox."""
         return count(self.box, INBOX)
+
+
+class Proxy:
+    """Dovecot's LMTP that passes messages on; in the place of the mail server before it, a queue that tries again."""
+
+    mortal: tuple[str, ...] = ()
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
+        self.listener = free_port()
+        self.box = Box([unpacked(*PACKAGES)], _USERS)
+        self.port = free_port()
+        example = (EXAMPLES / "dovecot-lmtp-proxy.conf").read_text(encoding="utf-8")
+        config = _PROXY.format(port=self.port, example=example.replace("10024", str(self.listener)))
+        self.box.write("/etc/dovecot/dovecot.conf", config)
+        self.box.spawn(self.port, "dovecot", "-F")
+        self._queue: list[tuple[bytes, tuple[str, ...]]] = []
+
+    def deliver(self, message: bytes, *recipients: str) -> None:
+        """Hand in a message by LMTP; what is answered with 4xx waits here, and anything but that and 250 is a fault."""
+        try:
+            send(self.port, message, recipients, lmtp=True)
+        except smtplib.SMTPDataError as refused:
+            self._keep(message, recipients, refused.smtp_code)
+        except smtplib.SMTPRecipientsRefused as refused:
+            self._keep(message, recipients, max(code for code, _ in refused.recipients.values()))
+
+    def _keep(self, message: bytes, recipients: tuple[str, ...], code: int) -> None:
+        assert 400 <= code < 500, code
+        self._queue.append((message, recipients))
+
+    def retry(self) -> None:
+        """Try everything that waits once more."""
+        waiting, self._queue = self._queue, []
+        for message, recipients in waiting:
+            self.deliver(message, *recipients)
+
+    def waiting(self) -> int:
+        """How many messages wait for another try."""
+        return len(self._queue)
+
+    def close(self) -> None:
+        """End it."""
+        self.box.close()
 
 
 class Fetching:

@@ -6,6 +6,7 @@ from .wires import Sink, send
 
 # Accounts of the same user: each has a home directory of its own.
 FILTER = User("filter", DMARC.uid, "/var/lib/filter")
+LMTP = "lmtp@example.org"
 WAYS = {"router": "tlsrpt@example.org", "forward": "dmarcfwd@example.org", "filter": "filter@example.org"}
 
 _USERS = (
@@ -33,6 +34,7 @@ elsewhere:
   self = send
   no_more
 .include /etc/exim4/exim-router.conf
+.include /etc/exim4/exim-lmtp-router.conf
 userforward:
   driver = redirect
   check_local_user
@@ -50,6 +52,7 @@ localuser:
 
 begin transports
 .include /etc/exim4/exim-transport.conf
+.include /etc/exim4/exim-lmtp-transport.conf
 sink:
   driver = smtp
   port = {sink}
@@ -78,8 +81,11 @@ class Exim:
         self.sink = sink
         self.port = free_port()
         self.box = Box([unpacked("exim", "exim4-daemon-light")], _USERS)
-        for name in ("exim-router.conf", "exim-transport.conf"):
-            self.box.write(f"/etc/exim4/{name}", (EXAMPLES / name).read_text(encoding="utf-8"))
+        for name in ("exim-router.conf", "exim-transport.conf", "exim-lmtp-router.conf", "exim-lmtp-transport.conf"):
+            text = (EXAMPLES / name).read_text(encoding="utf-8")
+            if "lmtp" in name:  # at an address of its own
+                text = text.replace("dmarc : tlsrpt", "lmtp")
+            self.box.write(f"/etc/exim4/{name}", text)
         self.box.write("/etc/exim4/exim4.conf", _CONFIG.format(sink=sink.port))
         for name, user in (("forward", _USERS[1]), ("exim-forward-filter", FILTER)):
             self.box.write(f"{user.home}/.forward", (EXAMPLES / name).read_text(encoding="utf-8"), 0o600, user)

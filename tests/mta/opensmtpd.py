@@ -6,6 +6,7 @@ from .box import DMARC, EXAMPLES, Box, User, free_port, wait_until
 from .packages import unpacked
 from .wires import Sink, send
 
+LMTP = "lmtp@example.org"
 WAYS = {"action": "dmarc@example.org", "forward": "dmarcfwd@example.org"}
 
 _FORWARD = User("dmarcfwd", DMARC.uid, "/var/lib/dmarcfwd")
@@ -38,7 +39,9 @@ class OpenSmtpd:
         self.port = free_port()
         self.box = Box([unpacked("opensmtpd", "opensmtpd")], _USERS)
         example = (EXAMPLES / "smtpd.conf").read_text(encoding="utf-8")
-        self.box.write("/etc/smtpd.conf", _CONFIG.format(port=self.port, sink=sink.port, example=example))
+        lmtp = (EXAMPLES / "smtpd-lmtp.conf").read_text(encoding="utf-8").replace("tlsrpt", "tls-lmtp")
+        lmtp = lmtp.replace('"dmarc"', '"lmtp"').replace("dmarc@", "lmtp@")  # at an address of its own
+        self.box.write("/etc/smtpd.conf", _CONFIG.format(port=self.port, sink=sink.port, example=example + lmtp))
         self.box.write("/etc/mailname", "mail.example.org\n")
         forward = (EXAMPLES / "forward").read_text(encoding="utf-8")
         self.box.write(f"{_FORWARD.home}/.forward", forward, 0o600, _FORWARD)

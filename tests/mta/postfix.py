@@ -16,6 +16,7 @@ WAYS = {
     "pipe": "pipe@example.org",
     "copy": "copy@example.org",
 }
+LMTP = "lmtp@example.org"
 ARCHIVE = "/var/mail/alice"
 
 _USERS = (User("postfix", 4010, "/var/spool/postfix"), User("postdrop", 4011, "/nonexistent"))
@@ -133,6 +134,7 @@ class Postfix:
         self.box.run("sh", "-c", f"{_OLD}; newaliases")
         self._script("postfix-pipe.sh", WAYS["pipe"])
         self._script("postfix-pipe-copy.sh", WAYS["copy"], "alice@example.org")
+        self._script("postfix-lmtp.sh", LMTP)
         self.box.run("sh", "-c", _OLD)
 
     def _script(self, name: str, *arguments: str) -> None:

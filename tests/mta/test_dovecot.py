@@ -9,7 +9,8 @@ from tests.conftest import missing
 
 from . import messages, promises
 from .behind import Behind
-from .dovecot import ADDRESS, Dovecot, Redirecting
+from .dovecot import ADDRESS, Dovecot, Proxy, Redirecting
+from .listener import CHECKS, ByLmtp
 from .packages import UnavailableError
 from .wires import Sink
 
@@ -71,3 +72,23 @@ def test_redirect_leaves_other_mail_alone(redirecting: Redirecting) -> None:
     before = redirecting.inbox()
     redirecting.deliver(messages.plain(), ADDRESS)
     assert (redirecting.waiting(), redirecting.inbox()) == (0, before + 1)
+
+
+@pytest.fixture(scope="module")
+def proxy(sink: Sink) -> Iterator[ByLmtp]:
+    """Dovecot that passes messages on to the listener."""
+    try:
+        dovecot = Proxy(sink)
+    except UnavailableError as reason:
+        missing(str(reason))
+    with contextlib.closing(ByLmtp(dovecot, f"127.0.0.1:{dovecot.listener}")) as server:
+        yield server
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_promise_of_the_proxy(check: promises.Check, proxy: ByLmtp, behind: Behind) -> None:
+    promises.run(check, proxy, behind, ADDRESS)
+
+
+def test_killed_fifty_times_behind_the_proxy(proxy: ByLmtp, behind: Behind) -> None:
+    promises.run(promises.killed, proxy, behind, ADDRESS)

@@ -9,7 +9,8 @@ from tests.conftest import missing
 
 from . import messages, promises
 from .behind import Behind
-from .exim import FILTER, WAYS, Exim
+from .exim import FILTER, LMTP, WAYS, Exim
+from .listener import CHECKS, ByLmtp
 from .packages import UnavailableError
 from .wires import Sink
 
@@ -49,3 +50,18 @@ def test_the_filter_leaves_other_mail_alone(server: Exim) -> None:
     server.deliver(messages.plain(), WAYS["filter"])
     assert server.waiting() == 0
     assert promises.BODY in server.box.path(f"/var/mail/{FILTER.name}").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def by_lmtp(server: Exim) -> ByLmtp:
+    """The same, and the listener."""
+    return ByLmtp(server)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_promise_by_lmtp(check: promises.Check, by_lmtp: ByLmtp, behind: Behind) -> None:
+    promises.run(check, by_lmtp, behind, LMTP)
+
+
+def test_killed_fifty_times_by_lmtp(by_lmtp: ByLmtp, behind: Behind) -> None:
+    promises.run(promises.killed, by_lmtp, behind, LMTP)

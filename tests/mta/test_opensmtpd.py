@@ -9,7 +9,8 @@ from tests.conftest import missing
 
 from . import messages, promises
 from .behind import Behind
-from .opensmtpd import WAYS, OpenSmtpd
+from .listener import CHECKS, ByLmtp
+from .opensmtpd import LMTP, WAYS, OpenSmtpd
 from .packages import UnavailableError
 from .wires import Sink
 
@@ -43,3 +44,18 @@ def test_two_recipients_of_one_message_are_stored_once(server: OpenSmtpd, behind
     assert server.waiting() == 0
     assert len(behind.documents()) == 5
     assert server.sink.messages == []
+
+
+@pytest.fixture(scope="module")
+def by_lmtp(server: OpenSmtpd) -> ByLmtp:
+    """The same, and the listener."""
+    return ByLmtp(server)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_promise_by_lmtp(check: promises.Check, by_lmtp: ByLmtp, behind: Behind) -> None:
+    promises.run(check, by_lmtp, behind, LMTP)
+
+
+def test_killed_fifty_times_by_lmtp(by_lmtp: ByLmtp, behind: Behind) -> None:
+    promises.run(promises.killed, by_lmtp, behind, LMTP)

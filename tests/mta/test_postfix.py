@@ -10,8 +10,9 @@ from tests.conftest import missing
 from . import messages, promises, stand_in
 from .behind import Behind
 from .box import wait_until
+from .listener import CHECKS, ByLmtp
 from .packages import UnavailableError
-from .postfix import ARCHIVE, WAYS, Postfix
+from .postfix import ARCHIVE, LMTP, WAYS, Postfix
 from .wires import Sink
 
 pytestmark = pytest.mark.postfix
@@ -85,3 +86,19 @@ def test_the_sink_catches_a_bounce(server: Postfix) -> None:
     assert b"S3CRET" in server.sink.messages[0]
     server.sink.messages.clear()
     server.box.path("/home/alice/.forward").unlink()
+
+
+@pytest.fixture(scope="module")
+def by_lmtp(server: Postfix) -> ByLmtp:
+    """The same, and the listener."""
+    return ByLmtp(server)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_promise_by_lmtp(check: promises.Check, by_lmtp: ByLmtp, behind: Behind) -> None:
+    promises.run(check, by_lmtp, behind, LMTP)
+
+
+@pytest.mark.long
+def test_killed_fifty_times_by_lmtp(by_lmtp: ByLmtp, behind: Behind) -> None:
+    promises.run(promises.killed, by_lmtp, behind, LMTP)
