@@ -24,6 +24,7 @@ class Completion:
         self, now: str, site: Site, senders: Senders | None = None, databases: Databases | None = None
     ) -> None:
         self._event = {"event.ingested": now}
+        self._undated = {"@timestamp": now}  # of a report that says no date, and came without a message
         self._site = site
         self._senders = senders
         self._databases = databases
@@ -37,11 +38,11 @@ class Completion:
         if self._databases is not None and "source.ip" in own:
             own |= self._databases.look_up(own["source.ip"])
         if not layers:
-            own |= self._event
+            own |= self._undated | own | self._event
             own |= self._said_of(own)
             return ()
         if layers[0] is not self._first:
-            self._first, self._stamped = layers[0], Layer(layers[0] | self._event)
+            self._first, self._stamped = layers[0], Layer(self._undated | layers[0] | self._event)
             self._policy = tuple((name, layers[0][name]) for name in OF_THE_POLICY if name in layers[0])
         if self._by_address:
             own |= self._said_of(document.fields)

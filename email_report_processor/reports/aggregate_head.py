@@ -2,40 +2,31 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from ..documents.datasets import AGGREGATE, REPORT, SCHEMA_VERSION
 from ..documents.document import make_id
 from ..values import authres
-from ..values.fields import (
-    Field,
-    Fields,
-    Layer,
-    clean,
-    read_address,
-    read_domain,
-    read_epoch,
-    read_identifier,
-    write_date,
-)
+from ..values.fields import Field, Fields, Layer, clean, read_address, read_domain, read_identifier
 from ..values.remembered import remembered
+from .aggregate_names import HEAD, Double, Found, Names, take
+from .aggregate_period import delay, settle_period, timestamp
 from .aggregate_values import MOST, Warnings, typed
-from .report import TOO_EARLY, Context
+from .report import Context
 from .xml.shape import Shape
 from .xml.survey import Survey
-
-HEAD = frozenset({"feedback", "report_metadata", "date_range", "policy_published"})  # elements that hold others
 
 _RFC_9990 = re.compile(r"xmlns(?::[^\s=]+)?\s*=\s*[\"']urn:ietf:params:xml:ns:dmarc-2\.0[\"']")
 
 
 class HeadValues(NamedTuple):
-    """What stands outside of the records, by local name: stripped text, as reported."""
+    """What stands outside of the records, by the schema's names: stripped text, as reported."""
 
     texts: Mapping[str, str]  # the first of each name
     errors: Sequence[str]
     policies: int  # how many policy_published there are
+    identity: tuple[str, ...]  # who reports about whom, which report, which period
+    warnings: tuple[str, ...]
 
 
 class Head(NamedTuple):
@@ -45,47 +36,81 @@ class Head(NamedTuple):
 
 
 class _HeadPlan(NamedTuple):
-    """Which leaf outside of the records of one shape is what."""
+    """Which text outside of the records of one shape is what. Numbers count the leaves, then the attributes."""
 
-    texts: tuple[tuple[str, int], ...]  # the first of each name, and its number
+    reported: tuple[tuple[str, int], ...]  # the first leaf of each name as it ought to be: for the identity
+    texts: tuple[tuple[str, int], ...]  # the first of each name, however it is written
     errors: tuple[int, ...]
     policies: int
-    reports: int  # how many reports the file holds
+    metadata: tuple[tuple[int, tuple[int, ...]], ...]  # of each report_metadata: what it stands in, numbers of leaves
+    stray: tuple[tuple[str, int], ...]  # elements that ought to hold elements
+    doubles: tuple[Double, ...]
+    warnings: tuple[str, ...]  # about how names are written
 
 
 _LONGEST_HEAD = 4096  # characters of the pattern of a head whose plan is remembered: an honest one has some 500
 
 
-@remembered(most=64, longest=_LONGEST_HEAD, size=lambda shape: len(shape.pattern))
+@remembered(most=64, longest=_LONGEST_HEAD, size=lambda shape: len(shape.pattern) + len(shape.attributes) * 1000)
 def _head_plan(shape: Shape) -> _HeadPlan:
-    numbers: dict[str, int] = {}
-    errors = []
-    policies: dict[int, None] = {}  # numbers of the elements, in order
-    for number, leaf in enumerate(shape.leaves):
-        name = leaf.path[-1] if leaf.path else ""
-        if not _is_known(leaf.path[:-1], HEAD):
-            continue
-        if "policy_published" in leaf.path[:-1]:
-            policies[leaf.parent] = None
-            if leaf.parent != next(iter(policies)):
-                continue
-        if name == "error":
-            errors.append(number)
-        else:
-            numbers.setdefault(name, number)
-    reports = {leaf.parent for leaf in shape.leaves if leaf.path[-2:] == ("report_metadata", "report_id")}
-    return _HeadPlan(tuple(numbers.items()), tuple(errors), len(policies), len(reports))
+    found = [one for one in _NAMES.find(shape) if one.path and _is_known(one.path[:-1], HEAD)]
+    policies = dict.fromkeys(_policy_of(one) for one in found if _policy_of(one))
+    used = [one for one in found if _policy_of(one) in {0, next(iter(policies), 0)}]
+    table: dict[str, Found] = {}
+    doubles = [take(table, one.path[-1], one) for one in used if one.path[-1] not in HEAD | {"error"}]
+    return _HeadPlan(
+        tuple({one.path[-1]: one.number for one in reversed(used) if not one.warning}.items()),
+        tuple((name, one.number) for name, one in table.items()),
+        tuple(one.number for one in used if one.path[-1] == "error"),
+        len(policies),
+        _metadata_in(shape),
+        tuple((one.path[-1], one.number) for one in used if one.path[-1] in HEAD),
+        tuple(double for double in doubles if double and double.name in _NAMES.leaves),
+        tuple(dict.fromkeys(one.warning for name, one in table.items() if one.warning and name in _NAMES.leaves)),
+    )
+
+
+def _policy_of(found: Found) -> int:
+    """The number of the policy_published that a text is in, 0 for none."""
+    return found.within[-1] if "policy_published" in found.path[:-1] else 0
+
+
+def _metadata_in(shape: Shape) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """Each report_metadata that has an id: the number of the element around it, and those of its leaves."""
+    elements = {leaf.within[-1]: leaf.within[-2] for leaf in shape.leaves if leaf.path[-2:] == _ID}
+    return tuple(
+        (above, tuple(number for number, leaf in enumerate(shape.leaves) if element in leaf.within))
+        for element, above in elements.items()
+    )
+
+
+_ID = ("report_metadata", "report_id")
 
 
 def reports_in(surveyed: Survey) -> int:
-    """How many reports a file holds; the records of a second one would be taken for the first one's."""
-    return _head_plan(surveyed.shape).reports
+    """How many reports a file holds; the records of a second one would be taken for the first one's.
+
+    The same metadata twice in one report are those of one report.
+    """
+    metadata, texts = _head_plan(surveyed.shape).metadata, surveyed.texts
+    if len(metadata) < 2:
+        return len(metadata)
+    return len({(above, tuple(texts[number] for number in numbers)) for above, numbers in metadata})
 
 
 def head_values(surveyed: Survey) -> HeadValues:
-    plan, texts = _head_plan(surveyed.shape), surveyed.texts
-    found = {name: texts[number] for name, number in plan.texts}
-    return HeadValues(found, [texts[number] for number in plan.errors], plan.policies)
+    """What stands outside of the records."""
+    plan = _head_plan(surveyed.shape)
+    texts = [*surveyed.texts, *(attribute.text for attribute in surveyed.shape.attributes)]
+    warnings = [f"{one.name}: one of several is used" for one in plan.doubles if texts[one.used] != texts[one.other]]
+    warnings += [f"{name}: its text was not read" for name, number in plan.stray if texts[number]]
+    return HeadValues(
+        {name: texts[number] for name, number in plan.texts},
+        [texts[number] for number in plan.errors],
+        plan.policies,
+        _identity({name: texts[number] for name, number in plan.reported}),
+        (*plan.warnings, *dict.fromkeys(warnings)),
+    )
 
 
 def _is_known(path: Sequence[str], known: frozenset[str]) -> bool:
@@ -100,42 +125,45 @@ def _fields_under(wire: str) -> dict[str, Field]:
 
 _METADATA = _fields_under("feedback/report_metadata")
 _POLICY = _fields_under("feedback/policy_published")
+_NAMES = Names.of(HEAD, (*_METADATA, *_POLICY, "error"), {})
+_NEEDED = ("report.id", "report.org_name", "policy_published.domain", "report.begin", "report.end")
 
 
 def read_head(values: HeadValues, surveyed: Survey, context: Context) -> Head:
-    warnings = Warnings(surveyed.warnings)
+    """The fields that all rows share, and those of the report."""
+    warnings = Warnings((*surveyed.warnings, *values.warnings))
     limit = context.options.bounds.string_chars
     metadata, raw = typed(_METADATA, values.texts, limit, warnings)
     policy, raw_policy = typed(_POLICY, values.texts, limit, warnings)
     if values.policies > 1:
         warnings.add(f"policy_published: the first of {values.policies} is used")
-    stamp = _stamp(values.texts, context, metadata, warnings)
+    for name in _NEEDED:
+        if not {name, f"raw.{name}"} & {*metadata, *raw, *policy, *raw_policy}:
+            warnings.add(f"{name}: missing")
+    raw |= settle_period(metadata, values.texts.get("end", ""), warnings)
+    stamp = timestamp(metadata, context.envelope.received, warnings)
     envelope = _envelope(context, values.texts.get("email", ""))
-    common = {"@timestamp": stamp, "schema_version": SCHEMA_VERSION, **envelope, **metadata}
+    common = {**stamp, "schema_version": SCHEMA_VERSION, **envelope, **metadata}
     common["report.format"] = _format(values.texts, surveyed.root)
-    identity = _identity(values.texts)
-    report = {**common, "event.dataset": REPORT.name, "report.identity": make_id(REPORT.name, *identity)}
-    report |= _about(values, surveyed, policy, context, warnings)
+    report = {**common, "event.dataset": REPORT.name, "report.identity": make_id(REPORT.name, *values.identity)}
+    report |= _about(values, surveyed, policy, context)
+    report |= delay(metadata, context.envelope.received, warnings)
+    report["salvaged"] = not (surveyed.strict and stamp)  # without any date nobody finds it, so it is kept as well
     # What is wrong with the head is said once, not in each row.
     report |= {**raw, **raw_policy, **({"warnings": warnings.texts} if warnings.texts else {})}
-    return Head(Layer({**common, "event.dataset": AGGREGATE.name, **policy}), report, identity)
+    return Head(Layer({**common, "event.dataset": AGGREGATE.name, **policy}), report, values.identity)
 
 
-def _about(values: HeadValues, surveyed: Survey, policy: Fields, context: Context, warnings: "Warnings") -> Fields:
+def _about(values: HeadValues, surveyed: Survey, policy: Fields, context: Context) -> Fields:
     """Fields of the report document alone."""
     about: Fields = {"report.dataset": AGGREGATE.name, "report.sha256": surveyed.sha256}
-    about |= {"rows": surveyed.rows, "salvaged": not surveyed.strict}
+    about["rows"] = surveyed.rows
     if domain := policy.get("policy_published.domain"):
         about["report.domain"] = [domain]
     limit = context.options.bounds.string_chars
     errors = [clean(error[:limit]) for error in values.errors[:MOST] if error]
     if errors:
         about["report.errors"] = errors
-    end, received = _epoch(values.texts.get("end", "")), context.envelope.received
-    if end and received:
-        about["report.delay"] = delay = int((datetime.fromisoformat(received) - end).total_seconds())
-        if delay < 0:
-            warnings.add(TOO_EARLY)
     return about
 
 
@@ -155,37 +183,12 @@ def _domain_of(email: str) -> str:
     return read_domain(read_address(email).rpartition("@")[2])
 
 
-@remembered(most=256, longest=20)  # reports are about the same days
-def _epoch(text: str) -> datetime | None:
-    try:
-        return read_epoch(text)
-    except ValueError:
-        return None
-
-
-def _stamp(texts: Mapping[str, str], context: Context, metadata: Fields, warnings: "Warnings") -> str:
-    """`@timestamp`: the middle of the period, so that a day's report falls on that day in every time zone."""
-    for name in ("begin", "end"):
-        if not texts.get(name):
-            warnings.add(f"report.{name}: missing")
-    begin, end = _epoch(texts.get("begin", "")), _epoch(texts.get("end", ""))
-    if begin and end and begin <= end:
-        metadata["report.duration"] = duration = int((end - begin).total_seconds())
-        return write_date(begin + timedelta(seconds=duration // 2))
-    if begin and end:
-        warnings.add("report.end: before report.begin")
-    if end:
-        return write_date(end)
-    if context.envelope.received:
-        warnings.add("@timestamp: the date of the message, as the report has no end")
-        return context.envelope.received
-    warnings.add("@timestamp: neither the report's end nor the message's date is known")
-    return write_date(begin or datetime.fromtimestamp(0, UTC))
-
-
 def _format(texts: Mapping[str, str], root: str) -> str:
-    """Which format a report follows; neither the namespace nor the version alone says so (standards §1.2)."""
-    if _RFC_9990.search(root) or not texts.keys().isdisjoint(("np", "testing", "discovery_method", "generator")):
+    """Which format a report follows, by the namespace or the elements that RFC 9990 introduced.
+
+    `np` is older (RFC 9091), and Google sends it in reports of the drafts.
+    """
+    if _RFC_9990.search(root) or not texts.keys().isdisjoint(("testing", "discovery_method", "generator")):
         return "rfc9990"
     return "rfc7489" if "version" in texts else "draft"
 

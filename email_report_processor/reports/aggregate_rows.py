@@ -1,86 +1,19 @@
-"""The records of an aggregate report: which leaf goes into which field, and what rows share."""
+"""The records of an aggregate report to fields, and what rows share."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ..documents.datasets import AGGREGATE
 from ..values.fields import Fields, Layer, clean
-from .aggregate_head import HEAD
+from .aggregate_names import CONTAINERS
+from .aggregate_plan import FIELDS, Group, Plan, bare_group, make_plans
 from .aggregate_values import MOST, WARNINGS, Value, Warnings, memo, put, read_value
 from .xml.reader import Shapes
-from .xml.shape import Shape, partly_reported, picker
-
-RECORD = frozenset({"row", "policy_evaluated", "reason", "identifiers", "identities", "auth_results", "dkim", "spf"})
-# Elements that hold others. A leaf counts only when all elements around it are of these (or around the outermost of
-# these): what stands in an unknown element is somebody's extension (RFC 9990 §3.2).
-CONTAINERS = HEAD | RECORD
-
+from .xml.shape import partly_reported
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}\Z")  # canonical already: read_ip costs 3 µs
-
-_BY_WIRE = {field.wire: field for field in AGGREGATE.fields if field.wire.startswith("record/")}
-_BY_NAME = {field.name: field for field in _BY_WIRE.values()}
-_SINGLE = {wire.rpartition("/")[2]: field for wire, field in _BY_WIRE.items() if not (field.objects or field.many)}
-# Found wherever they stand in a record: no other element of a record has their name.
-_ANYWHERE = frozenset({"source_ip", "count", "disposition", "header_from", "envelope_from", "envelope_to"})
-
-
-# Leaves of one element: the key in its object, the field's name, the number of the leaf.
-_Group = tuple[tuple[str, str, int], ...]
-
-
-class Plan(NamedTuple):
-    """Which leaf of a record of one shape goes where."""
-
-    pattern: str  # of the shape
-    ip: int  # number of the leaf; -1: there is none
-    number: int  # likewise of the count
-    gaps: tuple[int, ...]  # of those two, which there are
-    own: Callable[[Sequence[str]], tuple[str, ...]]  # the texts of them
-    rest: Callable[[Sequence[str]], tuple[str, ...]]  # the texts of all other leaves
-    singles: tuple[tuple[str, int], ...]  # name of the field and number of the leaf
-    reasons: tuple[_Group, ...]
-    dkim: tuple[_Group, ...]
-    spf: tuple[_Group, ...]
-
-
-def _plan(shape: Shape) -> Plan:
-    singles: dict[str, int] = {}
-    groups: dict[str, dict[int, dict[str, int]]] = {"reason": {}, "dkim": {}, "spf": {}}
-    for number, leaf in enumerate(shape.leaves):
-        if not leaf.path or not RECORD.issuperset(leaf.path[:-1]):
-            continue
-        *above, name = leaf.path
-        inner = above[-1] if above else ""
-        if inner in groups:
-            groups[inner].setdefault(leaf.parent, {}).setdefault(name, number)
-        elif name in _ANYWHERE or (name in {"dkim", "spf"} and inner in {"policy_evaluated", "row", ""}):
-            singles.setdefault(name, number)
-    ip, count = singles.pop("source_ip", -1), singles.pop("count", -1)
-    gaps = tuple(sorted({ip, count} - {-1}))
-    return Plan(
-        shape.pattern,
-        ip,
-        count,
-        gaps,
-        picker(gaps),
-        picker([number for number in range(len(shape.leaves)) if number not in gaps]),
-        tuple((field.name, singles[name]) for name, field in _SINGLE.items() if name in singles),
-        _grouped(groups["reason"], "record/row/policy_evaluated/reason"),
-        _grouped(groups["dkim"], "record/auth_results/dkim"),
-        _grouped(groups["spf"], "record/auth_results/spf"),
-    )
-
-
-def _grouped(groups: Mapping[int, Mapping[str, int]], wire: str) -> tuple[_Group, ...]:
-    table = {name.removeprefix(f"{wire}/"): field for name, field in _BY_WIRE.items() if name.startswith(f"{wire}/")}
-    return tuple(
-        tuple((key, field.name, leaves[key]) for key, field in table.items() if key in leaves)
-        for leaves in groups.values()
-    )
 
 
 class Rest(NamedTuple):
@@ -97,10 +30,20 @@ class RowReader:
     def __init__(self, limit: int, depth: int, max_count: int) -> None:
         self.limit = limit
         self.max_count = max_count
-        self.shapes = Shapes(CONTAINERS, depth, _plan)
-        self.memos = {field.name: memo(field, limit) for field in _BY_WIRE.values()}
+        self.shapes = Shapes(CONTAINERS, depth, make_plans)
+        self.memos = {field.name: memo(field, limit) for field in FIELDS.values()}
         self.counts = self.memos["count"]
-        self.rests: dict[tuple[str, Any], Rest] = {}
+        self.rests: dict[tuple[Any, ...], Rest] = {}
+
+    def rows(self, body: str) -> Iterator[tuple[Plan, list[str]]]:
+        """The plan and the texts of each row in a record."""
+        _, plans, texts = self.shapes.read(body)
+        for plan in plans:
+            yield plan, [*texts, *plan.attributes] if plan.attributes else texts
+
+    def rows_in(self, body: str) -> int:
+        """How many rows a record has: one, but in odd reports."""
+        return len(self.shapes.read(body)[1])
 
     def fields(self, rest: Rest, plan: Plan, texts: list[str]) -> Fields:
         """The fields of one row that others do not have."""
@@ -123,7 +66,7 @@ class RowReader:
 
     def _fill(self, fields: Fields, name: str, text: str) -> tuple[str, ...]:
         """Put in an unusual address or count; the warnings about it."""
-        read = read_value(_BY_NAME[name], text, self.limit) if text else Value(None, f"{name}: missing")
+        read = read_value(FIELDS[name], text, self.limit) if text else Value(None, f"{name}: missing")
         if name == "count" and (read.value or 0) > self.max_count:
             read = Value(None, f"{name}: above bounds.max_count = {self.max_count}", clean(text))
         if read.value is not None:
@@ -134,7 +77,7 @@ class RowReader:
 
     def rest(self, plan: Plan, texts: list[str]) -> Rest:
         """What the row shares with others."""
-        key = (plan.pattern, plan.rest(texts))
+        key = (plan.key, plan.rest(texts))
         found = self.rests.get(key)
         if found is None:
             found = self._read_rest(plan, texts)
@@ -145,7 +88,13 @@ class RowReader:
         return found
 
     def _read_rest(self, plan: Plan, texts: list[str]) -> Rest:
-        warnings = Warnings()
+        warnings = Warnings(plan.warnings)
+        for name, used, other in plan.doubles:
+            if texts[used] != texts[other]:
+                warnings.add(f"{name}: one of several is used")
+        for name, number in plan.stray:
+            if texts[number]:
+                warnings.add(f"{name}: its text was not read")
         fields = Layer()
         for name, number in plan.singles:
             text = texts[number]
@@ -154,29 +103,42 @@ class RowReader:
                 if value:
                     fields[name] = value
                 else:
-                    put(fields, name, read_value(_BY_NAME[name], text, self.limit), warnings)
+                    put(fields, name, read_value(FIELDS[name], text, self.limit), warnings)
             elif name == "identifiers.envelope_from":  # the null reverse-path (RFC 9990 §3.1.1.11)
                 fields[name] = ""
         dkim, spf = fields.get("policy_evaluated.dkim"), fields.get("policy_evaluated.spf")
         if dkim or spf:
             fields["dmarc.result"] = "pass" if "pass" in (dkim, spf) else "fail"
-        self._put_reasons(fields, plan.reasons, texts, warnings)
-        self._put_results(fields, "auth_results.dkim", plan.dkim, texts, warnings)
-        self._put_results(fields, "auth_results.spf", plan.spf, texts, warnings)
-        return Rest(fields, tuple(warnings.texts), partly_reported(plan.pattern, texts, plan.gaps))
+        bare = self._bare(plan, texts, warnings) if plan.bare else _NO_GROUPS
+        self._put_reasons(fields, plan.reasons + bare["reason"], texts, warnings)
+        self._put_results(fields, "auth_results.dkim", plan.dkim + bare["dkim"], texts, warnings)
+        self._put_results(fields, "auth_results.spf", plan.spf + bare["spf"], texts, warnings)
+        return Rest(fields, tuple(warnings.texts), partly_reported(plan.pattern, texts[: plan.leaves], plan.gaps))
 
-    def _put_reasons(self, fields: Fields, groups: tuple[_Group, ...], texts: list[str], warnings: Warnings) -> None:
-        for _, name, number in [one for group in groups[:MOST] for one in group]:
-            value = self._value(name, texts[number], warnings)
-            if value and value not in fields.setdefault(name, []):
-                fields[name].append(value)
+    def _bare(self, plan: Plan, texts: list[str], warnings: Warnings) -> dict[str, tuple[Group, ...]]:
+        """What elements say that ought to hold elements and hold a text: `<reason>mailing_list</reason>`."""
+        groups = dict(_NO_GROUPS)
+        for name, number in plan.bare:
+            if not texts[number]:
+                continue
+            group = bare_group(name, texts[number], number)
+            groups[name] += group
+            warnings.add(f"{name}: its text was {f'read as its {group[0][0][0]}' if group else 'not read'}")
+        return groups
+
+    def _put_reasons(self, fields: Fields, groups: tuple[Group, ...], texts: list[str], warnings: Warnings) -> None:
+        for key, name, number in [one for group in groups[:MOST] for one in group]:
+            for text in texts[number].split(",") if key == "type" else (texts[number],):
+                value = self._value(fields, name, text.strip(), warnings)
+                if value and value not in fields.setdefault(name, []):
+                    fields[name].append(value)
 
     def _put_results(
-        self, fields: Fields, name: str, groups: tuple[_Group, ...], texts: list[str], warnings: Warnings
+        self, fields: Fields, name: str, groups: tuple[Group, ...], texts: list[str], warnings: Warnings
     ) -> None:
         results = []
         for group in groups:
-            found = [(key, self._value(name, texts[at], warnings)) for key, name, at in group if texts[at]]
+            found = [(key, self._value(fields, name, texts[at], warnings)) for key, name, at in group if texts[at]]
             if result := {key: value for key, value in found if value}:
                 results.append(result)
         if len(results) > MOST:
@@ -187,12 +149,14 @@ class RowReader:
             fields[name] = results
             fields[joined] = [" / ".join([result.get(key, "-") for key in keys]) for result in results]
 
-    def _value(self, name: str, text: str, warnings: Warnings) -> Any:
+    def _value(self, fields: Fields, name: str, text: str, warnings: Warnings) -> Any:
         value = self.memos[name][text]
         if value is None:
-            value, warning, _ = read_value(_BY_NAME[name], text, self.limit)
+            value, warning, raw = read_value(FIELDS[name], text, self.limit)
             if warning:
                 warnings.add(warning)
+            if value is None:
+                fields.setdefault(f"raw.{name}", raw)
         return value
 
 
@@ -205,3 +169,4 @@ _JOINED = {
     "auth_results.dkim": ("dkim.signatures", ("domain", "selector", "result")),
     "auth_results.spf": ("spf.checks", ("domain", "scope", "result")),
 }
+_NO_GROUPS: dict[str, tuple[Group, ...]] = {"reason": (), "dkim": (), "spf": ()}

@@ -1,19 +1,45 @@
 """Texts of an aggregate report to values of fields, with what is to be said of them."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ..values.fields import Field, Fields, Type, clean
+from ..values.fields import Field, Fields, clean, read_or_repair
 
 WARNINGS = 20  # warnings of one document
 MOST = 100  # results, reasons and errors of a kind in one document (RFC 9990 §3.1.3: at most 100 signatures a row)
 
-# Words of draft-era reporters (comments of the schema in RFC 7489 App. C for SPF; `hardfail` as in viewers' tests).
-_ALIASES = {
+# The words of the schemas (RFC 7489 App. C, RFC 9990 App. A), where a field has a list of them.
+_POLICIES = ("none", "quarantine", "reject")
+_ALIGNMENTS = ("r", "s")
+_VERDICTS = ("pass", "fail")
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "policy_published.p": _POLICIES,
+    "policy_published.sp": _POLICIES,
+    "policy_published.np": _POLICIES,
+    "policy_published.adkim": _ALIGNMENTS,
+    "policy_published.aspf": _ALIGNMENTS,
+    "policy_published.discovery_method": ("psl", "treewalk"),
+    "policy_evaluated.disposition": (*_POLICIES, "pass"),
+    "policy_evaluated.dkim": _VERDICTS,
+    "policy_evaluated.spf": _VERDICTS,
+    "policy_evaluated.reason.type": (
+        *("forwarded", "sampled_out", "trusted_forwarder", "mailing_list", "local_policy", "other"),
+        "policy_test_mode",
+    ),
+    "auth_results.dkim.result": ("none", "pass", "fail", "policy", "neutral", "temperror", "permerror"),
+    "auth_results.spf.result": ("none", "neutral", "pass", "fail", "softfail", "policy", "temperror", "permerror"),
+    "auth_results.spf.scope": ("mfrom", "helo"),
+}
+# Words of draft-era reporters (comments of the schema in RFC 7489 App. C for SPF; `hardfail` as in viewers' tests),
+# and of people who write a policy in words.
+_ALIASES: Mapping[str, Mapping[str, str]] = {
     "auth_results.spf.result": {"hardfail": "fail", "unknown": "temperror", "error": "permerror"},
     "auth_results.dkim.result": {"hardfail": "fail", "error": "permerror"},
+    "policy_published.adkim": {"relaxed": "r", "strict": "s"},
+    "policy_published.aspf": {"relaxed": "r", "strict": "s"},
+    "auth_results.spf.scope": {"mailfrom": "mfrom", "ehlo": "helo"},
 }
-_ALIASED = frozenset(word for words in _ALIASES.values() for word in words)
 
 
 class Warnings:
@@ -37,18 +63,66 @@ class Value(NamedTuple):
 
 
 def read_value(field: Field, text: str, limit: int) -> Value:
-    warning = f"{field.name}: cut at {limit} characters" if len(text) > limit else ""
+    """Read a text of any length; `limit` is the most characters of it that count."""
+    cut = f"{field.name}: cut at {limit} characters" if len(text) > limit else ""
     text = text[:limit]
+    if (own := without_own_end(field, text)) is not None:
+        return Value(*read_value(field, own, limit)[:1], f"{field.name}: its mangled end tag was cut off", clean(text))
     try:
-        value = field.type.read(text)
+        value, done = read_or_repair(field.type, text)
     except ValueError:
         return Value(None, f"{field.name}: not {_WHAT.get(field.type.name, 'readable')}", clean(text))
-    if isinstance(value, str) and (alias := _ALIASES.get(field.name, {}).get(value)):
-        return Value(alias, f"{field.name}: {value} read as {alias}")
-    return Value(value, warning)
+    if field.name in _WORDS and value:
+        return _known_word(field, value)
+    return Value(value, f"{field.name}: {done}" if done else cut)
 
 
-_WHAT = {"ip": "an address", "date": "a date", "long": "a count", "integer": "a number", "boolean": "y or n"}
+_MANGLED = re.compile(r"<?\\?/\s*(?:[^\s<>/:]{1,40}:)?([\w.-]{1,60})\s*>?\Z")
+
+
+def without_own_end(field: Field, text: str) -> str | None:
+    """The text before the element's own end tag that lost a mark (`id/report_id>`); None when there is none of it."""
+    found = _MANGLED.search(text[-120:]) if text.endswith(">") or "</" in text else None
+    if not found or found[1].lower() != field.wire.rpartition("/")[2]:
+        return None
+    return text[: len(text) - len(found[0])].strip()
+
+
+def is_word(field: Field, text: str) -> bool:
+    """Whether a text is one of the words of a field, in whatever way it is written."""
+    value = text.strip().lower()
+    words = _WORDS[field.name]
+    return value in words or value in _ALIASES.get(field.name, {}) or bool(_meant(value, words))
+
+
+def _known_word(field: Field, value: str) -> Value:
+    """A word of the field's list, or the one that was meant; anything else stays, with a warning."""
+    words = _WORDS[field.name]
+    if value in words:
+        return Value(value)
+    meant = _ALIASES.get(field.name, {}).get(value) or _meant(value, words)
+    if meant:
+        return Value(meant, f"{field.name}: {value[:60]} read as {meant}")
+    return Value(value, f"{field.name}: {value[:60]} is none of its words")
+
+
+def _meant(value: str, words: Iterable[str]) -> str:
+    """The word of a list that is written another way (`mailing-list`), or is the only one of it (`reject;drop`)."""
+    squeezed = {re.sub(r"[\W_]", "", word): word for word in words}
+    if word := squeezed.get(re.sub(r"[\W_]", "", value)):
+        return word
+    there = {word for word in re.split(r"\W+", value) if word in words}
+    return there.pop() if len(there) == 1 else ""
+
+
+_WHAT = {
+    "ip": "an address",
+    "date": "a date",
+    "keyword": "a domain",
+    "long": "a count",
+    "integer": "a number",
+    "boolean": "y or n",
+}
 
 
 def typed(
@@ -81,28 +155,31 @@ def put(fields: Fields, name: str, read: Value, warnings: Warnings) -> None:
 class Memo(dict[str, Any]):
     """Values of texts that were read already: rows repeat each other. None: there is something to say about it."""
 
-    def __init__(self, type_: Type, limit: int) -> None:
+    def __init__(self, field: Field, limit: int) -> None:
         super().__init__()
-        self.read = type_.read
+        self.read = field.type.read
+        self.words = _WORDS.get(field.name)
         self.longest = min(limit, 256)
 
     def __missing__(self, text: str) -> Any:
-        if len(text) > self.longest:
+        if len(text) > self.longest or text.endswith(">") or "</" in text:
             return None
         try:
             value = self.read(text)
         except ValueError:
             return None
+        if self.words and value not in self.words:
+            return None
         if len(self) >= 4096:
             self.clear()
-        self[text] = value = None if value in _ALIASED else value
+        self[text] = value
         return value
 
 
-_memos: dict[tuple[int, int], Memo] = {}
+_memos: dict[tuple[object, int], Memo] = {}
 
 
 def memo(field: Field, limit: int) -> Memo:
-    """One for each type: domains that sign are domains of From, too."""
-    key = id(field.type), limit
-    return _memos.get(key) or _memos.setdefault(key, Memo(field.type, limit))
+    """One for each type, as domains that sign are domains of From, too; one for each field that has a list of words."""
+    key = field.name if field.name in _WORDS else id(field.type), limit
+    return _memos.get(key) or _memos.setdefault(key, Memo(field, limit))

@@ -14,7 +14,8 @@ from ..documents.document import Document, canonical, make_id
 from ..message.bounds import Bounds, Problem
 from ..message.payload import OverBound, Payload
 from .aggregate_head import Head, head_values, read_head, reports_in
-from .aggregate_rows import CONTAINERS, row_reader
+from .aggregate_names import CONTAINERS
+from .aggregate_rows import row_reader
 from .repetitions import repetitions
 from .report import Context, Kind, Report
 from .xml.shape import as_reported
@@ -50,11 +51,12 @@ def read(payload: Payload, context: Context) -> Report | Problem | None:
 
 def _survey(payload: Payload, bounds: Bounds) -> tuple[Payload, Survey | None]:
     """The payload, without what follows the first report in it, and what is in it. Raises OverBound, ForbiddenError."""
-    surveyed = survey(payload, bounds, CONTAINERS)
+    rows_in = row_reader(bounds.string_chars, bounds.xml_depth, bounds.max_count).rows_in
+    surveyed = survey(payload, bounds, CONTAINERS, rows_in)
     if surveyed is None or reports_in(surveyed) < 2:
         return payload, surveyed
     payload = payload._replace(chunks=_first_report(payload.chunks))
-    surveyed = survey(payload, bounds, CONTAINERS)
+    surveyed = survey(payload, bounds, CONTAINERS, rows_in)
     if surveyed is not None:
         surveyed = surveyed._replace(strict=False, warnings=(*surveyed.warnings, _ANOTHER))
     return payload, surveyed
@@ -101,15 +103,15 @@ def _documents(payload: Payload, surveyed: Survey, head: Head, bounds: Bounds) -
     repeated = repetitions(surveyed.rows)
     total = messages = 0
     for body in surveyed_bodies(payload, surveyed, bounds):
-        _, plan, texts = reader.shapes.read(body)
-        rest = reader.rest(plan, texts)
-        digest = start.copy()
-        digest.update(as_reported(rest.record, plan.own(texts)))
-        digest.update(b",%d]" % repeated.count(digest.digest()))
-        number = digest.digest()[:20]
-        fields = reader.fields(rest, plan, texts)
-        total += int.from_bytes(number, "big")
-        messages += fields.get("count", 0)
-        yield Document(AGGREGATE.name, number.hex(), fields, (head.row, rest.fields))
+        for plan, texts in reader.rows(body):
+            rest = reader.rest(plan, texts)
+            digest = start.copy()
+            digest.update(as_reported(rest.record, plan.own(texts)))
+            digest.update(b",%d]" % repeated.count(digest.digest()))
+            number = digest.digest()[:20]
+            fields = reader.fields(rest, plan, texts)
+            total += int.from_bytes(number, "big")
+            messages += fields.get("count", 0)
+            yield Document(AGGREGATE.name, number.hex(), fields, (head.row, rest.fields))
     number_of_all = make_id(REPORT.name, *head.identity, total % 2**160)
     yield Document(REPORT.name, number_of_all, {**head.report, "messages": messages})

@@ -1,7 +1,6 @@
 """From what a feedback report says to its documents: a row, and the `report` document."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..documents.datasets import ARF, FAILURE, REPORT, SCHEMA_VERSION, Dataset
@@ -48,8 +47,7 @@ def _put_timestamp(draft: Draft, text: Text, envelope: Envelope) -> None:
     if timestamp:
         draft.fields["@timestamp"] = timestamp
     else:
-        draft.warn("@timestamp: no date anywhere")
-        draft.fields["@timestamp"] = write_date(datetime.fromtimestamp(0, UTC))  # as other kinds have it: never absent
+        draft.warn("@timestamp: when it was stored, as there is no date anywhere")
 
 
 def _quiet_date(text: str) -> str:

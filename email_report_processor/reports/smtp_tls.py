@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Set
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from ..documents.datasets import REPORT, SCHEMA_VERSION, SMTP_TLS
@@ -285,8 +285,7 @@ def _put_period(fields: Fields, period: Object, envelope: Envelope) -> None:
         fields["@timestamp"] = envelope.received
         _warn(fields, "@timestamp", "the report has no period, this is the date of its message")
     else:
-        fields["@timestamp"] = write_date(datetime.fromtimestamp(0, UTC))
-        _warn(fields, "@timestamp", "neither the report nor its message has a date")
+        _warn(fields, "@timestamp", "when it was stored, as neither the report nor its message has a date")
 
 
 def _put_date(fields: Fields, name: str, said: Any) -> datetime | None:

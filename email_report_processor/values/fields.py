@@ -50,6 +50,7 @@ class Type(NamedTuple):
     name: str
     mapping: Mapping[str, Any]
     read: Callable[[str], Any]
+    repair: str = ""  # of repairs.REPAIRS, asked when `read` refuses; '' for none
 
 
 class Field(NamedTuple):
@@ -118,6 +119,24 @@ def read_address(text: str) -> str:
     return _AROUND.sub("", inside[0] if len(inside) == 1 else whole)
 
 
+_LABEL = r"[^\s.<>@\"'`()\[\]{},;:|\\/=&%!?#+~^$]+"
+_DOMAIN = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}|\[[0-9A-Fa-f:.]+\]")  # or an address literal, as HELO may have one
+_LONGEST_DOMAIN = 253  # characters (RFC 1035 §2.3.4)
+
+
+def is_domain(name: str) -> bool:
+    """Whether something that `read_domain` gave may be a domain name: no blanks, marks or empty labels in it."""
+    return len(name) <= _LONGEST_DOMAIN and _DOMAIN.fullmatch(name) is not None
+
+
+def read_domain_strictly(text: str) -> str:
+    """A domain name as `read_domain` writes it; ValueError for what is more than that, or none."""
+    name = read_domain(text)
+    if not is_domain(name) and text.strip():
+        raise ValueError(f"not a domain: {text[:60]!r}")
+    return name
+
+
 def read_ip(text: str) -> str:
     """An IP address in canonical form.
 
@@ -142,6 +161,18 @@ def read_count(text: str) -> int:
     if not digits.isascii() or not digits.isdigit() or len(digits) > 18:
         raise ValueError(f"not a count: {text[:40]!r}")
     return int(digits)
+
+
+def read_or_repair(type_: "Type", text: str) -> tuple[Any, str]:
+    """The value of a text, and what had to be done for it ('' for nothing). Raises ValueError."""
+    try:
+        return type_.read(text), ""
+    except ValueError:
+        if not type_.repair:
+            raise
+    from .repairs import REPAIRS  # 1 ms, only for what cannot be read as it stands
+
+    return REPAIRS[type_.repair](text)
 
 
 def believed(value: Any, type_: "Type", max_count: int) -> Any:
@@ -178,9 +209,12 @@ def read_boolean(text: str) -> bool:
 
 
 def read_epoch(text: str) -> datetime:
-    """Unix seconds as a date, 1970 to 9999; blanks and a fraction are accepted."""
+    """Unix seconds as a date, 2001 to 2286; blanks and a fraction are accepted.
+
+    Anything but ten digits is no date of a report: 0, a day written as 20261119, a duration, milliseconds.
+    """
     whole, _, fraction = text.strip().partition(".")
-    if not (whole.isascii() and whole.isdigit() and len(whole) <= 12 and (fraction == "" or fraction.isdigit())):
+    if not (whole.isascii() and whole.isdigit() and len(whole) == 10 and (fraction == "" or fraction.isdigit())):
         raise ValueError(f"not Unix seconds: {text[:40]!r}")
     try:
         return datetime.fromtimestamp(int(whole), UTC)
@@ -212,16 +246,17 @@ WORD = Type("keyword", _keyword(1024), read_word)
 IDENTIFIER = Type("keyword", _keyword(1024), read_identifier)
 DOMAIN = Type("keyword", _keyword(1024), read_domain)
 ADDRESS = Type("keyword", _keyword(1024), read_address)
+ONE_DOMAIN = Type("keyword", _keyword(1024), read_domain_strictly, "domain")  # and nothing beside it
 SUBJECT = Type(
     "keyword", {**_keyword(1024), "fields": {"text": {"type": "text"}}}, read_text
 )  # `.text` is there to search for words
-IP = Type("ip", {"type": "ip", "ignore_malformed": True}, read_ip)
+IP = Type("ip", {"type": "ip", "ignore_malformed": True}, read_ip, "ip")
 COUNT = Type("long", {"type": "long"}, read_count)
 LONG = Type("long", {"type": "long"}, int)
 PORT = Type("integer", {"type": "integer"}, read_port)
 INTEGER = Type("integer", {"type": "integer"}, read_integer)
 BOOLEAN = Type("boolean", {"type": "boolean"}, read_boolean)
-EPOCH = Type("date", _DATE, read_epoch_date)
+EPOCH = Type("date", _DATE, read_epoch_date, "epoch")
 DATE = Type("date", _DATE, read_text)  # written by dates.py, which knows the forms of RFC 5322 and RFC 3339
 GEO_POINT = Type("geo_point", {"type": "geo_point", "ignore_malformed": True}, read_text)
 UNINDEXED = Type("text", {"type": "text", "index": False, "norms": False}, str)  # kept to be read, not searched

@@ -348,7 +348,7 @@ def test_huge_reports_use_the_table_and_have_the_same_ids(monkeypatch: pytest.Mo
         (HEAD, "draft"),
         ("<version>1.0</version>" + HEAD, "rfc7489"),
         ("<version>0.1</version>" + HEAD, "rfc7489"),
-        (HEAD.replace("<p>", "<np>none</np><p>"), "rfc9990"),
+        (HEAD.replace("<p>", "<np>none</np><p>"), "draft"),  # RFC 9091
         (HEAD.replace("<p>", "<testing>n</testing><p>"), "rfc9990"),
         (HEAD.replace("<p>", "<discovery_method>psl</discovery_method><p>"), "rfc9990"),
         (HEAD.replace("<email>", "<generator>x</generator><email>"), "rfc9990"),
@@ -373,22 +373,32 @@ def test_format_by_namespace(attribute: str) -> None:
         (
             "<begin>1795132800</begin><end>1795046400</end>",
             "",
-            "2026-11-19T00:00:00Z",
+            "2026-11-20T00:00:00Z",
             "report.end: before report.begin",
         ),
+        (
+            "<begin>1795046400</begin><end>7983532800</end>",
+            "2026-11-20T07:00:00Z",
+            "2026-11-20T07:00:00Z",
+            "report.end: more than 400 days after report.begin",
+        ),
+        ("<begin>1795046400</begin><end>1829606400</end>", "", "2027-06-07T00:00:00Z", None),
         ("<end>1795132800</end>", "2026-12-01T00:00:00Z", "2026-11-20T00:00:00Z", "report.begin: missing"),
         ("<begin>1795046400</begin>", "2026-11-20T07:00:00Z", "2026-11-20T07:00:00Z", "report.end: missing"),
         ("<begin>1795046400</begin>", "", "2026-11-19T00:00:00Z", "report.end: missing"),
         ("<begin>x</begin><end>-1</end>", "2026-11-20T07:00:00Z", "2026-11-20T07:00:00Z", "report.end: not a date"),
-        ("", "", "1970-01-01T00:00:00Z", "@timestamp: neither the report's end nor the message's date is known"),
+        ("", "", None, "@timestamp: when it was stored, as neither the report nor a message has a date"),
+        ("<begin>0</begin><end>0</end>", "", None, "report.begin: not a date"),
+        ("<begin>20261119</begin><end>20261120</end>", "", None, "report.end: not a date"),
     ],
 )
-def test_time(dates: str, received: str, stamp: str, warning: str | None) -> None:
+def test_time(dates: str, received: str, stamp: str | None, warning: str | None) -> None:
     head = HEAD.replace("<begin>1795046400</begin><end>1795132799</end>", dates)
     context = Context(Envelope(received=received), Options())
     report = read_bytes(xml(row(), head=head), context)
     for document in report.documents():
-        assert document.fields["@timestamp"] == stamp
+        assert document.fields.get("@timestamp") == stamp
+    assert report.head["salvaged"] is (stamp is None)
     warnings = report.head.get("warnings", [])
     assert warning in warnings if warning else warnings == []
 
@@ -445,7 +455,11 @@ def test_dmarc_result(evaluated: str, expected: str | None) -> None:
 def test_words_of_old(element: str, reported: str, expected: str) -> None:
     fields = only(xml(row(results=f"<{element}><domain>a</domain><result>{reported}</result></{element}>")))
     assert fields[f"auth_results.{element}"] == [{"domain": "a", "result": expected}]
-    assert bool(fields.get("warnings")) is (reported.lower() != expected)
+    assert fields.get("warnings", []) == (
+        [f"auth_results.{element}.result: {reported.lower()} read as {expected}"]
+        if reported.lower() != expected
+        else ["auth_results.dkim.result: unknown is none of its words"]
+    )
 
 
 def test_missing_address_and_count() -> None:

@@ -555,7 +555,7 @@ def test_header_is_bounded_on_both_sides() -> None:
 
 def test_no_date_anywhere() -> None:
     fields = one(arf(FAILED, head="From: r@example.net\n"))
-    assert fields["@timestamp"] == "1970-01-01T00:00:00Z"
+    assert "@timestamp" not in fields  # it is when it was stored
     assert "@timestamp: no date anywhere" in fields["warnings"]
 
 

@@ -1,7 +1,7 @@
 """The inside of a record to the texts of its leaves: what its tags make of it, which many records share."""
 
 import re
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -11,6 +11,8 @@ from .records import ATTRIBUTES, TAG
 
 RECORD_LEVEL = 2  # depth of a record: it counts as a child of the root wherever it is
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+_ATTRIBUTE = re.compile(r"""\s([^\s=<>"'/]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_OF_XML = re.compile(r"(?:xmlns|xml|xsi)(?::|\Z)")
 _TAG_NAME = re.compile(r"(?:[^\s/<>:]+:)?([^\W\d][^\s/<>:]*)(?=[\s/]|$)")
 _REFERENCE = re.compile(r"&(?:#0*([0-9]{1,7})|#x0*([0-9a-fA-F]{1,6})|(lt|gt|amp|quot|apos));")
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
@@ -20,7 +22,15 @@ class Leaf(NamedTuple):
     """An element without child elements."""
 
     path: tuple[str, ...]  # local names from the outermost element down to this one
-    parent: int  # number of the parent element: leaves of one parent belong together
+    within: tuple[int, ...]  # numbers of the elements around it: leaves of one parent belong together
+
+
+class Attribute(NamedTuple):
+    """An attribute of an element, but for those that XML itself and schemas have a use for."""
+
+    path: tuple[str, ...]  # local names from the outermost element down to its own
+    within: tuple[int, ...]  # numbers of the elements around it, the last one its own
+    text: str
 
 
 class Shape(NamedTuple):
@@ -31,6 +41,7 @@ class Shape(NamedTuple):
     """
 
     leaves: tuple[Leaf, ...]
+    attributes: tuple[Attribute, ...]
     pick: Callable[[Sequence[Any]], tuple[Any, ...]]  # texts between the tags -> text of each leaf
     merges: tuple[tuple[int, ...], ...]  # texts of leaves that are in pieces (broken tags within them)
     pattern: str
@@ -85,10 +96,11 @@ def _dereference(found: re.Match[str]) -> str:
 class _Element:
     """An element while a shape is worked out."""
 
-    __slots__ = ("children", "depth", "name", "parent", "texts", "unclosed")
+    __slots__ = ("children", "depth", "name", "parent", "tag", "texts", "unclosed")
 
-    def __init__(self, name: str, parent: int, texts: list[int]) -> None:
+    def __init__(self, name: str, parent: int, texts: list[int], tag: str = "") -> None:
         self.name = name
+        self.tag = tag
         self.parent = parent
         self.texts = texts  # numbers of the texts directly within it
         self.unclosed = False
@@ -105,19 +117,32 @@ def read_shape(tags: Sequence[str], root: str, containers: frozenset[str], depth
     elements = _elements(tags, root, containers)
     elements[0].depth = RECORD_LEVEL if root else 0
     _settle(elements, depth)
-    paths: list[tuple[str, ...]] = []
-    leaves, texts, pattern = [], [], []
-    for element in elements:
-        path = (*paths[element.parent], element.name) if element.parent >= 0 else ()
-        paths.append(path)
+    around: list[tuple[tuple[str, ...], tuple[int, ...]]] = []  # of each element: names and numbers down to itself
+    leaves: list[Leaf] = []
+    attributes: list[Attribute] = []
+    texts, pattern = [], []
+    for number, element in enumerate(elements):
+        above, within = around[element.parent] if element.parent >= 0 else ((), ())
+        path = (*above, element.name) if element.parent >= 0 else ()
+        around.append((path, (*within, number)))
         pattern.append(encode_basestring(element.name).replace("%", "%%"))
         pattern.append(str(element.children) if element.children else "%s")
         if not element.children:
-            leaves.append(Leaf(path, element.parent))
+            leaves.append(Leaf(path, within))
             texts.append(element.texts[: 1 if element.unclosed else None] or [len(tags) + 1])
+        if "=" in element.tag:
+            attributes += _attributes(element.tag, path, (*within, number))
     pick = picker([numbers[0] for numbers in texts])
     merges = tuple(tuple(numbers) for numbers in texts if len(numbers) > 1)
-    return Shape(tuple(leaves), pick, merges, f"[{','.join(pattern)}]")
+    return Shape(tuple(leaves), tuple(attributes), pick, merges, f"[{','.join(pattern)}]")
+
+
+def _attributes(tag: str, path: tuple[str, ...], within: tuple[int, ...]) -> Iterator[Attribute]:
+    for found in _ATTRIBUTE.finditer(tag):
+        name, double, single = found.groups()
+        if not _OF_XML.match(name):
+            (text,) = stripped([double or single or ""], references=True)
+            yield Attribute((*path, name.rpartition(":")[2]), within, text)
 
 
 def picker(numbers: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
@@ -137,7 +162,7 @@ def _elements(tags: Sequence[str], root: str, containers: frozenset[str]) -> lis
         found = _TAG_NAME.match(tag, 1 if closing else 0)
         name = found[1] if found else ""
         if not closing and name:
-            elements.append(_Element(name, stack[-1], []))
+            elements.append(_Element(name, stack[-1], [], tag))
             if tag[-1] != "/":
                 stack.append(len(elements) - 1)
                 opened[name] = opened.get(name, 0) + 1

@@ -46,10 +46,17 @@ class Survey(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def survey(payload: Payload, bounds: Bounds, containers: frozenset[str]) -> Survey | None:
+def _one_row(_: str) -> int:
+    return 1
+
+
+def survey(
+    payload: Payload, bounds: Bounds, containers: frozenset[str], rows_in: Callable[[str], int] = _one_row
+) -> Survey | None:
     """Read a payload to its end and judge it; None when nothing in it looks like a DMARC report.
 
-    containers: names of elements that hold others (see `read_shape`). Raises OverBound, ForbiddenError.
+    containers: names of elements that hold others (see `read_shape`). rows_in: how many rows a record has that speaks
+    of more than one. Raises OverBound, ForbiddenError.
     """
     damage: list[str] = []
     sha256 = hashlib.sha256()
@@ -66,7 +73,7 @@ def survey(payload: Payload, bounds: Bounds, containers: frozenset[str]) -> Surv
     small: list[str] = []
     found = records(plain(_watched(first, pieces, judge, text, outside), unfinished), outside, bounds.record_bytes)
     try:
-        rows = _count(_noted(found, small), bounds, containers)
+        rows = _count(_noted(found, small), bounds, containers, rows_in)
     except DefusedXmlException as error:
         raise ForbiddenError(why_forbidden(error)) from error
     if len(small) == rows:
@@ -142,12 +149,12 @@ def _watched(first: bytes, pieces: Iterator[bytes], judge: "Judge", text: Text, 
         piece = following
 
 
-def _count(found: Iterator[str], bounds: Bounds, containers: frozenset[str]) -> int:
-    """How many records there are. Raises OverBound, also for one that is too deep."""
+def _count(found: Iterator[str], bounds: Bounds, containers: frozenset[str], rows_in: Callable[[str], int]) -> int:
+    """How many rows there are. Raises OverBound, also for a record that is too deep."""
     rows = 0
     most = bounds.xml_depth - RECORD_LEVEL
     for body in found:
-        rows += 1
+        rows += 1 if body.count("<row") + body.count(":row") < 2 else rows_in(body)
         if rows > bounds.rows:
             raise OverBound(f"the report has more rows than bounds.rows = {bounds.rows}")
         tags = body.count("<")
