@@ -556,7 +556,7 @@ def test_header_is_bounded_on_both_sides() -> None:
 def test_no_date_anywhere() -> None:
     fields = one(arf(FAILED, head="From: r@example.net\n"))
     assert "@timestamp" not in fields  # it is when it was stored
-    assert "@timestamp: no date anywhere" in fields["warnings"]
+    assert "@timestamp: when it was stored, as there is no date anywhere" in fields["warnings"]
 
 
 @pytest.mark.parametrize(

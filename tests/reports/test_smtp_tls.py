@@ -374,7 +374,9 @@ def test_period(
 def test_no_date_at_all() -> None:
     *_, head = documents(report(**{"date-range": ...}), envelope=Envelope(bare=True))
     assert "@timestamp" not in head.fields  # it is when it was stored
-    assert head.fields["warnings"] == ["@timestamp: neither the report nor its message has a date"]
+    assert head.fields["warnings"] == [
+        "@timestamp: when it was stored, as neither the report nor its message has a date"
+    ]
 
 
 @pytest.mark.parametrize(
