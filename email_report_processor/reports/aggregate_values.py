@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ..values.fields import Field, Fields, clean, read_or_repair
+from ..values.fields import Field, Fields, clean
 
 WARNINGS = 20  # warnings of one document
 MOST = 100  # results, reasons and errors of a kind in one document (RFC 9990 §3.1.3: at most 100 signatures a row)
@@ -66,6 +66,8 @@ def read_value(field: Field, text: str, limit: int) -> Value:
     """Read a text of any length; `limit` is the most characters of it that count."""
     cut = f"{field.name}: cut at {limit} characters" if len(text) > limit else ""
     text = text[:limit]
+    from ..values.repairs import read_or_repair  # 1 ms, only for what the memo does not know how to read
+
     if (own := without_own_end(field, text)) is not None:
         return Value(*read_value(field, own, limit)[:1], f"{field.name}: its mangled end tag was cut off", clean(text))
     try:

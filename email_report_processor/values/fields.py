@@ -50,7 +50,7 @@ class Type(NamedTuple):
     name: str
     mapping: Mapping[str, Any]
     read: Callable[[str], Any]
-    repair: str = ""  # of repairs.REPAIRS, asked when `read` refuses; '' for none
+    repair: str = ""  # of repairs.REPAIRS, for what `read` refuses; '' for none
 
 
 class Field(NamedTuple):
@@ -161,18 +161,6 @@ def read_count(text: str) -> int:
     if not digits.isascii() or not digits.isdigit() or len(digits) > 18:
         raise ValueError(f"not a count: {text[:40]!r}")
     return int(digits)
-
-
-def read_or_repair(type_: "Type", text: str) -> tuple[Any, str]:
-    """The value of a text, and what had to be done for it ('' for nothing). Raises ValueError."""
-    try:
-        return type_.read(text), ""
-    except ValueError:
-        if not type_.repair:
-            raise
-    from .repairs import REPAIRS  # 1 ms, only for what cannot be read as it stands
-
-    return REPAIRS[type_.repair](text)
 
 
 def believed(value: Any, type_: "Type", max_count: int) -> Any:

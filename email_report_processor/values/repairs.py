@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .dates import lacks_offset, read_rfc3339, read_rfc5322
-from .fields import is_domain, read_domain, read_ip, write_date
+from .fields import Type, is_domain, read_domain, read_ip, write_date
 
 Repaired = tuple[Any, str]
 
@@ -121,3 +121,13 @@ REPAIRS: Mapping[str, Callable[[str], Repaired]] = {
     "ip": repair_ip,
     "domain": repair_domain,
 }
+
+
+def read_or_repair(type_: Type, text: str) -> Repaired:
+    """The value of a text, and what had to be done for it ('' for nothing). Raises ValueError."""
+    try:
+        return type_.read(text), ""
+    except ValueError:
+        if not type_.repair:
+            raise
+    return REPAIRS[type_.repair](text)

@@ -13,10 +13,9 @@ from email_report_processor.values.fields import (
     ONE_DOMAIN,
     Type,
     is_domain,
-    read_or_repair,
     write_date,
 )
-from email_report_processor.values.repairs import MAX_CHARS, REPAIRS
+from email_report_processor.values.repairs import MAX_CHARS, REPAIRS, read_or_repair
 
 DAY = "2026-11-19T00:00:00Z"
 
