@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--log", metavar="WHERE", help="syslog, stderr, none, or a file")
     made.add_argument("--lmtp", metavar="ADDRESS", help="listen instead: 127.0.0.1:PORT, unix:PATH, or systemd")
     add_import(made)
-    made.add_argument("--help", action="store_true", help="show this and leave")
+    made.add_argument("-h", "--help", action="store_true", help="show this and leave")
     made.add_argument("--version", action="store_true", help="show the version and leave")
     return made
 
@@ -63,9 +63,10 @@ def add_import(made: argparse.ArgumentParser) -> None:
     group.add_argument("--patience", metavar="SECONDS", help="how long to wait for a store that is away (300)")
 
 
-def add_common(made: argparse.ArgumentParser) -> None:
-    """The flags of both commands."""
-    made.add_argument("--store", metavar="URL", help="https://host:9200, sqlite:PATH, or - for standard output")
+def add_common(made: argparse.ArgumentParser, *, stream: bool = True) -> None:
+    """The flags of both commands. stream: whether documents may go to standard output."""
+    more = ", or - for standard output" if stream else ""
+    made.add_argument("--store", metavar="URL", help=f"https://host:9200{',' if stream else ' or'} sqlite:PATH{more}")
     made.add_argument("--config", metavar="FILE", help="settings (/etc/email-report-processor.toml)")
     made.add_argument("--state", metavar="DIR", help="kept messages, the embedded store")
 

@@ -159,11 +159,12 @@ def judge(reading: Reading, written: Written, tally: "Tally") -> Verdict | None:
         return Verdict("no-report", "no report in it")
     if written.rejected:
         first = written.rejected[0]
-        return Verdict(
-            "rejected", f"the store refuses {len(written.rejected)} documents, first {first.row.id}: {first.reason}"
-        )
+        many = f"{len(written.rejected)} document{'s' * (len(written.rejected) > 1)}"
+        return Verdict("rejected", f"the store refuses {many}, first {first.row.id}: {first.reason}")
     if tally.salvaged:
-        return Verdict("salvaged", f"{tally.salvaged} broken reports were read as far as they go")
+        one = tally.salvaged == 1
+        many = "1 broken report was read as far as it goes"
+        return Verdict("salvaged", many if one else f"{tally.salvaged} broken reports were read as far as they go")
     return None
 
 

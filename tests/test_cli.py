@@ -21,6 +21,7 @@ import pytest
 
 from email_report_processor import __version__, flags
 from email_report_processor.admin.kept import open_blob
+from email_report_processor.admin.text import table
 from email_report_processor.job import EMBEDDED
 from email_report_processor.message.blob import chunks
 from email_report_processor.stores import kept
@@ -119,6 +120,7 @@ def test_over_the_bound_it_is_read_to_its_end_and_kept_whole(run_filter: Program
         ["--unreadable=66"],
         ["--store"],
         ["--help"],
+        ["-h"],
         ["--version"],
         ["--deadline=soon"],
         ["--deadline=0"],
@@ -504,3 +506,36 @@ def test_admin_statuses(run_admin: Program, arguments: list[str], status: int, s
     assert done.returncode == status
     assert said in done.stderr.decode()
     assert "Traceback" not in done.stderr.decode()
+
+
+def test_what_a_newcomer_meets(run_filter: Program, run_admin: Program, state: Path, tmp_path: Path) -> None:
+    """Help by its short name, a store that is none, names that fit no message."""
+    assert flags.parser().parse_args(["-h"]).help
+    for arguments in (("missing-file",), ("--dry-run", str(tmp_path))):
+        wrong = run_filter(b"", *arguments, store="bogus")
+        assert (wrong.status, wrong.stdout) == (75, "")
+        assert "the store is https://HOST:9200, sqlite:PATH or -, not 'bogus'" in wrong.stderr
+    assert "standard output" not in run_admin(b"", "dns", "--help").stdout
+    assert run(run_filter, NO_REPORT).status == 0
+    assert run(run_filter, UNREADABLE).status == 0
+    assert "no kept message has this name" in run_admin(b"", "kept", "--remove", "zzz").stderr
+    assert "2 kept messages have names that begin so" in run_admin(b"", "kept", "--remove", "").stderr
+
+
+def test_a_person_hears_that_a_store_is_waited_for(run_admin: Program) -> None:
+    """On a terminal alone: a mail server must hear nothing."""
+    settings = "[store]\nretry_seconds = 1\n"
+    ours, theirs = pty.openpty()
+    with run_admin.start("summary", store="http://127.0.0.1:9", settings=settings, stderr=theirs) as process:
+        assert process.wait(60) == 75
+    os.close(theirs)
+    assert b"waiting up to 1 s for it" in os.read(ours, 10_000)
+    os.close(ours)
+    assert "waiting" not in run_admin(b"", "summary", store="http://127.0.0.1:9", settings=settings).stderr
+
+
+def test_a_long_reason_wraps(capsys: pytest.CaptureFixture[str]) -> None:
+    reason = "the directory of the zip file is missing or broken, and no file was found in it"
+    lines = table(("name", "reason"), [("a", reason)], width=40).splitlines()
+    assert max(map(len, lines)) <= 40
+    assert " ".join(line.strip() for line in lines[1:]) == f"a     {reason}"

@@ -200,7 +200,7 @@ def test_rejected_documents(job: Job, store: ListStore) -> None:
     outcome = run(AGGREGATE, job)
     assert (outcome.written.stored, len(outcome.written.rejected)) == (6, 1)
     assert outcome.verdict is not None
-    assert "the store refuses 1 documents" in outcome.verdict.reason
+    assert "the store refuses 1 document," in outcome.verdict.reason
     assert categories(job) == ["rejected"]
     store.refuses = lambda row: ""
     assert store_message(Memory(AGGREGATE), job).verdict is None
@@ -291,7 +291,7 @@ def test_the_line_of_a_report(job: Job) -> None:
             TLS,
             ("report=smtp-tls, from=Big Mail, domain=example.org, period=2026-11-18/2026-11-18, ", "rows=2, stored=3"),
         ),
-        (BROKEN, ("rows=5, stored=6", "kept=salvaged", ": 1 broken reports were read as far as they go")),
+        (BROKEN, ("rows=5, stored=6", "kept=salvaged", ": 1 broken report was read as far as it goes")),
         (UNREADABLE, ("report=none, rows=0, stored=0, ", "kept=unreadable, ms=12: part 2 'report.zip': ")),
         (NO_REPORT, ("report=none, ", "kept=no-report, ms=12: no report in it")),
     ],

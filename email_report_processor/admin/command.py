@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from .. import __version__
 from ..flags import add_common, flags
 from ..settings import SettingsError, load
+from ..stores.patience import Patience
 from ..stores.store import StoreError
 from .text import fail
 
@@ -48,6 +49,8 @@ def main(argv: Sequence[str]) -> int:
     """Run one sub-command and return its exit status."""
     arguments = _parse(argv)
     module = importlib.import_module(f".{arguments.command}", __package__)
+    if sys.stderr.isatty():
+        Patience.tell = _say
     try:
         settings = load(flags(arguments), arguments.config, os.environ)
         return int(module.run(arguments, settings))
@@ -57,6 +60,10 @@ def main(argv: Sequence[str]) -> int:
         return fail(str(error), 75)
     except OSError as error:
         return fail(f"{error.filename or 'input or output'}: {error.strerror or error}", 75)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"email-report-admin: {text}\n")
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -69,7 +76,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         command = commands.add_parser(
             name, help=help_, description=help_[0].upper() + help_[1:] + ".", allow_abbrev=False
         )
-        add_common(command)
+        add_common(command, stream=False)
         if name in argv:  # a sub-command that is not asked for need not be loaded
             importlib.import_module(f".{name}", __package__).add_arguments(command)
     return made.parse_args(argv)

@@ -77,6 +77,8 @@ def _remove(maildir: Path, names: list[str]) -> int:
         found = [path for full, path in paths.items() if full.startswith(name)]
         if len(found) == 1:
             found[0].unlink(missing_ok=True)
+        elif found:
+            status = fail(f"{name}: {len(found)} kept messages have names that begin so; write more of it", 1)
         else:
-            status = fail(f"{name}: {len(found)} kept messages have this name; write more of it", 1)
+            status = fail(f"{name}: no kept message has this name; `email-report-admin kept` lists them", 1)
     return status

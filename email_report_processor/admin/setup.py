@@ -48,8 +48,14 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     plan = _plan(arguments, settings, prefix, parts)
     store = open_cluster(settings, "setup")
     try:
-        cluster = Cluster(store, print if arguments.dry_run else None)
-        return _do(cluster, plan, parts, asked=arguments.only is not None)
+        shown: list[str] = []
+        cluster = Cluster(store, shown.append if arguments.dry_run else None)
+        status = _do(cluster, plan, parts, asked=arguments.only is not None)
+        if arguments.dry_run:
+            print("\n".join(shown) or "nothing to do: all of it is there already")
+        elif plan.dashboards is not None and "dashboards" in parts and not status:
+            print(f"open {dashboards_api.link(plan.dashboards)}")
+        return status
     finally:
         store.close()
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import textwrap
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -16,21 +17,24 @@ def fail(message: str, status: int) -> int:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, indent: str = "  ", width: int = 0) -> str:
-    """Rows in columns: numbers to the right, text to the left; the last column may be cut to the terminal's width."""
+    """Rows in columns: numbers to the right, text to the left; the last column wraps at the terminal's width."""
     width = width or terminal_width()
     cells = [[_cell(value) for value in row] for row in rows]
     if not cells:
         return ""
     widths = [max(len(line[column]) for line in [list(head), *cells]) for column in range(len(head))]
     right = [all(_is_number(line[column]) for line in cells) for column in range(len(head))]
-    lines = []
+    room = max(width - len(indent) - sum(widths[:-1]) - 2 * (len(widths) - 1), 20)
+    lines: list[str] = []
     for line in [list(head), *cells]:
         padded = [
             cell.rjust(widths[column]) if right[column] else cell.ljust(widths[column])
             for column, cell in enumerate(line)
         ]
-        lines.append((indent + "  ".join(padded)).rstrip()[: max(width, 40)])
-    return "\n".join(lines)
+        start = indent + "".join(cell + "  " for cell in padded[:-1])
+        pieces = [padded[-1]] if right[-1] else textwrap.wrap(line[-1], room, break_on_hyphens=False) or [""]
+        lines += [(start if number == 0 else " " * len(start)) + piece for number, piece in enumerate(pieces)]
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _cell(value: Any) -> str:
@@ -44,7 +48,7 @@ def _is_number(text: str) -> bool:
 
 
 def terminal_width() -> int:
-    """Columns of the terminal; in a pipe lines are not cut."""
+    """Columns of the terminal; in a pipe lines are not wrapped."""
     if not sys.stdout.isatty():
         return 10_000
     try:

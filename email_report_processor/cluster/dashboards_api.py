@@ -8,7 +8,7 @@ import json
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from ..stores.bulk import Answer
 from ..stores.store import StoreError
@@ -198,6 +198,15 @@ def shown(sent: Import) -> str:
     """The request for people, exactly as it is sent but for credentials."""
     head = "".join(f"{name}: {value}\n" for name, value in sent.headers.items())
     return f"POST {sent.url}\n{head}\n{sent.form.decode()}"
+
+
+def link(place: Place) -> str:
+    """Where a browser finds the first dashboard."""
+    tenant = quote(place.tenant, safe="")
+    return f"{place.url.rstrip('/')}/app/dashboards?security_tenant={tenant}#/view/{_FIRST}"
+
+
+_FIRST = "email-report-dashboard-mail-authentication"
 
 
 def number_of_objects(ndjson: bytes) -> int:

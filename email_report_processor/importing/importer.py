@@ -113,6 +113,8 @@ def _say(text: str) -> None:
 def _import(options: Options, settings: Settings) -> int:
     choice = choose_store(settings, os.environ)
     store = partial(open_url, choice.url, settings, os.environ, budget=options.patience)
+    if not choice.url.startswith(("-", "sqlite:")):
+        store().close()  # a URL that is none is said before the first message; nothing is touched yet
     job = make_job(settings, os.environ, choice._replace(open=store), now, _say)
     sources = Sources(options.paths)
     stream = choice.url == "-" and not options.dry_run

@@ -68,7 +68,7 @@ class Ledger:
         else:
             yield f"{count['stored']:,} stored in {self._store}, {count['already']:,} were there already"
         if count["repaired"]:
-            yield f"{_many(count['repaired'], 'warning')} in documents"
+            yield f"{_many(count['repaired'], 'warning')} in documents: email-report-admin summary names them"
         if count["outside"]:
             yield f"{_many(count['outside'], 'message')} outside of --since and --until"
         if without := self.categories["no-report"]:
@@ -125,8 +125,8 @@ class Progress:
 
     def _parts(self, ledger: Ledger) -> Iterator[str]:
         count = ledger.count
-        yield f"{count['messages']:,} messages"
-        yield f"{count['rows']:,} rows"
+        yield _many(count["messages"], "message")
+        yield _many(count["rows"], "row")
         yield f"{count['messages'] / self.seconds:,.0f} messages/s"
         for category, number in ledger.categories.items():
             yield f"{number:,} {category}"

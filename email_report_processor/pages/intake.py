@@ -98,12 +98,17 @@ def reporting(found: list[Reporter], scope: Scope) -> Figure:
 
 
 def repairs(store: Store, scope: Scope) -> Figure:
-    """What had to be repaired in reports, by warning."""
-    found = [one for one in ask(store, scope, _DATASET, ("warnings",), sum=()) if one.key[0] is not None]
-    rows = tuple((one.key[0], one.documents) for one in found)
-    columns = (Column("Warning"), Column("Reports", "number"))
-    empty = "No report of this time had to be repaired."
-    return cut(Figure("warnings", "What had to be repaired", columns, rows, unit="reports", empty=empty), scope)
+    """What had to be repaired or could not be read, by warning and kind of document."""
+    found = [
+        (str(one.key[0]), dataset, one.documents)
+        for dataset in (_DATASET, "dmarc-aggregate", "smtp-tls", "dmarc-failure", "arf")
+        for one in ask(store, scope, dataset, ("warnings",), sum=())
+        if one.key[0] is not None
+    ]
+    rows = tuple(sorted(found, key=lambda row: (-row[2], row)))
+    columns = (Column("Warning"), Column("In", "code"), Column("Documents", "number"))
+    empty = "Nothing of this time had to be repaired."
+    return cut(Figure("warnings", "What had to be repaired", columns, rows, unit="documents", empty=empty), scope)
 
 
 _MEANING = {

@@ -11,6 +11,9 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0  # seconds; doubled each time, then anyth
 class Patience:
     """How long is waited for a store from which nothing comes."""
 
+    # Told once when waiting begins: a person at a terminal sets it (admin.command), a mail server hears nothing.
+    tell: Callable[[str], None] = staticmethod(lambda text: None)
+
     def __init__(self, name: str, budget: float, sleep: Callable[[float], None], clock: Callable[[], float]) -> None:
         self._name = name
         self._budget = budget
@@ -33,6 +36,8 @@ class Patience:
         if left <= 0 or trouble.wait > left:
             asked = f" and asks to wait {trouble.wait:g} s" if trouble.wait > left > 0 else ""
             raise StoreError(f"{self._name} {trouble.reason}{asked} (tried for {self._budget - max(0.0, left):.0f} s)")
+        if self._turn == 0:
+            Patience.tell(f"{self._name} {trouble.reason}; waiting up to {left:.0f} s for it")
         import random  # 2 ms, and opensearch-py has it loaded
 
         jitter = random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2**self._turn))  # noqa: S311  # no secret
