@@ -5,7 +5,7 @@ BIN := .venv/bin
 MINUTES ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help python venv prerequisites nodes node lint test test-long test-mta fuzz bench demo docs clean
+.PHONY: help python venv prerequisites nodes node lint test test-long test-mta fuzz bench demo pictures docs clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -53,6 +53,9 @@ bench: venv nodes ## the benchmarks of benchmarks/README.md
 
 demo: venv ## sample messages through the filter, and what became of them
 	@$(BIN)/python -m tools.demo
+
+pictures: venv ## draw the page for docs/images (needs Chromium)
+	@$(BIN)/python -m tools.pictures
 
 docs: venv ## generate docs/fields.md and the page of the settings
 	$(BIN)/python -m tools.generate_docs
