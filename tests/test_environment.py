@@ -227,7 +227,7 @@ def test_the_same_report_whatever_the_mail_server_does_to_it(run_filter: Program
         {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
         {"LANG": "no_such.ENCODING"},
         {"PYTHONIOENCODING": "ascii:strict"},
-        {"HOME": "/nonexistent", "USER": "dmarc", "LOGNAME": "dmarc"},
+        {"HOME": "/nonexistent", "USER": "email-report", "LOGNAME": "email-report"},
     ],
     ids=lambda env: " ".join(f"{key}={value}" for key, value in env.items()),
 )
@@ -275,7 +275,7 @@ def test_a_broken_library(run_filter: Program, state: Path, tmp_path: Path) -> N
 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Box]:
-    """A machine where the program is installed for the user dmarc, who cannot log in."""
+    """A machine where the program is installed for the user email-report, who cannot log in."""
     try:
         box = Box()
     except UnavailableError as reason:
@@ -333,7 +333,7 @@ def commands_of_the_timers() -> list[str]:
     """What the examples for cron and systemd run to feed kept messages again."""
     service = (EXAMPLES / "email-report-kept.service").read_text(encoding="utf-8")
     cron = (EXAMPLES / "cron").read_text(encoding="utf-8")
-    found = re.search(r"^ExecStart=(.*)", service, re.MULTILINE), re.search(r"dmarc  (.* kept .*)", cron)
+    found = re.search(r"^ExecStart=(.*)", service, re.MULTILINE), re.search(r"email-report  (.* kept .*)", cron)
     return [match[1] for match in found if match]
 
 
@@ -348,7 +348,19 @@ def test_the_timers_finish_what_took_too_long(box: Box, command: str) -> None:
     box.path(f"{STATE}/kept/new/unfinished").write_bytes(unfinished)
     box.run("chown", "-R", DMARC.name, f"{STATE}/kept")
     for _ in range(2):  # and nothing to do is no failure
-        box.run("setpriv", "--reuid", "dmarc", "--regid", "dmarc", "--clear-groups", "env", "-i", "sh", "-c", command)
+        box.run(
+            "setpriv",
+            "--reuid",
+            "email-report",
+            "--regid",
+            "email-report",
+            "--clear-groups",
+            "env",
+            "-i",
+            "sh",
+            "-c",
+            command,
+        )
         assert {path.name for path in kept(box.path(STATE))} == before
 
 

@@ -104,7 +104,7 @@ def test_the_cron_table_has_a_user_and_an_absolute_path_in_each_line() -> None:
     jobs = [line for line in lines if re.match(r"[0-9*]", line)]
     assert len(jobs) == 2
     for job in jobs:
-        assert re.fullmatch(r"(\S+\s+){5}dmarc\s+/\S+( .*)?", job), job
+        assert re.fullmatch(r"(\S+\s+){5}email-report\s+/\S+( .*)?", job), job
 
 
 class Wrapped:

@@ -7,7 +7,7 @@ address=${1:-dmarc@example.org}
 archive=${2:-dmarc-archive@example.org}
 
 # At most two messages at once (the 2). No chroot.
-postconf -M 'email-report/unix=email-report unix - n n - 2 pipe flags=Rq user=dmarc directory=/var/lib/email-report-processor argv=/usr/local/bin/email-report-processor-pipe'
+postconf -M 'email-report/unix=email-report unix - n n - 2 pipe flags=Rq user=email-report directory=/var/lib/email-report-processor argv=/usr/local/bin/email-report-processor-pipe'
 
 # add NAME MAP: puts a map in front of the others, once.
 add() {

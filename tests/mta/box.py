@@ -34,7 +34,8 @@ class User(NamedTuple):
     shell: str = "/usr/sbin/nologin"
 
 
-DMARC = User("dmarc", 4001, STATE)
+PROGRAM = User("email-report", 4001, STATE)  # whom the documents and examples name
+DMARC = User("dmarc", PROGRAM.uid, STATE)  # the same, as the local part of an address
 ALICE = User("alice", 4002, "/home/alice", "/bin/sh")
 
 
@@ -49,7 +50,7 @@ class Box:
         self._daemons: list[subprocess.Popen[bytes]] = []
         self._process = self._start(_setup(packages))
         self.root = Path(f"/proc/{self._init()}/root")
-        for user in (DMARC, ALICE, *users):
+        for user in (PROGRAM, DMARC, ALICE, *users):
             self._add_user(user)
         self._log = self._listen()
         wrapper = shutil.copy(EXAMPLES / "email-report-processor-pipe", self.path("/usr/local/bin"))

@@ -27,7 +27,7 @@ passdb {{
 }}
 userdb {{
   driver = static
-  args = uid=dmarc gid=dmarc home={home}
+  args = uid=email-report gid=email-report home={home}
 }}
 service lmtp {{
   inet_listener lmtp {{

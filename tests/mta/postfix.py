@@ -30,7 +30,7 @@ disable_dns_lookups = yes
 relayhost = [127.0.0.1]:{sink}
 alias_maps = hash:/etc/aliases
 alias_database = hash:/etc/aliases
-default_privs = dmarc
+default_privs = email-report
 recipient_delimiter =
 maillog_file = /var/log/postfix.log
 """
