@@ -25,7 +25,7 @@ class DnsServer:
     """
 
     def __init__(self) -> None:
-        self.records: dict[tuple[str, str], list[str]] = {}
+        self.records: dict[tuple[str, str], list[str]] = {(".", "NS"): ["a.root-servers.test."]}
         self.seen: list[tuple[str, str, str]] = []
         self.port = 0
 

@@ -10,24 +10,15 @@ from typing import NamedTuple
 
 from ..values.domains import organizational_domain
 from .finding import Finding, failure, ok, warning
-from .record import (
-    Policy,
-    first_record,
-    is_name,
-    is_valid,
-    parse,
-    publish,
-    publish_all,
-    read_uri,
-    repaired,
-    uris,
-    wrong_tags,
-)
+from .meant import Proposal, first_record, for_subdomain, proposed, proposed_tlsrpt
+from .record import WSP, Policy, is_name, is_valid, parse, publish, publish_all, read_uri, uris, wrong_tags
 from .resolver import Look
 
-_VERSION = re.compile(r"\s*v\s*=\s*DMARC1\s*(?:;|\Z)")  # case-sensitive, and first (RFC 9989 §4.7)
-_NEARLY = re.compile(r"\W*v?\s*=?\s*dmarc", re.IGNORECASE)
+_VERSION = re.compile(r"v[ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)")  # case-sensitive, and first (RFC 9989 §4.7)
+_NEARLY = re.compile(r"dmarc|\bp\s*[=:]\s*(none|quarantine|reject)", re.IGNORECASE)
 
+_DMARC = re.compile(r"\W*v\s*[=:]\s*DMARC", re.IGNORECASE)  # what was meant for one, also at another name
+_TLSRPT = re.compile(r"\W*v\s*[=:]\s*TLSRPT", re.IGNORECASE)
 _STEPS = 8  # labels that a tree walk looks at (RFC 9989 §4.10)
 _URIS = 2  # more than these a reporter need not serve (RFC 7489 §6.2)
 
@@ -81,11 +72,35 @@ def _records_at(domain: str, about: str, look: Look) -> _Found:
         return _Found(None, (failure(about, text, f"keep one of them:\n{publish_all(name, valid)}"),))
     if valid:
         return _Found(parse(domain, valid[0]), ())
-    nearly = [text for text in answer.texts if _NEARLY.match(text)]
+    nearly = [text for text in answer.texts if _NEARLY.search(text)]
     if nearly:
-        text = f"{name}: {nearly[0]!r} does not begin with v=DMARC1; and is no DMARC record"
-        return _Found(None, (failure(about, text, publish(name, repaired(parse(domain, nearly[0])))),))
+        text = f"{name}: {nearly[0]!r} does not begin with v=DMARC1; and is no DMARC record{_blank(nearly[0])}"
+        return _Found(None, (failure(about, text, proposed(parse(domain, nearly[0])).at(name)),))
     return _Found(None, ())
+
+
+def _blank(text: str) -> str:
+    """That white space is to blame, where it is: nobody sees it."""
+    first = text[:1]
+    if not first.isspace():
+        return ""
+    return f": it begins with {'a blank' if first == ' ' else 'a tab' if first == chr(9) else f'U+{ord(first):04X}'}"
+
+
+def _misplaced(
+    domain: str, about: str, name: str, pattern: re.Pattern[str], look: Look, others: Sequence[str] = ()
+) -> Iterator[Finding]:
+    """Records meant for a name that stand elsewhere: most often a form has put the zone behind it once more."""
+    zone = organizational_domain(domain)
+    for where in dict.fromkeys((f"{name}.{domain}", f"{name}.{zone}", domain, *others)):
+        found = look(where, "TXT").texts if is_name(where) else ()
+        for text in filter(pattern.match, found):
+            meant = proposed_tlsrpt(text) if pattern is _TLSRPT else _meant(domain, name, text)
+            yield failure(about, f"{where}: {text!r} stands where nobody looks; the name is {name}", meant.at(name))
+
+
+def _meant(domain: str, name: str, text: str) -> Proposal:
+    return Proposal("v=DMARC1;") if "._report." in name else proposed(parse(domain, text))
 
 
 _TEMPORARY = "ask again later, or another resolver: --server ADDRESS"
@@ -117,17 +132,19 @@ def _inherited(domain: str, about: str, look: Look) -> Generator[Finding, None, 
     )
     policy = by_walk or by_list
     name = f"_dmarc.{domain}"
-    if policy is None and unknown:
+    if unknown and policy is None:
         return None
+    misplaced = list(_misplaced(domain, about, name, _DMARC, look, (f"dmarc.{domain}",)))
+    yield from misplaced
+    if policy is None and not misplaced:
+        text = f"{name}: no record, also none above it: no DMARC reports"
+        yield failure(about, text, first_record(domain).at(name))
     if policy is None:
-        yield failure(
-            about, f"{name}: no record, also none above it: no DMARC reports", publish(name, first_record(domain))
-        )
         return None
     if by_walk is None or by_list is None or by_walk.domain != by_list.domain:
         one, other = (one.domain if one else "none" for one in (by_walk, by_list))
         text = f"{name}: none of its own; by tree walk (RFC 9989) the one of {one}, by public suffix (RFC 7489) {other}"
-        yield warning(about, text, publish(name, repaired(policy)))
+        yield warning(about, text, for_subdomain(policy).at(name))
     else:
         yield ok(about, f"{name}: none of its own; that of {policy.domain} applies: {_summary(policy, own=False)}")
     return policy
@@ -157,7 +174,7 @@ def _summary(policy: Policy, *, own: bool) -> str:
 
 def check_tags(policy: Policy, about: str) -> Iterator[Finding]:
     """What a reporter does with each tag that is not as it should be."""
-    better = publish(f"_dmarc.{policy.domain}", repaired(policy))
+    better = proposed(policy).at(f"_dmarc.{policy.domain}")
     for text in wrong_tags(policy):
         yield warning(about, text, better)
     requests = [tag for tag in ("p", "sp", "np") if not is_valid(policy, tag, absent=tag != "p")]
@@ -182,11 +199,11 @@ def _check_addresses(policy: Policy, about: str, look: Look) -> Iterator[Finding
         found = uris(policy.get(tag))
         for uri in found:
             if uri.fault:
-                better = publish(f"_dmarc.{policy.domain}", repaired(policy))
+                better = proposed(policy).at(f"_dmarc.{policy.domain}")
                 yield failure(about, f"{tag}: {uri.text!r}: {uri.fault}", better)
                 continue
             if "!" in uri.text:
-                better = publish(f"_dmarc.{policy.domain}", repaired(policy))
+                better = proposed(policy).at(f"_dmarc.{policy.domain}")
                 yield warning(about, f"{tag}: {uri.text}: the limit of size is ignored (RFC 9989 §4.8)", better)
             hosts[uri.host] = None
         if len(found) > _URIS:
@@ -214,7 +231,8 @@ def check_consent(domain: str, host: str, look: Look) -> Finding:
         return warning(about, f"{name}: {answer.fault}", _TEMPORARY)
     records = [parse(host, text) for text in answer.texts if _VERSION.match(text)]
     if not records:
-        there = f"{answer.texts[0]!r} is no consent" if answer.texts else "no record"
+        there = f"{answer.texts[0]!r} is no consent{_blank(answer.texts[0])}" if answer.texts else "no record"
+        there += "".join(f", but one at {where}" for where in _elsewhere(name, host, look))
         return failure(
             about, f"{name}: {there}: reporters send nothing to {host}", f"{wanted}\n(in the zone of {host})"
         )
@@ -224,6 +242,12 @@ def check_consent(domain: str, host: str, look: Look) -> Finding:
         text = f"{name}: rua names {', '.join(elsewhere)}, and may only name {host}: it is ignored"
         return warning(about, text, wanted)
     return ok(about, f"{name}: {host} takes reports about {domain}")
+
+
+def _elsewhere(name: str, host: str, look: Look) -> list[str]:
+    """Where a form has put the zone behind a name once more."""
+    names = dict.fromkeys(f"{name}.{zone}" for zone in (host, organizational_domain(host)))
+    return [where for where in names if is_name(where) and any(map(_DMARC.match, look(where, "TXT").texts))]
 
 
 def check_mail(domain: str, host: str, look: Look) -> Iterator[Finding]:
@@ -254,31 +278,36 @@ def check_mail(domain: str, host: str, look: Look) -> Iterator[Finding]:
 def check_tlsrpt(domain: str, look: Look) -> Iterator[Finding]:
     """RFC 8460 §3; nothing is inherited, and nobody's consent is needed."""
     about, name = f"{domain} tlsrpt", f"_smtp._tls.{domain}"
-    better = publish(name, f"v=TLSRPTv1; rua=mailto:tls-reports@{domain}")
     answer = look(name, "TXT")
     if answer.fault:
         yield warning(about, f"{name}: {answer.fault}", _TEMPORARY)
         return
-    valid = [text for text in answer.texts if re.match(r"v=TLSRPTv1\s*;", text)]
+    valid = [text for text in answer.texts if re.match(r"v=TLSRPTv1[ \t]*;", text)]
     if len(valid) > 1:
         text = f"{name}: {len(valid)} records, so senders take none (RFC 8460 §3)"
         yield failure(about, text, f"keep one of them:\n{publish_all(name, valid)}")
     elif valid:
         yield from _check_tls_addresses(domain, about, name, valid[0], look)
     elif answer.texts:
-        yield failure(about, f"{name}: {answer.texts[0]!r} does not begin with v=TLSRPTv1;", better)
+        text = next(filter(_TLSRPT.match, answer.texts), answer.texts[0])
+        words = f"{name}: {text!r} does not begin with v=TLSRPTv1;{_blank(text)}"
+        yield failure(about, words, proposed_tlsrpt(text).at(name))
     else:
-        yield warning(about, f"{name}: no record: no SMTP TLS reports are asked for", better)
+        misplaced = list(_misplaced(domain, about, name, _TLSRPT, look, (f"_tls._smtp.{domain}",)))
+        yield from misplaced
+        if not misplaced:
+            words = f"{name}: no record: no SMTP TLS reports are asked for"
+            yield warning(about, words, proposed_tlsrpt("").at(name))
 
 
 def _check_tls_addresses(domain: str, about: str, name: str, record: str, look: Look) -> Iterator[Finding]:
-    better = publish(name, f"v=TLSRPTv1; rua=mailto:tls-reports@{domain}")
-    fields = [part.strip().partition("=") for part in record.split(";")[1:] if part.strip()]
-    values = [value.strip() for key, _, value in fields if key.strip() == "rua"]
+    better = proposed_tlsrpt(record).at(name)
+    fields = [part.strip(WSP).partition("=") for part in record.split(";")[1:] if part.strip(WSP)]
+    values = [value for key, _, value in fields if key == "rua"]  # no white space around its "=" (RFC 8460 §3)
     if len(values) != 1 or not values[0]:
         yield failure(about, f"{name}: {'no' if not values else 'several or an empty'} rua", better)
         return
-    for part in (part.strip() for part in values[0].split(",")):
+    for part in (part.strip(WSP) for part in values[0].split(",")):
         if part.lower().startswith("https://"):
             yield warning(about, f"{name}: {part}: these reports go there and not to a mailbox", better)
             continue
@@ -294,17 +323,19 @@ def check_sts(domain: str, look: Look) -> Iterator[Finding]:
     """RFC 8461 §3.1: it says that there is a policy, whose failures TLS reports tell. Nobody has to have one."""
     about, name = f"{domain} mta-sts", f"_mta-sts.{domain}"
     answer = look(name, "TXT")
-    valid = [text for text in answer.texts if re.match(r"v=STSv1\s*;", text)]
+    valid = [text for text in answer.texts if re.match(r"v=STSv1[ \t]*;", text)]
     example = publish(name, "v=STSv1; id=1")
     if answer.fault:
         yield warning(about, f"{name}: {answer.fault}", _TEMPORARY)
     elif len(valid) > 1:
         yield failure(about, f"{name}: {len(valid)} records, so senders take none (RFC 8461 §3.1)", "keep one of them")
-    elif valid and not re.search(r";\s*id\s*=\s*[A-Za-z0-9]{1,32}\s*(;|\Z)", valid[0]):
+    elif valid and not re.search(r";[ \t]*id=[A-Za-z0-9]{1,32}[ \t]*(;|\Z)", valid[0]):
         yield failure(about, f"{name}: no id of 1 to 32 letters and digits", example)
     elif valid:
         yield ok(about, f"{name}: {valid[0]}")
     elif answer.texts:
-        yield failure(about, f"{name}: {answer.texts[0]!r} does not begin with v=STSv1;", example)
+        yield failure(
+            about, f"{name}: {answer.texts[0]!r} does not begin with v=STSv1;{_blank(answer.texts[0])}", example
+        )
     else:
         yield ok(about, f"{name}: none; TLS reports then speak of DANE, or say that no policy was found")

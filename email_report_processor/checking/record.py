@@ -1,7 +1,4 @@
-"""The text of a DMARC record: its tags and addresses, what is wrong with them, and the record that was meant.
-
-Nothing here asks the DNS.
-"""
+"""The text of a DMARC record: its tags and addresses, and what is wrong with them. Nothing here asks the DNS."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -13,6 +10,7 @@ from ..values.fields import read_domain
 _NAME = re.compile(
     r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\Z"
 )
+WSP = " \t"
 _URI = re.compile(r"[A-Za-z0-9._~:/?#\[\]@$&'()*+=%-]*")
 
 
@@ -22,6 +20,7 @@ class Policy(NamedTuple):
     domain: str
     tags: tuple[tuple[str, str], ...]  # in their order, names in lower case; also broken and unknown ones
     broken: tuple[str, ...]  # parts that are no tag
+    text: str  # as published
 
     def get(self, tag: str) -> str:
         """The value of a tag, '' when it is absent."""
@@ -29,16 +28,16 @@ class Policy(NamedTuple):
 
 
 def parse(domain: str, text: str) -> Policy:
-    """The tags of a record (RFC 9989 §4.8)."""
+    """The tags of a record (RFC 9989 §4.8). Only WSP is white space there (RFC 5234): no U+00A0, no line ends."""
     tags: list[tuple[str, str]] = []
     broken: list[str] = []
-    for part in filter(None, (part.strip() for part in text.split(";"))):
-        name, equals, value = (piece.strip() for piece in part.partition("="))
+    for part in filter(None, (part.strip(WSP) for part in text.split(";"))):
+        name, equals, value = (piece.strip(WSP) for piece in part.partition("="))
         if equals and value and name.isalpha() and name.isascii():
             tags.append((name.lower(), value))
         else:
             broken.append(part)
-    return Policy(domain, tuple(tags), tuple(broken))
+    return Policy(domain, tuple(tags), tuple(broken), text)
 
 
 def is_name(text: str) -> bool:
@@ -60,7 +59,7 @@ def read_name(text: str) -> str:
 # Tag -> the values that it may have, as a pattern and in words.
 _REQUEST = (re.compile(r"none|quarantine|reject", re.IGNORECASE), "none, quarantine or reject")
 _MODE = (re.compile(r"[rs]", re.IGNORECASE), "r or s")
-_VALUES = {
+VALUES = {
     "p": _REQUEST,
     "sp": _REQUEST,
     "np": _REQUEST,
@@ -70,13 +69,13 @@ _VALUES = {
     "psd": (re.compile(r"[ynu]", re.IGNORECASE), "y, n or u"),
 }
 _GONE = {"pct", "rf", "ri"}  # RFC 9989 Appendix C.5.2
-_KNOWN = {"v", "rua", "ruf", "fo", *_VALUES, *_GONE}
+_KNOWN = {"v", "rua", "ruf", "fo", *VALUES, *_GONE}
 
 
 def is_valid(policy: Policy, tag: str, *, absent: bool) -> bool:
     """Whether the value of a tag is one that it may have; `absent` where it is not there."""
     value = policy.get(tag)
-    return bool(_VALUES[tag][0].fullmatch(value)) if value else absent
+    return bool(VALUES[tag][0].fullmatch(value)) if value else absent
 
 
 def wrong_tags(policy: Policy) -> Iterator[str]:
@@ -91,16 +90,26 @@ def wrong_tags(policy: Policy) -> Iterator[str]:
             yield f"{name} is no longer part of DMARC (RFC 9989): leave it out{'; t=y is for tests' * (name == 'pct')}"
         elif name not in _KNOWN:
             yield f"{name} is no tag of DMARC and is ignored"
-    for name, (pattern, words) in _VALUES.items():
+    for name, (pattern, words) in VALUES.items():
         value = policy.get(name)
         if value and not pattern.fullmatch(value):
-            yield f"{name}={value} is ignored; write {words}"
+            yield f"{name}={_shown(value)} is ignored; write {words}"
     if fault := _wrong_fo(policy.get("fo")):
         yield f"fo={policy.get('fo')}: {fault}"
 
 
+def _shown(value: str) -> str:
+    """With what nobody sees, such as U+00A0."""
+    return value if value.isascii() and value.isprintable() else ascii(value)
+
+
+def is_valid_fo(value: str) -> bool:
+    """Whether a list of options for failure reports is one."""
+    return not _wrong_fo(value)
+
+
 def _wrong_fo(value: str) -> str:
-    options = [option.strip().lower() for option in value.split(":")] if value else []
+    options = [option.strip(WSP).lower() for option in value.split(":")] if value else []
     if not all(option in {"0", "1", "d", "s"} for option in options):
         return "write some of 0, 1, d and s, joined by colons"
     if {"0", "1"} <= set(options):
@@ -121,7 +130,7 @@ class Uri(NamedTuple):
 
 def uris(value: str) -> list[Uri]:
     """The list of a rua or ruf tag."""
-    return [read_uri(part.strip()) for part in value.split(",")] if value else []
+    return [read_uri(part.strip(WSP)) for part in value.split(",")] if value else []
 
 
 def read_uri(text: str) -> Uri:
@@ -135,6 +144,8 @@ def read_uri(text: str) -> Uri:
         return Uri(text, "", "is no URI")
     if not _URI.fullmatch(plain):
         return Uri(text, "", "has characters that no URI has (RFC 3986 §2)")
+    if plain.endswith("."):
+        return Uri(text, "", "ends with a dot, which no address does (RFC 5322 §3.4.1)")
     if parts.scheme.lower() != "mailto":
         wanted = f"write mailto:{text}" if "@" in text and not parts.scheme else "reporters of DMARC know mailto: alone"
         return Uri(text, "", wanted)
@@ -158,29 +169,3 @@ def publish(name: str, text: str) -> str:
 def publish_all(name: str, texts: Iterable[str]) -> str:
     """A line for each."""
     return "\n".join(publish(name, text) for text in texts)
-
-
-def first_record(domain: str) -> str:
-    """For a domain that has none."""
-    return f"v=DMARC1; p=none; rua=mailto:dmarc-reports@{domain}"
-
-
-def repaired(policy: Policy) -> str:
-    """The record with what is valid in it; p=none and an address for reports where there was none."""
-    tags = {"v": "DMARC1", "p": policy.get("p").lower() if is_valid(policy, "p", absent=False) else "none"}
-    for name in ("sp", "np", "adkim", "aspf", "t", "psd"):
-        if policy.get(name) and is_valid(policy, name, absent=False):
-            tags[name] = policy.get(name).lower()
-    rua = _good_uris(policy.get("rua"))
-    tags["rua"] = rua or f"mailto:dmarc-reports@{policy.domain}"
-    if ruf := _good_uris(policy.get("ruf")):
-        tags["ruf"] = ruf
-        if policy.get("fo") and not _wrong_fo(policy.get("fo")):
-            tags["fo"] = policy.get("fo")
-    return "; ".join(f"{name}={value}" for name, value in tags.items())
-
-
-def _good_uris(value: str) -> str:
-    candidates = [f"mailto:{uri.text}" if uri.fault.startswith("write mailto:") else uri.text for uri in uris(value)]
-    good = [uri.text.partition("!")[0] for uri in map(read_uri, candidates) if not uri.fault]
-    return ",".join(dict.fromkeys(good))

@@ -24,6 +24,7 @@ class Resolver:
         import dns.resolver  # 80 ms
 
         self._answers: dict[tuple[str, str], Records] = {}
+        self._untrue: bool | None = None  # None: not asked yet
         self._resolver = dns.resolver.Resolver(configure=not server)
         if server:
             address, port = read_server(server)
@@ -35,12 +36,29 @@ class Resolver:
 
     def __call__(self, name: str, kind: str) -> Records:
         """See Look."""
+        if self._untrue is None:
+            self._untrue = self._denies_the_root()
+        if self._untrue:
+            return Records(fault="the resolver says that not even the root of the DNS exists: it answers for nothing")
         if (name, kind) not in self._answers:
             kinds = ("A", "AAAA") if kind == "ADDRESS" else (kind,)
             found = [self._ask(name, one) for one in kinds]
             texts = tuple(text for one in found for text in one.texts)
             self._answers[name, kind] = Records(texts, "" if texts else "".join(one.fault for one in found[:1]))
         return self._answers[name, kind]
+
+    def _denies_the_root(self) -> bool:
+        """Some firewalls and sandboxes answer NXDOMAIN to everything; and each "no record" would be a lie."""
+        import dns.exception
+        import dns.resolver
+
+        try:
+            self._resolver.resolve(".", "NS", raise_on_no_answer=False)
+        except dns.resolver.NXDOMAIN:
+            return True
+        except dns.exception.DNSException:  # a server of one zone refuses the root
+            return False
+        return False
 
     def _ask(self, name: str, kind: str) -> Records:
         import dns.exception
