@@ -18,6 +18,7 @@ from ..job import choose_store, make_job
 from ..log import LogOptions, open_log
 from ..logins import places as places_room
 from ..logins.acting import Acting
+from ..logins.check import UNKNOWN, Verdict, check
 from ..logins.files import found
 from ..logins.follow import Follower, Journal, read_place
 from ..logins.judge import Judge
@@ -62,6 +63,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     follow_.add_argument("--identifier", action="append", default=[], metavar="NAME", help="only these of the journal")
     follow_.add_argument("--every", type=float, default=1.0, metavar="SECONDS", help="how often to look (1)")
     follow_.add_argument("--once", action="store_true", default=False, help="read what is new and leave, for cron")
+    policy = command("policy", "answer Postfix (check_policy_service) and Dovecot (auth_policy), as a service")
+    policy.add_argument(
+        "--listen", action="append", required=True, metavar="PLACE", help="unix:/PATH or inet:127.0.0.1:PORT"
+    )
+    policy.add_argument("--mode", default="660", metavar="OCTAL", help="rights of a Unix socket (660)")
+    check_ = command("check", "a plug-in for a monitoring system: alarms, and whether logs are read")
+    check_.add_argument("--hours", type=float, default=24.0, metavar="N", help="alarms not older than this (24)")
+    check_.add_argument(
+        "--stale", type=float, default=600.0, metavar="SECONDS", help="logs must be read so often (600)"
+    )
     events = command("events", "list what was found")
     events.add_argument("account", nargs="?", default="", help="only of this account")
     events.add_argument("--hours", type=float, default=24.0 * 7, metavar="N", help="not older than this (168)")
@@ -198,7 +209,38 @@ def _sources(arguments: argparse.Namespace, state: State) -> Iterator[Followed]:
         yield Followed("journal", journal, lambda: journal.cursor)
 
 
+# policy
+
+
+def _policy(arguments: argparse.Namespace, settings: Settings) -> int:
+    import asyncio  # 35 ms
+
+    from ..logins.serve import Service, read_place
+
+    options = _options(settings)
+    try:
+        places = [read_place(text) for text in arguments.listen]
+        mode = int(arguments.mode, 8)
+    except ValueError as error:
+        raise SettingsError(f"logins policy: {error}") from error
+    log = open_log(settings.record("log", LogOptions))
+    with _state(settings) as looking, _state(settings) as writing:
+        service = Service(_judge(settings, options), looking, writing, Acting(options, writing, log), log)
+        asyncio.run(service.run(places, mode))
+    return 0
+
+
 # What a person does
+
+
+def _check(arguments: argparse.Namespace, settings: Settings) -> int:
+    try:
+        with _state(settings) as state:
+            verdict = check(state, time.time(), arguments.hours, arguments.stale)
+    except StateError as error:
+        verdict = Verdict(UNKNOWN, f"LOGINS UNKNOWN - {error}")
+    print(verdict.line)
+    return verdict.status
 
 
 def _events(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -268,6 +310,8 @@ def _person() -> str:
 _RUN = {
     "read": _read,
     "follow": _follow,
+    "policy": _policy,
+    "check": _check,
     "events": _events,
     "stop": _stop,
     "release": _release,

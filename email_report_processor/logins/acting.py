@@ -19,7 +19,7 @@ class Acting:
     """Acts on findings. clock: Unix seconds."""
 
     def __init__(self, options: LoginOptions, state: State, log: Log, clock: Callable[[], float] = time.time) -> None:
-        self._options = options
+        self.options = options
         self._state = state
         self._log = log
         self._clock = clock
@@ -28,7 +28,7 @@ class Acting:
         """At once: an alarm stops the account, or the log says that it would have."""
         if finding.severity != "alarm":
             return
-        if self._options.mode == "observe":
+        if self.options.mode == "observe":
             self._log("warning", f"observe: {finding.account} would be stopped: {describe(finding)}")
         elif self._state.stop(Stop(finding.account, self._clock(), PROGRAM, describe(finding))):
             self._log("warning", f"{finding.account} is stopped: {describe(finding)}")
@@ -37,6 +37,6 @@ class Acting:
         """Everybody who is to hear of an event; what fails is said in the log, and holds nothing up."""
         self._log("warning" if event.finding.severity == "alarm" else "info", describe(event.finding))
         for step in (run_command, tell_postmaster):
-            fault = step(event, self._options)
+            fault = step(event, self.options)
             if fault:
                 self._log("error", fault)

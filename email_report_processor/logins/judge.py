@@ -20,7 +20,7 @@ class Judge:
 
     def judge(self, login: Login) -> Iterator[Finding]:
         """What the rules find in a login; it is remembered."""
-        if not login.account or self._ignored(login.account):
+        if not login.account or (self._users and self._ignored(login.account)):
             return
         place = self.places.of(login.address)
         self.memory.sweep(login.time)
@@ -50,4 +50,4 @@ class Judge:
 
 def memory_of(options: LoginOptions) -> Memory:
     """An empty memory for these options."""
-    return Memory(options.hours * 3600.0, options.days * 86400.0)
+    return Memory(options.hours * 3600.0, options.days * 86400.0, options.volume)

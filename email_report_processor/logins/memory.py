@@ -15,6 +15,7 @@ from .places import Place
 DAY = 86400.0
 MAX_NETWORKS = 50_000  # networks with failures; the oldest go first: a stranger can fail from anywhere
 MAX_STRANGERS = 20_000  # accounts that never logged in, such as those that a stranger makes up
+_DISORDER = 3600.0  # seconds by which lines of a log may be out of order
 _MOST = 500  # accounts of one network, or networks that failed for one account
 _HABIT_DAYS = 30
 _SENDING = frozenset({"postfix", "exim"})  # each of their lines is a message
@@ -128,9 +129,14 @@ def read_network(text: str) -> Network:
 
 
 class Memory:
-    """Accounts and networks. window, horizon: seconds in which a value is fresh, and after which it is forgotten."""
+    """Accounts and networks.
 
-    def __init__(self, window: float, horizon: float) -> None:
+    window, horizon: seconds in which a value is fresh, and after which it is forgotten. busy: messages of a day below
+    which nobody need look.
+    """
+
+    def __init__(self, window: float, horizon: float, busy: int = 1) -> None:
+        self.busy = busy
         self.window = window
         self.horizon = horizon
         self.accounts: dict[str, Account] = {}
@@ -154,6 +160,7 @@ class Memory:
                 if seen is not None and time - seen.last < self.horizon:
                     seen.last = max(seen.last, time)
                 elif value:
+                    values.pop(value, None)  # its place is at the end
                     values[value] = Seen(time, time, login.line, place.system)
                     new.add(kind)
             network = self.networks.get(place.network)
@@ -161,19 +168,21 @@ class Memory:
                 self.changed.add(("network", place.network))
         if login.server in _SENDING:
             day = int(time // DAY)
-            account.days[day] = account.days.get(day, 0) + 1
+            account.days[day] = sent = account.days.get(day, 0) + 1
             account.sent.append(login.line)
-            new.add("sent")
+            if sent >= self.busy:
+                new.add("sent")
         self.changed.add(("account", login.account))
         return new
 
     def failure(self, login: Login, place: Place) -> None:
         """Remember attempts that failed."""
         account = self.account_of(login)
-        if len(account.failing) < _MOST or place.network in account.failing:
+        if account.failing.pop(place.network, None) or len(account.failing) < _MOST:
             account.failing[place.network] = Seen(login.time, login.time, login.line, place.system)
         self.changed.add(("account", login.account))
         network = self._network(place.network)
+        network.failed.pop(login.account, None)
         if login.account not in account.networks and len(network.failed) < _MOST:
             network.failed[login.account] = Seen(login.time, login.time, login.line)
             self.changed.add(("network", place.network))
@@ -181,7 +190,7 @@ class Memory:
     def stranger(self, login: Login, place: Place) -> None:
         """Remember at the network that an account came in from there which was never seen in its country."""
         strange = self._network(place.network).strange
-        if len(strange) < _MOST:
+        if strange.pop(login.account, None) or len(strange) < _MOST:
             strange[login.account] = Seen(login.time, login.time, login.line)
         self.changed.add(("network", place.network))
 
@@ -194,17 +203,24 @@ class Memory:
         return account
 
     def fresh(self, values: dict[str, Seen], now: float) -> dict[str, Seen]:
-        """The values whose first time lies in the window."""
+        """The values whose first time lies in the window. The newest stand last: the others are not looked at."""
         since = now - self.window
-        return {key: seen for key, seen in values.items() if seen.first > since}
+        found = {}
+        for key, seen in reversed(values.items()):
+            if seen.first > since:
+                found[key] = seen
+            elif seen.first < since - _DISORDER:
+                break
+        return found
 
     def teach(self, name: str, kind: str, value: str) -> None:
         """Somebody said that a country, system or network is theirs: it is no longer fresh."""
         account = self.accounts.get(name)
         if account is not None:
             values: dict[str, Seen] = getattr(account, kind)
-            seen = values.setdefault(value, Seen(0.0, account.since))
-            seen.first, seen.last, seen.line = 0.0, max(seen.last, account.last[0] if account.last else 0.0), b""
+            last = max(account.since, account.last[0] if account.last else 0.0)
+            values.pop(value, None)
+            setattr(account, kind, {value: Seen(0.0, last), **values})  # in front: what is oldest
             account.jumps.pop(value, None)
             self.changed.add(("account", name))
 
@@ -223,13 +239,13 @@ class Memory:
             self.changed.add(("account", name))
 
     def sweep(self, now: float) -> None:
-        """Forget what is older than the horizon, once in a day of the log."""
-        if now - self._swept < DAY:
+        """Forget what is older than the horizon, once in a week of the log."""
+        if now - self._swept < 7 * DAY:
             return
         self._swept = now
         for account in self.accounts.values():
             _forget(account, now, self.window, self.horizon)
-        for name in [key for key, one in self.strangers.items() if not _alive(one.failing, now - self.window)]:
+        for name in [key for key, one in self.strangers.items() if not _alive(one, now - self.window)]:
             del self.strangers[name]
             self.changed.add(("account", name))
         for name, network in list(self.networks.items()):
@@ -273,8 +289,9 @@ class Memory:
         return network
 
 
-def _alive(values: dict[str, Seen], since: float) -> bool:
-    return any(seen.last > since for seen in values.values())
+def _alive(account: Account, since: float) -> bool:
+    refused = account.refusals[-1] if account.refusals else 0.0
+    return refused > since or any(seen.last > since for seen in account.failing.values())
 
 
 def _shrink(values: dict[str, Any], most: int) -> list[str]:

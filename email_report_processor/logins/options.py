@@ -32,6 +32,8 @@ class LoginOptions(NamedTuple):
     ignore_names: tuple[str, ...] = ()  # names that lead back to the address: "a.example.org", or all ".example.org"
     one_network: tuple[str, ...] = CGN  # networks that count as one address, such as a provider's NAT
     again: int = 24  # hours until the same is told of the same account again
+    answer: Literal["DEFER", "REJECT"] = "DEFER"  # to Postfix for a stopped account: try again later, or no
+    sentence: str = "this account is stopped because of unusual logins; ask your postmaster"  # behind that answer
     command: tuple[str, ...] = ()  # a command and its arguments, for each finding: JSON on standard input, no shell
     command_seconds: float = 10.0  # how long it may take
     postmaster: str = ""  # who is told of alarms by mail; empty: nobody

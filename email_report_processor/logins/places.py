@@ -5,13 +5,13 @@ No DNS here but by `names`. A look-up that fails is said in `faults`, and never 
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Any, NamedTuple, Protocol
 
 from ..values.networks import is_in, read_network
 from .options import LoginOptions
 
-_NAT64 = (IPv6Network("64:ff9b::/96"),)  # RFC 6052: the IPv4 address is in the last 32 bits
+_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the IPv4 address is in the last 32 bits
 _NOT_COUNTED = tuple(
     read_network(text)
     for text in (
@@ -75,24 +75,18 @@ class Places:
         """The place of a canonical address; '' has none and is not counted."""
         if not address:
             return Place("", "", "", ignored="the line has no address")
-        value = _embedded(ip_address(address))
-        text = str(value)
-        known = self.fields(text)
+        if ":" in address:
+            address = _embedded(address)
+        known = self.fields(address)
         number = known.get("source.as.number")
         spot = known.get("source.geo.location")
         place = Place(
-            self._network(value),
-            f"AS{number}" if number else _stand_in(value),
+            next((text for network, text in self._one if is_in(address, (network,))), "") or _prefix(address, 24, 48),
+            f"AS{number}" if number else _prefix(address, 16, 32),
             known.get("source.geo.country_iso_code", ""),
             (spot["lat"], spot["lon"]) if spot else None,
         )
-        return place._replace(ignored=self._ignored(text, place))
-
-    def _network(self, value: IPv4Address | IPv6Address) -> str:
-        for network, text in self._one:
-            if is_in(str(value), (network,)):
-                return text
-        return _prefix(value, 24 if value.version == 4 else 48)
+        return place._replace(ignored=self._ignored(address, place))
 
     def _ignored(self, address: str, place: Place) -> str:
         if is_in(address, _NOT_COUNTED):
@@ -127,17 +121,16 @@ def check(options: LoginOptions) -> None:
     Places(options)
 
 
-def _embedded(value: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+def _embedded(address: str) -> str:
     """Behind NAT64 the address that the client has on the other side."""
-    if isinstance(value, IPv6Address) and any(value in network for network in _NAT64):
-        return IPv4Address(int(value) & 0xFFFFFFFF)
-    return value
+    value = IPv6Address(address)
+    return str(IPv4Address(int(value) & 0xFFFFFFFF)) if value in _NAT64 else address
 
 
-def _stand_in(value: IPv4Address | IPv6Address) -> str:
-    return _prefix(value, 16 if value.version == 4 else 32)
-
-
-def _prefix(value: IPv4Address | IPv6Address, length: int) -> str:
-    bits = value.max_prefixlen - length
-    return f"{type(value)(int(value) >> bits << bits)}/{length}"
+def _prefix(address: str, v4: int, v6: int) -> str:
+    """The network around an address: a /16 or /24, or any of IPv6."""
+    if ":" not in address:
+        parts = address.split(".")
+        return ".".join(parts[: v4 // 8] + ["0"] * (4 - v4 // 8)) + f"/{v4}"
+    bits = 128 - v6
+    return f"{IPv6Address(int(IPv6Address(address)) >> bits << bits)}/{v6}"

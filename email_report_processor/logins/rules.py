@@ -17,6 +17,7 @@ from .places import Place
 Severity = Literal["alarm", "notice"]
 _LINES = 20  # of evidence
 _LEARNING = 7  # windows in which every country is new to an account, and nothing is said of one
+_PROVIDERS = 3  # whose addresses a bot net has at the least
 _FAR = 500.0  # km: below that, country borders are nearer than databases are exact
 
 
@@ -77,12 +78,12 @@ def _systems(moment: Moment) -> Found | None:
 
 def _addresses(moment: Moment) -> Found | None:
     """A phone changes its address all day, but not its provider: networks of known systems do not count."""
-    fresh = moment.memory.fresh(moment.account.networks, moment.login.time)
-    if len(fresh) < moment.options.addresses:
-        return None
     systems = moment.memory.fresh(moment.account.systems, moment.login.time)
+    if len(systems) < _PROVIDERS:
+        return None
+    fresh = moment.memory.fresh(moment.account.networks, moment.login.time)
     strange = {key: seen for key, seen in fresh.items() if seen.system in systems}
-    if len(strange) < moment.options.addresses or len({seen.system for seen in strange.values()}) < 3:
+    if len(strange) < moment.options.addresses or len({seen.system for seen in strange.values()}) < _PROVIDERS:
         return None
     return "alarm", f"{len(strange)} new networks within {_window(moment)}: {_names(strange)}", _evidence(strange)
 
@@ -211,17 +212,24 @@ def triggered(triggers: Iterable[str], moment: Moment) -> Iterator[Finding]:
     found: dict[str, Finding] = {}
     for rule in (rule for trigger in triggers for rule in _BY_TRIGGER.get(trigger, ())):
         result = rule.find(moment)
-        if result is not None and not _told(rule.name, result[0], moment):
-            found[rule.name] = _finding(rule.name, result, moment)
+        finding = _finding(rule.name, result, moment) if result is not None else None
+        if finding is not None and not _told(finding, moment):
+            found[rule.name] = finding
     if "impossible-travel" in found:
         found.pop("new-country", None)  # says the same with less
     for finding in found.values():
-        moment.account.told[f"{finding.rule} {finding.severity}"] = moment.login.time
+        moment.account.told[key(finding)] = moment.login.time
         yield finding
 
 
-def _told(name: str, severity: Severity, moment: Moment) -> bool:
-    when = moment.account.told.get(f"{name} {severity}")
+def key(finding: Finding) -> str:
+    """What is told once: a rule and its severity; each country of a notice about a country is told of its own."""
+    about = finding.country if finding.severity == "notice" and finding.rule != "slow-guessing" else ""
+    return f"{finding.rule} {finding.severity} {about}"
+
+
+def _told(finding: Finding, moment: Moment) -> bool:
+    when = moment.account.told.get(key(finding))
     return when is not None and moment.login.time - when < moment.options.again * 3600
 
 

@@ -23,6 +23,7 @@ from .state import Event, State
 
 ROLE = "follow"
 _ROWS = 2000  # written at once
+_PULSE = 60.0  # seconds
 
 
 class Source(Protocol):
@@ -87,8 +88,13 @@ def follow(watch: Watch, sources: Sequence[Followed], seconds: float, once: bool
     """Read what is new, every so many seconds, until `wait` says to end. Raises StateError."""
     load(watch.judge, watch.state, ROLE)
     tell_untold(watch)
+    seen = 0.0
     while True:
-        learn(watch.judge, watch.state, ROLE, watch.clock())
+        if watch.clock() - seen >= _PULSE:  # `logins check` asks whether anybody is reading
+            seen = watch.clock()
+            watch.state.commit(ROLE, seen, {followed.name: followed.place() for followed in sources})
+        if cursors := learn(watch.judge, watch.state, ROLE):
+            watch.state.commit(ROLE, watch.clock(), cursors, watch.judge.memory.changes())
         for followed in sources:
             if not _poll(watch, followed):
                 return
@@ -101,18 +107,16 @@ def load(judge: Judge, state: State, role: str) -> None:
     judge.memory.load(state.memory(role))
 
 
-def learn(judge: Judge, state: State, role: str, now: float) -> None:
-    """Take in what people said since."""
+def learn(judge: Judge, state: State, role: str) -> dict[str, str]:
+    """Take in what people said since; the cursor to commit with what the memory then is, {} for nothing new."""
     source = f"lessons:{role}"
-    last = int(state.cursor(source) or 0)
-    lessons = state.lessons(last)
+    lessons = state.lessons(int(state.cursor(source) or 0))
     for lesson in lessons:
         if lesson.kind == "clear":
             judge.memory.clear(lesson.account)
         else:
             judge.memory.teach(lesson.account, lesson.kind, lesson.value)
-    if lessons:
-        state.commit(role, now, {source: str(lessons[-1].number)}, judge.memory.changes())
+    return {source: str(lessons[-1].number)} if lessons else {}
 
 
 def tell_untold(watch: Watch) -> None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..documents.document import make_id
 from .lines.times import write_time
-from .rules import Finding
+from .rules import Finding, key
 
 _T = TypeVar("_T")
 
@@ -29,6 +29,9 @@ CREATE TABLE IF NOT EXISTS audit (number INTEGER PRIMARY KEY, time REAL NOT NULL
     account TEXT, why TEXT);
 """
 _WAIT = 10.0  # seconds for another process that writes
+
+
+Change = tuple[str, str, str | None]  # of a memory: kind, key, text; None for what is gone
 
 
 class StateError(Exception):
@@ -78,7 +81,9 @@ class State:
         self.path = directory / FILE
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            # Closing a descriptor of a database that this process has open gives up its locks (POSIX): only a new one.
+            if not self.path.exists():
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._database = sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
             raise _explain(self.path, error) from error
@@ -108,16 +113,16 @@ class State:
         role: str,
         now: float,
         cursors: Mapping[str, str],
-        memory: Iterable[tuple[str, str, str | None]] = (),
+        memory: Iterable[Change] = (),
         findings: Iterable[Finding] = (),
     ) -> list[Event]:
         """Write all of it or nothing; the findings that were not there before come back as events."""
         kept, gone = [], []
-        for kind, key, value in memory:
+        for kind, name, value in memory:
             if value is None:
-                gone.append((role, kind, key))
+                gone.append((role, kind, name))
             else:
-                kept.append((role, kind, key, value))
+                kept.append((role, kind, name, value))
 
         def write(database: sqlite3.Connection) -> list[Event]:
             database.executemany(
@@ -228,9 +233,9 @@ class State:
 
 
 def _event(finding: Finding) -> Event:
-    """One a day for a rule and an account, also when `follow` and `policy` both see it."""
+    """One a day for an account and what is told once, also when `follow` and `policy` both see it."""
     day = write_time(finding.time).strftime("%Y-%m-%d")
-    return Event(make_id("mail-login-event", finding.rule, finding.severity, finding.account, day), finding, "")
+    return Event(make_id("mail-login-event", key(finding), finding.account, day), finding, "")
 
 
 def _is_new(database: sqlite3.Connection, event: Event) -> bool:

@@ -57,7 +57,12 @@ def read_head(line: bytes, clock: Clock) -> Head | None:
     tag = _TAG.match(line, head.end())
     if tag is None or tag[2].endswith(b"-login"):  # `host` and `program` would be Dovecot's `imap-login: Info:`
         return Head(time, "", "", head.end())
-    return Head(time, tag[1].decode("utf-8", "replace"), tag[2].decode("utf-8", "replace"), tag.end())
+    return Head(time, _word(tag[1]), _word(tag[2]), tag.end())
+
+
+@lru_cache(maxsize=1024)
+def _word(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
 
 
 @lru_cache(maxsize=4096)  # lines of one second come together
@@ -84,18 +89,30 @@ def _moment(fields: tuple[int, ...], zone: tzinfo | None) -> float | None:
 
 
 def _iso(stamp: bytes, zone: tzinfo | None) -> float | None:
-    fraction = _FRACTION.match(stamp, 19)
-    if fraction is None:
-        return _iso_second(stamp[:19], stamp[19:], zone)
-    moment = _iso_second(stamp[:19], stamp[fraction.end() :], zone)
-    return None if moment is None else moment + float(b"0." + fraction[1])
+    if len(stamp) == 32:  # rsyslog: `2026-11-28T08:29:51.123456+01:00`
+        moment, fraction = _iso_second(stamp, stamp[26:], zone), stamp[20:26]
+    elif (digits := _FRACTION.match(stamp, 19)) is not None:
+        moment, fraction = _iso_second(stamp, stamp[digits.end() :].strip(), zone), digits[1]
+    else:
+        return _iso_second(stamp, stamp[19:].strip(), zone)
+    return None if moment is None else moment + int(fraction) / 10 ** len(fraction)
+
+
+def _iso_second(stamp: bytes, offset: bytes, zone: tzinfo | None) -> float | None:
+    """Unix seconds of a whole second; with an offset all days are alike."""
+    hour, minute, second = int(stamp[11:13]), int(stamp[14:16]), int(stamp[17:19])
+    if hour > 23 or minute > 59 or second > 60:
+        return None
+    if not offset:
+        return _moment((int(stamp[:4]), int(stamp[5:7]), int(stamp[8:10]), hour, minute, second), zone)
+    midnight = _midnight(stamp[:10], offset)
+    return None if midnight is None else midnight + hour * 3600 + minute * 60 + second
 
 
 @lru_cache(maxsize=4096)
-def _iso_second(second: bytes, offset: bytes, zone: tzinfo | None) -> float | None:
+def _midnight(day: bytes, offset: bytes) -> float | None:
     try:
-        moment = datetime.fromisoformat((second + offset.strip()).decode("ascii"))
-        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
+        return datetime.fromisoformat((day + b"T00:00:00" + offset).decode("ascii")).timestamp()
     except (ValueError, OverflowError, OSError):
         return None
 
