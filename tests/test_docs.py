@@ -69,3 +69,30 @@ def test_settings_in_the_text_exist(page: Path) -> None:
 def test_the_changelog_begins_with_what_is_unreleased() -> None:
     headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert headings[0] == "Unreleased"
+
+
+def reporters() -> list[tuple[str, list[str]]]:
+    """Each line of docs/reporters.md, and what it says shows it."""
+    lines = (ROOT / "docs/reporters.md").read_text("utf-8").splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
+    return [(f"{row[0]}: {row[1]}", re.findall(r"`([^`]+)`", row[-1])) for row in cells if row[0] != "who"]
+
+
+def shows(name: str) -> bool:
+    if "/" in name and ".py" not in name:
+        return any((ROOT / "tests/golden").glob(f"{name}.*"))
+    file, _, function = name.rpartition("::")
+    path = ROOT / "tests" / (file or "reports/test_reporters.py")
+    return path.is_file() and f"\ndef {function}(" in path.read_text("utf-8")
+
+
+@pytest.mark.parametrize(("line", "names"), reporters())
+def test_each_oddity_of_a_reporter_is_shown(line: str, names: list[str]) -> None:
+    assert names, line
+    assert [name for name in names if not shows(name)] == []
+
+
+def test_each_test_of_a_reporter_stands_on_the_page() -> None:
+    named = {name for _, names in reporters() for name in names}
+    text = (ROOT / "tests/reports/test_reporters.py").read_text("utf-8")
+    assert set(re.findall(r"^def (test_\w+)", text, re.MULTILINE)) <= named
