@@ -14,7 +14,7 @@ from .documents.classify import Site
 from .documents.completion import Completion
 from .documents.encode import encode
 from .documents.enrich import Databases
-from .documents.layout import index_of
+from .documents.layout import date_of, index_of
 from .documents.senders import Senders
 from .message.blob import Blob
 from .reports.reading import read_message
@@ -38,7 +38,8 @@ class Layout(NamedTuple):
     """How indices are named."""
 
     index_prefix: str = "email-report-"  # of every index name; another one needs its own templates and dashboards
-    index_period: Literal["year", "month", "week", "day", "none"] = "month"  # of one index; a change ends deduplication
+    index_period: Literal["year", "month", "week", "day", "none"] = "month"  # of one index
+    months_since: int = 2024  # before this year there is one index a year: imports of old mail, and forged dates
 
 
 class Job(NamedTuple):
@@ -95,7 +96,7 @@ def read(blob: Blob, job: Job) -> Work | Outcome:
         return Outcome(None, Written(0, 0), 0, *failure(error))
     tally = Tally()
     reports = wanted(reading, job)
-    return Work(reading, tuple(reports), guarded_rows(reading, reports, job, tally), tally)
+    return Work(reading, tuple(reports), guarded_rows(reports, job, tally), tally)
 
 
 def stored(work: Work, written: Written) -> Outcome:
@@ -181,22 +182,22 @@ class Tally:
         self.salvaged = 0  # reports
 
 
-def guarded_rows(reading: Reading, reports: list[Report], job: Job, tally: Tally) -> Iterator[Row]:
+def guarded_rows(reports: list[Report], job: Job, tally: Tally) -> Iterator[Row]:
     """The rows of some reports of a message, encoded. Raises PureError, OSError."""
     with _guard():
-        yield from _rows(reading, reports, job, tally)
+        yield from _rows(reports, job, tally)
 
 
-def _rows(reading: Reading, reports: list[Report], job: Job, tally: Tally) -> Iterator[Row]:
-    completion = Completion(job.now(), job.site, job.senders, job.databases)
+def _rows(reports: list[Report], job: Job, tally: Tally) -> Iterator[Row]:
+    now = job.now()
+    completion = Completion(now, job.site, job.senders, job.databases)
     for report in reports:
         indices: dict[tuple[str, str], str] = {}
         for document in report.documents():
-            dataset, id_, own, layers = document
-            dated = layers[0] if layers else own
-            key = (dataset, dated.get("report.begin") or dated.get("@timestamp") or "")
+            dataset, id_, own, layers, date = document
+            key = (dataset, date or date_of(layers[0] if layers else own))
             if key not in indices:
-                indices[key] = _index(*key, reading, job.layout)
+                indices[key] = index(*key, now, job.layout)
             layers = completion.layers(document)
             if "warnings" in own:
                 tally.repaired += len(own["warnings"])
@@ -205,14 +206,15 @@ def _rows(reading: Reading, reports: list[Report], job: Job, tally: Tally) -> It
             yield Row(indices[key], id_, encode(own, layers))
 
 
-def _index(dataset: str, begin: str, reading: Reading, layout: Layout) -> str:
+def index(dataset: str, date: str, now: str, layout: Layout) -> str:
+    """The index of a document, as the site names them."""
     return index_of(
-        begin,
-        reading.envelope.received,
-        bare=reading.envelope.bare,
+        date,
+        now,
         prefix=layout.index_prefix,
         dataset=dataset,
         granularity=layout.index_period,
+        months_since=layout.months_since,
     )
 
 

@@ -1,7 +1,8 @@
 """A small OpenSearch that fails as it is told: what a real node cannot be asked to do at the right moment.
 
-It speaks what the filter speaks (templates, `_bulk` with `create`), and keeps documents as OpenSearch does: the first
-one under an id stays. Never in the place of the real node where things go well.
+It speaks what the filter speaks (templates, names of indices, `_bulk` with `create`, and with the `index` that asks),
+and keeps documents as OpenSearch does: the first one under an id stays. Never in the place of the real node where
+things go well.
 """
 
 import gzip
@@ -65,7 +66,7 @@ class FakeOpenSearch:
     @property
     def bulks(self) -> list[list[Any]]:
         """The items of each bulk that came: (index, id)."""
-        return [[_target(line) for line in one.body.splitlines()[::2]] for one in self.seen if one.path == "/_bulk"]
+        return [[_target(line) for line in one.body.splitlines()[::2]] for one in self.seen if _creates(one)]
 
     def __enter__(self) -> "FakeOpenSearch":
         self._thread.start()
@@ -110,6 +111,14 @@ class FakeOpenSearch:
             settings |= more.get("settings", {})
         return {"template": {"mappings": mappings, "settings": settings}, "overlapping": []}
 
+    def asked(self, body: bytes) -> dict[str, Any]:
+        """Whether documents are there: the writer's way to ask without a right to read."""
+        targets = [_target(line, "index") for line in body.splitlines()[::2]]
+        said = ("current document has seqNo [5]", "but no document was found")
+        reasons = (said[target not in self.documents] for target in targets)
+        type_ = "version_conflict_engine_exception"
+        return {"errors": True, "items": [{"index": _failed(409, type_, reason)} for reason in reasons]}
+
     def _create(self, action: bytes, source: bytes) -> dict[str, Any]:
         target = _target(action)
         with self.lock:
@@ -119,9 +128,13 @@ class FakeOpenSearch:
         return {"status": 201}
 
 
-def _target(action: bytes) -> tuple[str, str]:
-    create = json.loads(action)["create"]
+def _target(action: bytes, kind: str = "create") -> tuple[str, str]:
+    create = json.loads(action)[kind]
     return create["_index"], create["_id"]
+
+
+def _creates(request: Seen) -> bool:
+    return request.path == "/_bulk" and not request.body.startswith(b'{"index":')
 
 
 def _failed(status: int, type_: str, reason: str) -> dict[str, Any]:
@@ -155,7 +168,12 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         with fake.lock:
             fake.seen.append(Seen(self.command, url.path, parse_qs(url.query), headers, body))
-        if url.path == "/_bulk":
+        if url.path == "/_bulk" and body.startswith(b'{"index":'):
+            self._answer(Fault(), 200, fake.asked(body))
+        elif url.path.startswith("/_resolve/index/"):
+            names = sorted({index for index, _ in tuple(fake.documents)})
+            self._answer(Fault(), 200, {"indices": [{"name": name} for name in names]})
+        elif url.path == "/_bulk":
             fault = Fault(status=413, body=b"") if too_long else fake.next_fault()
             self._answer(fault, 200, fake.bulk(body, fault))
         elif url.path.startswith("/_index_template/_simulate_index/"):

@@ -244,7 +244,7 @@ def check(data: bytes, options: Options) -> Counter[str]:
 
 
 def _checked(document: Document, options: Options) -> tuple[str, str]:
-    dataset, id_, own, _ = document
+    dataset, id_, own, *_ = document
     source = encode(own, Completion(JOB.now(), JOB.site, JOB.senders).layers(document))
     fields = document.fields
     assert b"\n" not in source, "a line break in a document"

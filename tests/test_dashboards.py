@@ -361,9 +361,9 @@ def made(node: Node) -> Iterator[Indexed]:
     """Five weeks of made-up reports."""
     prefix = f"erp-test-{secrets.token_hex(5)}-"
     documents = (
-        (index_of(str(fields.get("report.begin", fields["@timestamp"])), fields["report.received"], bare=False,
-                  prefix=prefix, dataset=dataset, granularity="month"), id_, fields)
-        for dataset, id_, fields, _ in weeks(LAST)
+        (index_of(str(fields.get("report.begin", fields["@timestamp"])), "9999-12-01T00:00:00Z", prefix=prefix,
+                  dataset=dataset, granularity="month", months_since=2024), id_, fields)
+        for dataset, id_, fields, *_ in weeks(LAST)
     )  # fmt: skip
     try:
         yield fill(node, prefix, documents)
@@ -678,11 +678,11 @@ def real(node: Node, corpus: Path) -> Iterator[Indexed]:
                     # One index, so that a report that came as a file and in a mail is one.
                     index = index_of(
                         "2026-01-01T00:00:00Z",
-                        "",
-                        bare=True,
+                        "2026-01-01T00:00:00Z",
                         prefix=prefix,
                         dataset=document.dataset,
                         granularity="none",
+                        months_since=2024,
                     )
                     yield index, document.id, {"event.ingested": "2026-11-21T00:00:00Z", **document.fields}
 

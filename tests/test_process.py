@@ -1,5 +1,6 @@
 """The pipeline: what is stored, what is kept and why, and what the log says of it."""
 
+import email
 import errno
 import json
 import re
@@ -142,17 +143,71 @@ def test_indices(job: Job, store: ListStore) -> None:
     run(AGGREGATE, job._replace(layout=Layout("x-", "day")))
     assert {row.index for row in store.rows} == {"x-dmarc-aggregate-2026.11.18", "x-report-2026.11.18"}
     store.rows.clear()
-    year_later = re.sub(rb"(?m)^Date: [^\r]*", b"Date: Mon, 20 Dec 2027 00:00:00 +0000", AGGREGATE)
-    run(year_later, job)
-    assert {row.index for row in store.rows} == {
-        "email-report-dmarc-aggregate-2026.11",
-        "email-report-report-2026.11",
-    }
-    store.rows.clear()
-    run(re.sub(rb"(?m)^Date: [^\r]*", b"Date: Mon, 27 Dec 2027 00:00:00 +0000", AGGREGATE), job)
+    run(AGGREGATE, job._replace(now=lambda: "2026-01-01T00:00:00Z"))  # before its time
     assert {row.index for row in store.rows} == {
         "email-report-dmarc-aggregate-outofrange",
         "email-report-report-outofrange",
+    }
+
+
+@pytest.mark.parametrize("received", ["Mon, 20 Dec 2027 00:00:00 +0000", "Thu, 1 Jan 1970 00:00:09 +0000", "nonsense"])
+def test_how_and_when_it_came_changes_no_index(job: Job, store: ListStore, received: str) -> None:
+    """A resend much later, a relay whose clock is wrong, no date at all, and the bare file."""
+    run(AGGREGATE, job)
+    first = {(row.index, row.id) for row in store.rows}
+    hop = b"Received: from a.example by b.example; " + received.encode() + b"\r\n"
+    run(hop + re.sub(rb"(?m)^Date: [^\r]*", b"Date: " + received.encode(), AGGREGATE), job)
+    (attached,) = [part for part in email.message_from_bytes(AGGREGATE).walk() if part.get_filename()]
+    bare = attached.get_payload(decode=True)
+    assert isinstance(bare, bytes)
+    run(bare, job)
+    assert {(row.index, row.id) for row in store.rows} == first
+
+
+FAILED = b"""\
+Message-ID: <f1@reporter.example>
+Date: Mon, 30 Nov 2026 23:59:58 +0000
+From: reporter@reporter.example
+To: dmarc@example.org
+Subject: failure
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=feedback-report; boundary=b
+
+--b
+Content-Type: message/feedback-report
+
+Feedback-Type: auth-failure
+User-Agent: Reporter/1
+Version: 1
+
+--b
+Content-Type: text/rfc822-headers
+
+From: someone@example.org
+Subject: hello
+%s
+--b--
+"""
+
+
+@pytest.mark.parametrize(
+    ("sample", "date", "period"),
+    [
+        (b"", b"Mon, 30 Nov 2026 23:59:58 +0000", "2026.11"),  # the id is of this mail, and so is the index
+        (b"Message-ID: <s@example.org>", b"Tue, 1 Dec 2026 00:10:00 +0000", "outofrange"),  # other mails have this id
+        (b"Date: Sun, 29 Nov 2026 10:00:00 +0000", b"Tue, 1 Dec 2026 00:10:00 +0000", "2026.11"),
+    ],
+)
+def test_a_failure_report_to_two_recipients_across_the_end_of_a_month(
+    job: Job, store: ListStore, sample: bytes, date: bytes, period: str
+) -> None:
+    job = job._replace(now=lambda: "2026-12-01T01:00:00Z")
+    for received, second in ((b"Mon, 30 Nov 2026 23:59:59 +0000", FAILED), (b"Tue, 1 Dec 2026 00:00:03 +0000", FAILED)):
+        run(b"Received: from a.example by b.example; " + received + b"\n" + second % sample, job)
+    run((FAILED % sample).replace(b"Mon, 30 Nov 2026 23:59:58 +0000", date), job)
+    assert len({row.id for row in store.rows}) == 2
+    assert {row.index for row in store.rows} == {
+        f"email-report-{name}-{period}" for name in ("dmarc-failure", "report")
     }
 
 
@@ -166,7 +221,7 @@ def test_datasets(job: Job, store: ListStore, dataset: str) -> None:
         assert len(outcome.reading.reports) == 1
     stored = {json.loads(row.source)["event"]["dataset"] for row in store.rows}
     assert stored in ({dataset, "report"}, set())
-    assert (stored == set()) == (dataset == "arf")
+    assert (stored == set()) == (dataset in {"arf", "mail-login"})
     assert categories(job) == []
 
 

@@ -1,16 +1,21 @@
 """`email-report-admin copy`: every document from one store to another.
 
 Ids are what the documents are about, so copying twice changes nothing; a copy that was interrupted goes on where it
-stood when it is given the mark that it printed (`--after`), and is merely slower without it.
+stood when it is given the mark that it printed (`--after`), and is merely slower without it. The index is made anew
+from the document, so that what an older version stored, or other settings, lies where the filter looks for it.
 """
 
 import argparse
 import itertools
+import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from ..documents.layout import dataset_of, stored_date
+from ..flags import now
 from ..job import open_url
+from ..process import Layout, index
 from ..settings import Settings, SettingsError
 from ..stores.store import Row, Store, StoreError, Written
 from .text import progress
@@ -33,7 +38,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     source = open_url(arguments.source, settings, os.environ)
     target = open_url(arguments.target, settings, os.environ)
     try:
-        written = copy(source, target, after)
+        written = copy(source, target, after, moved(settings.record("store", Layout)))
     finally:
         source.close()
         target.close()
@@ -43,13 +48,26 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     return 1 if written.rejected else 0
 
 
-def copy(source: Store, target: Store, after: tuple[str, str] | None) -> Written:
+def moved(layout: Layout) -> Callable[[Row], Row]:
+    """What puts a row into the index in which the filter would store it."""
+    time = now()
+
+    def move(row: Row) -> Row:
+        dataset = dataset_of(row.index, layout.index_prefix)
+        return row._replace(index=index(dataset, stored_date(json.loads(row.source)), time, layout)) if dataset else row
+
+    return move
+
+
+def copy(
+    source: Store, target: Store, after: tuple[str, str] | None, move: Callable[[Row], Row] = lambda row: row
+) -> Written:
     """Copy what stands behind `after`. Raises StoreError, which names the last document that is safely there."""
     total = Written(0, 0)
     last = after
     for batch in _batches(progress(source.scan(after), "documents")):
         try:
-            total += target.write(batch)
+            total += target.write([move(row) for row in batch])
         except StoreError as error:
             where = f"; go on with --after {last[0]}/{last[1]}" if last else ""
             raise StoreError(f"{error} ({total.stored:,} copied, {total.already:,} already there{where})") from error

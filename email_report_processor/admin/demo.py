@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from ..documents.encode import encode
-from ..documents.layout import index_of
-from ..flags import flags
+from ..flags import flags, now
 from ..job import choose_store
 from ..pages.example import weeks
 from ..pages.words import count
-from ..process import Layout
+from ..process import Layout, index
 from ..settings import PREFIX, Settings, SettingsError, load
 from ..stores.opensearch import OpenSearchStore
 from ..stores.sqlite import SqliteStore
@@ -56,11 +55,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 def made(prefix: str, days: int) -> Iterator[Row]:
     """The made-up documents of so many days, up to yesterday."""
     last = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
-    for dataset, id_, fields, _ in weeks(last, days):
+    for dataset, id_, fields, *_ in weeks(last, days):
         begin = str(fields.get("report.begin", fields["@timestamp"]))
-        arrival = str(fields["report.received"])
-        index = index_of(begin, arrival, bare=False, prefix=prefix, dataset=dataset, granularity="month")
-        yield Row(index, id_, encode(fields))
+        yield Row(index(dataset, begin, now(), Layout(prefix)), id_, encode(fields))
 
 
 def _next(url: str, prefix: str) -> str:

@@ -19,7 +19,8 @@ from ..stores.templates import Request, base_name
 BASE = "/_plugins/_security/api"
 NAMES = ("writer", "operator", "reader", "failures")
 
-_WRITE = ["indices:data/write/bulk*", "indices:data/write/index", "indices:admin/create"]
+# The last one tells the names of the indices, and nothing of what is in them.
+_WRITE = ["indices:data/write/bulk*", "indices:data/write/index", "indices:admin/create", "indices:admin/resolve/index"]
 _LISTS = ("users", "backend_roles", "hosts", "and_backend_roles")  # of a mapping
 
 

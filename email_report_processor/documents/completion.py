@@ -34,7 +34,7 @@ class Completion:
 
     def layers(self, document: Document) -> tuple[Layer, ...]:
         """Add what is missing to the document's own fields, and return its layers, completed too."""
-        dataset, _, own, layers = document
+        dataset, _, own, layers, _ = document
         if self._databases is not None and "source.ip" in own:
             own |= self._databases.look_up(own["source.ip"])
         if not layers:

@@ -19,6 +19,7 @@ class Document(NamedTuple):
     id: str
     own: Fields  # the fields that are its alone; more may be added
     layers: tuple[Layer, ...] = ()
+    date: str = ""  # of what has no period: what the report says of its time, in every copy alike; RFC 3339
 
     @property
     def fields(self) -> Fields:

@@ -157,7 +157,7 @@ class Intake:
             if not self._is_within(reading):
                 self._count["outside"] += 1
                 return None
-            for row in guarded_rows(reading, wanted(reading, self._job), self._job, tally):
+            for row in guarded_rows(wanted(reading, self._job), self._job, tally):
                 size = size_of(row)
                 if self._rows and self._size + size > self._plan.bulk_bytes:
                     self._write()

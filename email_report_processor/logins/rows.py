@@ -6,8 +6,8 @@ from typing import Any
 
 from ..documents.datasets import LOGIN, SCHEMA_VERSION
 from ..documents.encode import encode
-from ..documents.layout import index_of
 from ..process import Layout
+from ..process import index as index_of
 from ..stores.store import Row
 from ..values.fields import Fields, write_date
 from .lines.login import Login
@@ -17,14 +17,7 @@ from .lines.times import write_time
 def row_of(login: Login, place: Mapping[str, Any], *, now: str, layout: Layout) -> Row:
     """The document of a login. place: `source.geo.*` and `source.as.*` of its address. now: RFC 3339."""
     fields = {**fields_of(login), "event.ingested": now, **place}
-    index = index_of(
-        fields["@timestamp"],
-        "",
-        bare=True,
-        prefix=layout.index_prefix,
-        dataset=LOGIN.name,
-        granularity=layout.index_period,
-    )
+    index = index_of(LOGIN.name, fields["@timestamp"], now, layout)
     return Row(index, id_of(login), encode(fields))
 
 

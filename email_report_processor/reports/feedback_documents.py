@@ -31,8 +31,11 @@ class Text(NamedTuple):
     xarf: "Xarf | None" = None
 
 
-def _put_timestamp(draft: Draft, text: Text, envelope: Envelope) -> None:
-    """Arrival of the failed message, else its own date, else the date of the report mail."""
+def _put_timestamp(draft: Draft, text: Text, envelope: Envelope) -> str:
+    """Arrival of the failed message, else its own date, else the date of the report mail.
+
+    Returns the date that every copy of the report has: that of the report mail only where the id is of this mail.
+    """
     arrivals = [value for name, value in text.fields if name.lower() in ARRIVAL and value]
     if not arrivals and text.xarf is not None and text.xarf.date:
         arrivals = [text.xarf.date]
@@ -41,13 +44,15 @@ def _put_timestamp(draft: Draft, text: Text, envelope: Envelope) -> None:
     timestamp = read_date(draft, "@timestamp", arrivals[0]) if arrivals else ""
     if not timestamp and text.sample is not None:
         timestamp = _quiet_date(text.sample.get("date") or "")
-    if not timestamp and envelope.received:
+    own = timestamp
+    if not timestamp and (timestamp := envelope.received):
         draft.warn("@timestamp: neither an arrival nor a date of the sample, taken from the report mail")
-        timestamp = envelope.received
+        own = envelope.date if envelope.message_id and not _named(text) else ""
     if timestamp:
         draft.fields["@timestamp"] = timestamp
     else:
         draft.warn("@timestamp: when it was stored, as there is no date anywhere")
+    return own
 
 
 def _quiet_date(text: str) -> str:
@@ -76,13 +81,13 @@ def _document(text: Text, context: Context) -> Document:
     draft.fields["count"] = draft.fields.get("feedback.incidents") or 1
     put_sample(draft, text.sample, context.options)
     put_urls(draft, text.sample, context.options)
-    _put_timestamp(draft, text, context.envelope)
+    date = _put_timestamp(draft, text, context.envelope)
     fields = _common(dataset.name, context) | draft.fields
     if not text.notice:
         fields["report.format"] = _format(dataset, text)
     if draft.warnings:
         fields["warnings"] = draft.warnings
-    return Document(dataset.name, _id(dataset, text, context.envelope), fields)
+    return Document(dataset.name, _id(dataset, text, context.envelope), fields, date=date)
 
 
 def _format(dataset: Dataset, text: Text) -> str:
@@ -108,10 +113,15 @@ def _common(dataset: str, context: Context) -> Fields:
 def _id(dataset: Dataset, text: Text, envelope: Envelope) -> str:
     """From the report and the sample's header as they were sent, before any normalisation (design §4)."""
     sample = [] if text.sample is None else text.sample.fields
-    dated = any(name.lower() in ARRIVAL and value for name, value in text.fields) or (text.xarf and text.xarf.date)
-    named = text.sample is not None and text.sample.get("message-id")
-    message = [] if dated or named else [envelope.message_id]
+    message = [] if _named(text) else [envelope.message_id]
     return make_id(dataset.name, text.canonical, sample, *message)
+
+
+def _named(text: Text) -> bool:
+    """Whether the report tells which failed message it is about; if not, its mail has to tell it from others."""
+    dated = any(name.lower() in ARRIVAL and value for name, value in text.fields)
+    named = text.sample is not None and text.sample.get("message-id")
+    return bool(dated or named or (text.xarf and text.xarf.date))
 
 
 def report_of(texts: Sequence[Text], context: Context) -> Report:
@@ -134,7 +144,8 @@ def report_of(texts: Sequence[Text], context: Context) -> Report:
     last = make_id(REPORT.name, head["report.identity"], sum_ids(document.id for document in documents))
 
     def stream() -> Iterator[Document]:
-        for document in (*documents, Document(REPORT.name, last, head)):
+        date = min(document.date for document in documents)  # whatever their order
+        for document in (*documents, Document(REPORT.name, last, head, date=date)):
             yield document._replace(own=dict(document.own))
 
     return Report(first.dataset, head, len(documents), stream)

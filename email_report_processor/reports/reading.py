@@ -56,6 +56,7 @@ def read_envelope(mail: Part, options: Options) -> Envelope:
         message_id=read_identifier(headers.get("message-id") or "")[: options.bounds.string_chars],
         from_domain=_domain_of_author(headers.raw_value("from")),
         received=_received(mail),
+        date=_date(mail.headers.get("date") or ""),
         authentication=authres.reporter(_as_they_stand(mail, "authentication-results"), options.authserv_ids),
     )
 

@@ -29,6 +29,7 @@ class Envelope(NamedTuple):
     received: str = ""  # topmost Received field, else Date
     authentication: Mapping[str, tuple[str, ...]] | None = None  # method -> domains that passed; None: unchecked
     bare: bool = False  # the input was a report, not a message
+    date: str = ""  # of the Date field, which every copy has
 
 
 class Report(NamedTuple):

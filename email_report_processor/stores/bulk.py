@@ -109,7 +109,7 @@ def decided(rows: Sequence[Row], answer: Answer) -> list[str]:
     items = value.get("items") if isinstance(value, dict) else None
     if not isinstance(items, list) or len(items) != len(rows):
         return [""] * len(rows)
-    return [_DECIDED.get(read[0], "") if (read := _item(item)) else "" for item in items]
+    return [_DECIDED.get(read[0], "") if (read := item(one)) else "" for one in items]
 
 
 _DECIDED = {200: STORED, 201: STORED, 409: ALREADY}
@@ -158,12 +158,13 @@ def _items(name: str, answer: Answer) -> list[tuple[int, str, str]]:
     items = value.get("items") if isinstance(value, dict) else None
     if not isinstance(items, list):
         return []
-    read = [_item(item) for item in items]
-    return [item for item in read if item is not None]
+    read = [item(one) for one in items]
+    return [one for one in read if one is not None]
 
 
-def _item(item: Any) -> tuple[int, str, str] | None:
-    result = item.get("create") if isinstance(item, dict) else None
+def item(value: Any, action: str = "create") -> tuple[int, str, str] | None:
+    """Status, type of error and reason of one item of an answer to a bulk; None when it is garbled."""
+    result = value.get(action) if isinstance(value, dict) else None
     status = result.get("status") if isinstance(result, dict) else None
     return (status, *_error(result)) if isinstance(status, int) else None
 

@@ -23,14 +23,13 @@ class NdjsonStore:
         REMEMBERED rows, is on the stream again.
         """
         stored = already = 0
-        seen: set[tuple[str, str]] = set()
+        seen: set[str] = set()
         for row in rows:
-            key = row.index, row.id
-            if key in seen:
+            if row.id in seen:
                 already += 1
                 continue
             if len(seen) < REMEMBERED:
-                seen.add(key)
+                seen.add(row.id)
             self._put(_line(row))
             stored += 1
         try:

@@ -14,6 +14,7 @@ from . import bulk, together
 from .bulk import Answer, Outcome, Trouble
 from .client import Client, OpenSearchOptions, place_of
 from .effective import Fault
+from .elsewhere import Elsewhere
 from .guard import Templates
 from .patience import Patience
 from .store import Found, Question, Row, Selection, StoreError, Total, Written
@@ -44,6 +45,7 @@ class OpenSearchStore:
         self.name = ",".join(place.geturl().rstrip("/") for place in places)
         self._client = Client(self.name, places, options, budget=budget, sleep=sleep, clock=clock)
         self._templates = Templates(self._client, prefix, state, options)
+        self._elsewhere = Elsewhere(self._client, prefix, state)
         self._prefix = prefix
         self._pipelines = options.pipelines
         self._bulk_bytes = options.bulk_bytes
@@ -52,7 +54,10 @@ class OpenSearchStore:
         """See Store."""
         written = Written(0, 0)
         for chunk in _chunks(rows, lambda: self._bulk_bytes):
-            written += self._store(chunk, self._prepared(chunk))
+            pipelines = self._prepared(chunk)
+            new = self._elsewhere.without(chunk)
+            written += Written(0, len(chunk) - len(new)) + self._store(new, pipelines)
+            self._elsewhere.made({row.index for row in new})
         return written
 
     def write_together(self, parcels: Sequence[Sequence[Row]]) -> list[Written | StoreError]:
@@ -60,7 +65,11 @@ class OpenSearchStore:
         rows = [row for parcel in parcels for row in parcel]
         if sum(map(bulk.size_of, rows)) > self._bulk_bytes:
             return together.each(self.write, parcels)
-        items = self._decided(rows)
+        new = self._elsewhere.without(rows)
+        said = iter(self._decided(new) if new else ())
+        lying = {row.id for row in rows} - {row.id for row in new}
+        items = [bulk.ALREADY if row.id in lying else next(said) for row in rows]
+        self._elsewhere.made({row.index for row in new})
         results: list[Written | StoreError] = []
         for parcel in parcels:
             own, items = items[: len(parcel)], items[len(parcel) :]

@@ -1,4 +1,4 @@
-"""The embedded store: the same documents as in OpenSearch, in one SQLite file.
+"""The embedded store: the same documents as in OpenSearch, in one SQLite file. The id alone is the key.
 
 One table, one transaction for each batch, write-ahead log: readers and writers don't wait for each other, parallel
 deliveries only for each other's commits. A committed batch is on disk (synchronous=FULL).
@@ -27,11 +27,17 @@ _T = TypeVar("_T")
 _BATCH_ROWS = 2000
 _BATCH_BYTES = 2 * 1024**2
 _PAGE_ROWS = 500  # read at once by `scan`: between pages nothing is locked and the log can be folded in
-_FORM = 1  # of the table, and of the views beside their fields
+_FORM = 2  # of the table, and of the views beside their fields
 
 _INSERT = "INSERT OR IGNORE INTO documents VALUES (?, ?, CAST(? AS TEXT))"
-_TABLE = "CREATE TABLE IF NOT EXISTS documents (idx TEXT, id TEXT, source TEXT NOT NULL, PRIMARY KEY (idx, id))"
-_SCAN = "SELECT idx, id, CAST(source AS BLOB) FROM documents WHERE (idx, id) > (?, ?) ORDER BY idx, id LIMIT ?"
+_TABLE = "CREATE TABLE IF NOT EXISTS documents (idx TEXT, id TEXT, source TEXT NOT NULL)"
+_BY_ID = "CREATE UNIQUE INDEX IF NOT EXISTS documents_by_id ON documents (id)"
+_BY_INDEX = "CREATE INDEX IF NOT EXISTS documents_by_index ON documents (idx)"
+# In form 1 the index was part of the key, and a report that came again much later was there twice: the first one stays.
+_LATER_ONES = "DELETE FROM documents WHERE rowid NOT IN (SELECT min(rowid) FROM documents GROUP BY id)"
+_SCAN = "SELECT rowid, id, CAST(source AS BLOB) FROM documents WHERE idx = ? AND rowid > ? ORDER BY rowid LIMIT ?"
+_NEXT_INDEX = "SELECT min(idx) FROM documents WHERE idx > ?"
+_PLACE = "SELECT rowid FROM documents WHERE idx = ? AND id = ?"
 
 # Somebody else has the lock: worth waiting for. PROTOCOL is what a crowd at the write-ahead log is told.
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
@@ -77,10 +83,13 @@ class SqliteStore:
     def scan(self, after: tuple[str, str] | None = None) -> Iterator[Row]:
         """See Store."""
         self._must_exist()
-        place = after or ("", "")
-        while page := self._patiently(_page, place):
-            yield from page
-            place = (page[-1].index, page[-1].id)
+        index: str | None = after[0] if after else ""
+        last = self._patiently(_place, after) if after else 0
+        while index is not None:
+            while page := self._patiently(_page, (index, last)):
+                yield from (Row(index, id_, source) for _, id_, source in page)
+                last = page[-1][0]
+            index, last = self._patiently(_next_index, index), 0
 
     def totals(self, question: Question) -> list[Total]:
         """See Store. Raises ValueError when the question names what is not there."""
@@ -222,6 +231,12 @@ def _set_up(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(_TABLE)
+    try:
+        connection.execute(_BY_ID)
+    except sqlite3.IntegrityError:
+        connection.execute(_LATER_ONES)
+        connection.execute(_BY_ID)
+    connection.execute(_BY_INDEX)
     for dataset in DATASETS:
         connection.execute(f"DROP VIEW IF EXISTS {_view_name(dataset)}")
         connection.execute(_view(dataset))
@@ -289,8 +304,19 @@ def _remove(connection: sqlite3.Connection, prefix: str) -> int:
         return connection.execute("DELETE FROM documents WHERE substr(idx, 1, ?) = ?", (len(prefix), prefix)).rowcount
 
 
-def _page(connection: sqlite3.Connection, after: tuple[str, str]) -> list[Row]:
-    return [Row(*values) for values in connection.execute(_SCAN, (*after, _PAGE_ROWS))]
+def _place(connection: sqlite3.Connection, after: tuple[str, str]) -> int:
+    """Where a document stands in its index; before the first one when it is not there."""
+    found = connection.execute(_PLACE, after).fetchone()
+    return int(found[0]) if found else 0
+
+
+def _page(connection: sqlite3.Connection, after: tuple[str, int]) -> list[tuple[int, str, bytes]]:
+    return connection.execute(_SCAN, (*after, _PAGE_ROWS)).fetchall()
+
+
+def _next_index(connection: sqlite3.Connection, index: str) -> str | None:
+    found: str | None = connection.execute(_NEXT_INDEX, (index,)).fetchone()[0]
+    return found
 
 
 # Questions

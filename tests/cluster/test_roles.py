@@ -14,6 +14,7 @@ import pytest
 
 from email_report_processor.cluster import roles
 from email_report_processor.documents.datasets import DATASETS
+from email_report_processor.reports.reading import read_message
 from email_report_processor.stores import templates
 from tests import nodes
 from tests.conftest import Program
@@ -97,6 +98,22 @@ def test_the_writer_does_the_filters_work(ready: nodes.SecureNode, prefix: str, 
         assert words in outcome.stderr
     held = ready.documents(f"{prefix}*")
     assert {one.source["event"]["dataset"] for one in held} == {"dmarc-aggregate", "report"}
+
+
+def test_the_writer_sees_what_lies_in_another_index(
+    ready: nodes.SecureNode, prefix: str, run_filter: Program, ask: Ask
+) -> None:
+    """It may not read, and asks all the same whether a document is there."""
+    settings = _settings(ready, prefix, f"{prefix}writer")
+    (report,) = read_message(AGGREGATE.read_bytes()).reports
+    documents = list(report.documents())
+    for one in documents:
+        ready.ask("PUT", f"/{prefix}{one.dataset}-outofrange/_doc/{one.id}?refresh=true", {"rows": 1})
+    outcome = run_filter(AGGREGATE.read_bytes(), settings=settings)
+    assert outcome.status == 0, outcome.stderr
+    assert f"stored=0, already={len(documents)}" in outcome.stderr
+    assert sorted(one.id for one in ready.documents(f"{prefix}*")) == sorted(one.id for one in documents)
+    assert ask("writer", "GET", f"/{prefix}report-outofrange/_doc/{documents[-1].id}")[0] == 403
 
 
 def test_the_writer_does_nothing_else(ready: nodes.SecureNode, ask: Ask, prefix: str) -> None:

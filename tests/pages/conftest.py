@@ -29,11 +29,11 @@ def rows(documents: Iterable[Document], prefix: str = "email-report-") -> Iterat
         begin = str(fields.get("report.begin", fields["@timestamp"]))
         index = index_of(
             begin,
-            str(fields["report.received"]),
-            bare=False,
+            NOW,
             prefix=prefix,
             dataset=document.dataset,
             granularity="month",
+            months_since=2024,
         )
         yield Row(index, document.id, encode(fields))
 

@@ -153,7 +153,7 @@ def all_rows(job: Job) -> Iterator[Row]:
     for path in PAIRS:
         for chosen in (options(path), EVERYTHING_ON):
             reading = read_message(path.read_bytes(), chosen)
-            yield from guarded_rows(reading, list(reading.reports), job, Tally())
+            yield from guarded_rows(list(reading.reports), job, Tally())
     assert job.databases is not None
     for login in logins():
         yield row_of(login, job.databases.look_up(login.address), now=job.now(), layout=job.layout)

@@ -410,6 +410,9 @@ def test_nothing_is_printed(fake: FakeOpenSearch, tmp_path: Path) -> None:
 # Templates
 
 
+RESOLVED = ("GET", "/_resolve/index/" + ",".join(f"email-report-{name}-*" for name in BY_NAME))
+
+
 def test_templates_come_first(fake: FakeOpenSearch, open_: Open) -> None:
     open_().write(ROWS)
     assert [(one.method, one.path) for one in fake.seen] == [
@@ -417,6 +420,7 @@ def test_templates_come_first(fake: FakeOpenSearch, open_: Open) -> None:
         *[(one.method, one.path) for one in templates.requests("email-report-")],
         ("GET", "/_index_template"),
         *LOOKED_AT,
+        RESOLVED,
         ("POST", "/_bulk"),
     ]
     assert set(fake.templates) == {f"email-report-{name}" for name in BY_NAME}
@@ -425,17 +429,19 @@ def test_templates_come_first(fake: FakeOpenSearch, open_: Open) -> None:
     assert [(one.method, one.path) for one in fake.seen[number:]] == [
         ("GET", "/_index_template"),
         *LOOKED_AT,
+        RESOLVED,
         ("POST", "/_bulk"),
     ]
 
 
 def test_it_is_remembered(fake: FakeOpenSearch, open_: Open, tmp_path: Path) -> None:
     open_(state=str(tmp_path)).write(ROWS)
+    open_(state=str(tmp_path)).write(ROWS)  # an index was new: it looks for others once more
     number = len(fake.seen)
     open_(state=str(tmp_path)).write(ROWS)
     assert [one.path for one in fake.seen[number:]] == ["/_bulk"]
-    (marker,) = tmp_path.iterdir()
-    assert marker.stat().st_mode & 0o777 == 0o600
+    assert len(markers := list(tmp_path.iterdir())) == 2
+    assert {marker.stat().st_mode & 0o777 for marker in markers} == {0o600}
     other = [row._replace(index=row.index.replace("email-report-", "x-")) for row in ROWS]
     for rows, place in ((other, {"prefix": "x-"}), (ROWS, {"hosts": (NO_HOST,)})):
         number = len(fake.seen)
@@ -446,7 +452,7 @@ def test_it_is_remembered(fake: FakeOpenSearch, open_: Open, tmp_path: Path) -> 
 def test_it_is_not_remembered_for_ever(fake: FakeOpenSearch, open_: Open, tmp_path: Path) -> None:
     """Somebody makes the cluster anew under the same name."""
     open_(state=str(tmp_path)).write(ROWS)
-    (marker,) = tmp_path.iterdir()
+    (marker,) = tmp_path.glob("opensearch-templates-*")
     for age in (4000, -4000):  # also a clock that was wrong
         os.utime(marker, (time.time() - age, time.time() - age))
         number = len(fake.seen)
@@ -458,7 +464,7 @@ def test_it_is_not_remembered_for_ever(fake: FakeOpenSearch, open_: Open, tmp_pa
 def test_a_state_directory_that_cannot_be_written(fake: FakeOpenSearch, open_: Open) -> None:
     open_(state="/dev/null/no").write(ROWS)
     assert open_(state="/dev/null/no").write(ROWS) == Written(0, 5)
-    assert [(one.method, one.path) for one in fake.seen[-2:]] == [LOOKED_AT[-1], ("POST", "/_bulk")]
+    assert [(one.method, one.path) for one in fake.seen[-3:]] == [LOOKED_AT[-1], RESOLVED, ("POST", "/_bulk")]
 
 
 def _install(fake: FakeOpenSearch, version: int) -> None:
@@ -490,6 +496,7 @@ def test_an_older_template_is_enough(fake: FakeOpenSearch, open_: Open, tmp_path
     _install(fake, templates.VERSION - 1)
     fake.template_faults["PUT"] = Fault(status=403)
     assert open_(state=str(tmp_path)).write(ROWS) == Written(5, 0)
+    open_(state=str(tmp_path)).write(ROWS)
     number = len(fake.seen)
     open_(state=str(tmp_path)).write(ROWS)
     assert len(fake.seen) - number == 1

@@ -1,5 +1,6 @@
 """The embedded store: promises 1 and 2 on a disk that may fail."""
 
+import contextlib
 import os
 import resource
 import sqlite3
@@ -94,11 +95,34 @@ def test_sync_and_log(store: SqliteStore, path: str) -> None:
 
 
 def test_scan_in_order_from_any_place(store: SqliteStore) -> None:
-    rows = [row(number, index) for index in ("a", INDEX, "z") for number in range(700)]
-    store.write(reversed(rows))
+    rows = [row(1000 * place + n, index) for place, index in enumerate(("a", INDEX, "z")) for n in range(700)]
+    store.write(sorted(rows, key=lambda one: one.index, reverse=True))
     assert list(store.scan()) == rows
-    assert list(store.scan((INDEX, rows[3].id))) == [*rows[704:]]
+    assert list(store.scan((INDEX, rows[703].id))) == [*rows[704:]]
+    assert list(store.scan((INDEX, "unknown"))) == rows[700:]  # the whole of its index again
     assert list(store.scan(("zz", ""))) == []
+
+
+def test_the_id_alone_is_the_key(store: SqliteStore) -> None:
+    """A report that comes again meets itself, whatever its index is called by then."""
+    assert store.write([row(1), row(1, "email-report-dmarc-aggregate-outofrange")]) == Written(1, 1)
+    assert store.write([row(1, "email-report-dmarc-aggregate-2026")]) == Written(0, 1)
+    assert list(store.scan()) == [row(1)]
+
+
+@pytest.mark.parametrize("doubled", [False, True])
+def test_a_file_of_the_older_form(store: SqliteStore, path: str, *, doubled: bool) -> None:
+    """Its key had the index in it: what was counted twice is there once, and nothing comes again."""
+    other = "email-report-dmarc-aggregate-2027.01"
+    rows = [row(1), row(2), row(3, other), *([row(1, other), row(2, other)] if doubled else [])]
+    os.mkdir(os.path.dirname(path))
+    with contextlib.closing(sqlite3.connect(path)) as old, old:
+        old.execute("CREATE TABLE documents (idx TEXT, id TEXT, source TEXT NOT NULL, PRIMARY KEY (idx, id))")
+        old.executemany("INSERT INTO documents VALUES (?, ?, CAST(? AS TEXT))", rows)
+        old.execute("PRAGMA user_version=77")
+    assert list(store.scan()) == [row(1), row(2), row(3, other)]
+    assert store.write([row(1, other), row(3), row(4)]) == Written(1, 2)
+    assert store.totals(Question("dmarc-aggregate", sum=("count",)))[0].sums == (1 + 2 + 3 + 4,)
 
 
 def test_writing_while_scanning(store: SqliteStore, path: str) -> None:
@@ -142,12 +166,12 @@ import sys
 from email_report_processor.documents.encode import encode
 from email_report_processor.stores.sqlite import SqliteStore
 from email_report_processor.stores.store import Row
-path, first = sys.argv[1], int(sys.argv[2])
+path, first = sys.argv[1], int(sys.argv[2]) + 1
 stored = 0
 for turn in range(10):  # a new connection each time, as each message is a process
     store = SqliteStore(path)
     rows = [Row("shared", f"{turn:040x}", b"{}")]
-    rows += [Row(sys.argv[2], f"{turn * 10 + n:040x}", encode({"count": n})) for n in range(10)]
+    rows += [Row(sys.argv[2], f"{first:08x}{turn * 10 + n:032x}", encode({"count": n})) for n in range(10)]
     stored += store.write(rows).stored
     if turn % 2:
         store.close()

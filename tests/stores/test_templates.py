@@ -7,7 +7,6 @@ import pytest
 
 from email_report_processor.documents.datasets import AGGREGATE, BY_NAME, DATASETS, FAILURE
 from email_report_processor.documents.encode import encode
-from email_report_processor.documents.layout import index_of
 from email_report_processor.stores import templates
 from tests import nodes
 
@@ -81,7 +80,7 @@ def test_the_node_takes_every_field(node: nodes.Node, prefix: str, dataset: Any)
     """With strict templates; and it makes of them exactly the mapping that we say it has."""
     for request in templates.requests(prefix, [dataset.name], strict=True):
         node.ask(request.method, request.path, request.body)
-    index = index_of("", "", bare=True, prefix=prefix, dataset=dataset.name, granularity="month")
+    index = f"{prefix}{dataset.name}-2026.11"
     node.ask("PUT", f"/{index}/_doc/1", json.loads(encode(_example(dataset))))
     made = node.ask("GET", f"/{index}")[index]
     assert made["settings"]["index"]["codec"] == "best_compression"

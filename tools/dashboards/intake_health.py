@@ -178,7 +178,7 @@ def _out_of_range() -> o.Object:
         o.terms("report.from_domain", "Reporter", 100, missing="(no message)"),
     ]
     return o.table(
-        _id("out-of-range"), "Dates out of range: not near the arrival of the mail", INTAKE, aggs, query=_OUT_OF_RANGE
+        _id("out-of-range"), "Dates out of range: before 2012, ahead, or none", INTAKE, aggs, query=_OUT_OF_RANGE
     )
 
 
