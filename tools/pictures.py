@@ -13,12 +13,12 @@ from typing import Literal, NamedTuple
 from playwright.sync_api import Browser, sync_playwright
 
 from email_report_processor.documents.encode import encode
-from email_report_processor.documents.layout import index_of
 from email_report_processor.pages import html
 from email_report_processor.pages.asking import Scope
 from email_report_processor.pages.example import weeks
 from email_report_processor.pages.figure import Period
 from email_report_processor.pages.overview import overview
+from email_report_processor.process import Layout, index
 from email_report_processor.stores.sqlite import SqliteStore
 from email_report_processor.stores.store import Row
 from tests.browser import FLAGS, executable
@@ -73,10 +73,9 @@ def made(folder: Path) -> str:
 
 def rows() -> Iterator[Row]:
     """The weeks as they are stored."""
-    for dataset, id_, fields, _ in weeks(LAST):
-        begin, arrival = str(fields.get("report.begin", fields["@timestamp"])), str(fields["report.received"])
-        index = index_of(begin, arrival, bare=False, prefix="email-report-", dataset=dataset, granularity="month")
-        yield Row(index, id_, encode(fields))
+    for dataset, id_, fields, *_ in weeks(LAST):
+        begin = str(fields.get("report.begin", fields["@timestamp"]))
+        yield Row(index(dataset, begin, NOW, Layout()), id_, encode(fields))
 
 
 def draw(browser: Browser, file: Path, picture: Picture, path: Path) -> None:
