@@ -5,6 +5,7 @@ import os
 import pwd
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 
 from ..checking import finding
 from ..checking import machine as checks
@@ -13,6 +14,7 @@ from ..flags import flags
 from ..job import choose_store
 from ..process import Layout
 from ..settings import Settings, SettingsError, load
+from ..stores.store import Store
 
 _BUDGET = 10.0  # seconds that a store may be away
 
@@ -75,9 +77,24 @@ def _store(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
 
         if not choice.configured:
             yield warning("store", "none is set: the embedded one is used", "set [store] url, also to this one")
-        yield from store_checks.check_sqlite(choice.url.removeprefix("sqlite:"))
+        path = choice.url.removeprefix("sqlite:")
+        well = yield from finding.passed_on(store_checks.check_sqlite(path))
+        if well and os.path.exists(path):
+            yield from _believing(settings, choice.open())
     else:
         yield from _opensearch(settings, environ)
+
+
+def _believing(settings: Settings, store: Store) -> Iterator[Finding]:
+    from ..checking.believing import check_believing
+    from ..documents.classify import Site
+    from ..reports.report import Options
+
+    options = settings.record("read", Options, ("authserv_ids",))
+    try:
+        yield from check_believing(store, options, settings.record("site", Site), datetime.now(UTC))
+    finally:
+        store.close()
 
 
 def _opensearch(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -89,7 +106,10 @@ def _opensearch(settings: Settings, environ: Mapping[str, str]) -> Iterator[Find
     assert isinstance(store, OpenSearchStore)
     options = settings.record("opensearch", OpenSearchOptions)
     try:
-        yield from store_checks.check_opensearch(store, options, settings.record("store", Layout))
+        looked = store_checks.check_opensearch(store, options, settings.record("store", Layout))
+        well = yield from finding.passed_on(looked)
+        if well:
+            yield from _believing(settings, store)
     finally:
         store.close()
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--roles", action="store_true", help="print the roles as JSON and leave")
     parser.add_argument("--index-prefix", metavar="PREFIX", help="of the indices, instead of the settings'")
     parser.add_argument("--dashboards-url", metavar="URL", help="https://HOST:5601; a server beside OpenSearch")
+    parser.add_argument("--workspace", metavar="ID", default="", help="of Dashboards: what follows /w/ in its URLs")
     parser.add_argument("--tenant", metavar="NAME", default=dashboards_api.GLOBAL, help="of Dashboards (global)")
 
 
@@ -51,7 +53,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         shown: list[str] = []
         cluster = Cluster(store, shown.append if arguments.dry_run else None)
         status = _do(cluster, plan, parts, asked=arguments.only is not None)
-        if arguments.dry_run:
+        if arguments.dry_run and (shown or not status):
             print("\n".join(shown) or "nothing to do: all of it is there already")
         elif plan.dashboards is not None and "dashboards" in parts and not status:
             print(f"open {dashboards_api.link(plan.dashboards)}")
@@ -154,7 +156,17 @@ def _place(arguments: argparse.Namespace, settings: Settings) -> dashboards_api.
         options.client_cert,
         options.client_key,
         options.verify,
+        _workspace(arguments),
     )
+
+
+def _workspace(arguments: argparse.Namespace) -> str:
+    workspace: str = arguments.workspace
+    if workspace and not re.fullmatch(r"[\w-]+", workspace, re.ASCII):
+        raise SettingsError(f"--workspace {workspace}: write its id alone, as it follows /w/ in the browser's URL")
+    if workspace and "/w/" in arguments.dashboards_url:
+        raise SettingsError(f"--workspace {workspace}: the URL names a workspace too ({arguments.dashboards_url})")
+    return workspace
 
 
 def _with_prefix(settings: Settings, prefix: str) -> Settings:

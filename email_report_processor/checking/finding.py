@@ -1,7 +1,7 @@
 """What a check found: for `doctor` and `dns`, for people and for scripts."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from typing import Literal, NamedTuple
 
 RESULTS = ("ok", "warning", "failure")  # the place of the worst is the exit status
@@ -34,6 +34,15 @@ def failure(about: str, text: str, remedy: str) -> Finding:
 def status(findings: Iterable[Finding]) -> int:
     """0 when all is well, 1 with warnings, 2 with failures."""
     return max((RESULTS.index(finding.result) for finding in findings), default=0)
+
+
+def passed_on(found: Iterable[Finding]) -> Generator[Finding, None, bool]:
+    """The findings as they come; at their end whether there was no failure, so that going on makes sense."""
+    well = True
+    for one in found:
+        well = well and one.result != "failure"
+        yield one
+    return well
 
 
 def line(finding: Finding) -> str:

@@ -26,7 +26,7 @@ from ..stores.bulk import Answer
 from ..stores.client import OpenSearchOptions
 from ..stores.opensearch import OpenSearchStore
 from ..stores.store import StoreError
-from .finding import RESULTS, Finding, failure, ok, status, warning
+from .finding import Finding, failure, ok, passed_on, warning
 from .indices import check_indices
 from .machine import cannot_write, nearest, size
 
@@ -45,9 +45,8 @@ def check_opensearch(store: OpenSearchStore, options: OpenSearchOptions, layout:
         yield from _check_access(store.name, options, answer)
         if answer.status in {200, 404}:
             yield from _check_templates(prefix, answer)
-            written = list(check_writing(store, options, prefix))
-            yield from written
-            if status(written) < RESULTS.index("failure"):  # else it would be said twice
+            written = yield from passed_on(check_writing(store, options, prefix))
+            if written:  # else it would be said twice
                 yield from check_indices(store, options, prefix, layout.index_period, datetime.now(UTC))
             yield from _check_clock(store, answer)
     except StoreError as error:

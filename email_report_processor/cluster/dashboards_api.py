@@ -33,6 +33,19 @@ class Place(NamedTuple):
     client_cert: str = ""
     client_key: str = ""
     verify: bool = True
+    workspace: str = ""  # id of a workspace; its pages and its API stand below /w/ID
+
+    @property
+    def base(self) -> str:
+        """What every path follows."""
+        return f"{self.url.rstrip('/')}{f'/w/{quote(self.workspace)}' if self.workspace else ''}"
+
+
+class Imported(NamedTuple):
+    """What came of an import that succeeded."""
+
+    number: int  # objects that are there now
+    renamed: tuple[str, ...]  # titles of those that got another id (destinationId): links to them lead elsewhere
 
 
 class Import(NamedTuple):
@@ -64,7 +77,7 @@ def request(place: Place, ndjson: bytes) -> Import:
         "osd-xsrf": "true",
         "securitytenant": place.tenant,  # without it the import lands in the user's own tenant
     }
-    return Import(f"{place.url.rstrip('/')}{PATH}?{urlencode({'overwrite': 'true'})}", headers, ndjson)
+    return Import(f"{place.base}{PATH}?{urlencode({'overwrite': 'true'})}", headers, ndjson)
 
 
 def check(url: str) -> None:
@@ -76,12 +89,13 @@ def check(url: str) -> None:
         raise ValueError(f"not a URL of Dashboards: {url!r}; write https://HOST:5601")
 
 
-def send(place: Place, sent: Import) -> int:
-    """Import; how many objects there are now. Raises StoreError, which says in plain words what failed."""
+def send(place: Place, sent: Import) -> Imported:
+    """Import. Raises StoreError, which says in plain words what failed."""
     answer = _post(place, sent)
     body = answer.json
     if answer.status == 200 and isinstance(body, dict) and body.get("success") is True:
-        return int(body.get("successCount") or 0)
+        results = [one for one in body.get("successResults") or () if isinstance(one, dict)]
+        return Imported(int(body.get("successCount") or 0), tuple(map(_title, filter(_is_renamed, results))))
     raise StoreError(f"Dashboards at {place.url}: {explain(answer)}")
 
 
@@ -123,22 +137,40 @@ _REASONS = {
 }
 
 
+def _is_renamed(one: Mapping[str, Any]) -> bool:
+    """Also what `overwrite` replaced may have been found by where it came from (originId), under another id."""
+    return one.get("destinationId") not in {None, "", one.get("id")}
+
+
+def _title(one: Mapping[str, Any]) -> str:
+    meta = one.get("meta")
+    return str(one.get("title") or (meta.get("title") if isinstance(meta, dict) else "") or one.get("id"))
+
+
+# With one of these Dashboards creates nothing of a file, and counts the others as successes all the same
+# (src/core/server/saved_objects/import/create_saved_objects.ts).
+_NONE_CREATED = frozenset({"conflict", "ambiguous_conflict", "missing_references"})
+
+
 def _failed_objects(body: Mapping[str, Any]) -> str:
     errors = [one for one in body.get("errors") or () if isinstance(one, dict)]
     shown = "; ".join(_failed_object(one) for one in errors[:_SHOWN])
     more = f"; and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
-    number = body.get("successCount") or 0
-    return f"{len(errors)} objects were not imported, {number} were: {shown or 'it does not say why'}{more}"
+    kinds = {str(one["error"].get("type")) for one in errors if isinstance(one.get("error"), dict)}
+    number = int(body.get("successCount") or 0)
+    if kinds & _NONE_CREATED:
+        others = f"; so it imported none of the other {number} either" if number else ""
+    else:
+        others = f"; it counts {number} that it imported" if number else ""
+    return f"{len(errors)} objects were not imported{others}: {shown or 'it does not say why'}{more}"
 
 
 def _failed_object(one: Mapping[str, Any]) -> str:
     error = one.get("error")
     error = error if isinstance(error, dict) else {}
-    meta = one.get("meta")
-    title = one.get("title") or (meta.get("title") if isinstance(meta, dict) else "") or one.get("id")
     needed = ", ".join(f"{ref.get('type')} {ref.get('id')}" for ref in error.get("references") or ())
     reason = _REASONS.get(str(error.get("type")), "").format(references=needed or "something else")
-    return f"{one.get('type')} {title!r} {reason or 'failed: ' + str(error.get('message') or error)}"
+    return f"{one.get('type')} {_title(one)!r} {reason or 'failed: ' + str(error.get('message') or error)}"
 
 
 def _said(answer: Answer) -> str:
@@ -203,7 +235,7 @@ def shown(sent: Import) -> str:
 def link(place: Place) -> str:
     """Where a browser finds the first dashboard."""
     tenant = quote(place.tenant, safe="")
-    return f"{place.url.rstrip('/')}/app/dashboards?security_tenant={tenant}#/view/{_FIRST}"
+    return f"{place.base}/app/dashboards?security_tenant={tenant}#/view/{_FIRST}"
 
 
 _FIRST = "email-report-dashboard-mail-authentication"

@@ -309,10 +309,16 @@ def put_dashboards(cluster: Cluster, plan: Plan) -> Iterator[str]:
         cluster.show(dashboards_api.shown(sent))
         return
     try:
-        number = dashboards_api.send(plan.dashboards, sent)
+        imported = dashboards_api.send(plan.dashboards, sent)
     except StoreError as error:
         raise PartError(str(error)) from error
-    yield f"imported {number} saved objects into {plan.dashboards.url}, tenant {plan.dashboards.tenant}"
+    yield f"imported {imported.number} saved objects into {plan.dashboards.base}, tenant {plan.dashboards.tenant}"
+    if imported.renamed:
+        shown = ", ".join(imported.renamed[:5])
+        yield (
+            f"{len(imported.renamed)} of them are there under another id ({shown}): links between the dashboards miss "
+            "them; delete those objects in Dashboards (Saved objects) and run this again"
+        )
 
 
 PARTS: Mapping[str, Callable[[Cluster, Plan], Iterator[str]]] = {

@@ -455,7 +455,10 @@ def test_credentials_come_from_a_file(cluster: FakeCluster, osd: FakeDashboards,
                     {"id": "c", "type": "search", "error": {"type": "unknown", "message": "boom", "statusCode": 500}},
                 ],
             },
-            "3 objects were not imported, 1 were: visualization 'Rate' needs index-pattern p, not there; map 'b' is of",
+            (
+                "3 objects were not imported; so it imported none of the other 1 either: "
+                "visualization 'Rate' needs index-pattern p, not there; map 'b' is of"
+            ),
         ),
         (401, {"message": "Unauthorized"}, "it refuses the user name or the password"),
         (403, {"message": "Forbidden"}, "this user may not write into this tenant"),
@@ -483,14 +486,60 @@ def test_dashboards_that_imports_not_all(cluster: FakeCluster, osd: FakeDashboar
     osd.told = (200, {}, b'{"successCount": 3, "success": false, "errors": []}')
     outcome = run_here("setup", "--only=dashboards", f"--dashboards-url={osd.url}", store=cluster.url)
     assert (outcome.status, outcome.stdout) == (1, "")
-    assert "0 objects were not imported, 3 were: it does not say why" in outcome.stderr
+    assert "0 objects were not imported; it counts 3 that it imported: it does not say why" in outcome.stderr
 
 
 def test_many_failed_objects_are_not_all_listed() -> None:
     errors = [{"id": str(number), "type": "search", "error": {"type": "conflict"}} for number in range(9)]
     text = dashboards_api.explain(Answer(200, {}, json.dumps({"success": False, "errors": errors})))
-    assert text.startswith("9 objects were not imported, 0 were: search '0' is there already")
+    assert text.startswith("9 objects were not imported: search '0' is there already")
     assert text.endswith("; and 4 more")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "words"),
+    [
+        (("conflict",), "; so it imported none of the other 92 either: "),
+        (("ambiguous_conflict",), "; so it imported none of the other 92 either: "),
+        (("unsupported_type", "missing_references"), "; so it imported none of the other 92 either: "),
+        (("unsupported_type",), "; it counts 92 that it imported: "),
+        (("unknown",), "; it counts 92 that it imported: "),
+    ],
+)
+def test_what_a_count_of_successes_means(kinds: tuple[str, ...], words: str) -> None:
+    """Dashboards counts objects that it did not even try to create."""
+    errors = [{"id": kind, "type": "search", "error": {"type": kind}} for kind in kinds]
+    body = {"success": False, "successCount": 92, "errors": errors}
+    assert words in dashboards_api.explain(Answer(200, {}, json.dumps(body)))
+
+
+def test_objects_under_another_id(cluster: FakeCluster, osd: FakeDashboards, run_here: Run) -> None:
+    results = [
+        {"type": "dashboard", "id": "a", "meta": {"title": "Mail authentication"}, "destinationId": "x"},
+        {"type": "search", "id": "b", "destinationId": "b"},
+        {"type": "search", "id": "c"},
+    ]
+    osd.told = (200, {}, json.dumps({"success": True, "successCount": 3, "successResults": results}).encode())
+    outcome = run_here("setup", "--only=dashboards", f"--dashboards-url={osd.url}", store=cluster.url)
+    assert outcome.status == 0
+    assert "1 of them are there under another id (Mail authentication)" in outcome.stdout
+
+
+def test_a_workspace(cluster: FakeCluster, osd: FakeDashboards, run_here: Run) -> None:
+    osd.told = (200, {}, b'{"success": true, "successCount": 3}')
+    arguments = ("--only=dashboards", f"--dashboards-url={osd.url}/")
+    for more in (("--workspace=aB3-_x",), ()):
+        place = arguments if more else ("--only=dashboards", f"--dashboards-url={osd.url}/w/aB3-_x/")
+        outcome = run_here("setup", *place, *more, store=cluster.url)
+        assert outcome.status == 0, outcome.stderr
+        assert osd.changes[-1].path.startswith("/w/aB3-_x/api/saved_objects/_import?")
+        assert f"open {osd.url}/w/aB3-_x/app/dashboards?" in outcome.stdout
+    for text in ("a/b", "/w/a", "a b", "ä"):
+        wrong = run_here("setup", *arguments, f"--workspace={text}", store=cluster.url)
+        assert wrong.status != 0
+        assert "write its id alone" in wrong.stderr
+    both = run_here("setup", "--only=dashboards", f"--dashboards-url={osd.url}/w/a", "--workspace=a", store=cluster.url)
+    assert "the URL names a workspace too" in both.stderr
 
 
 def test_dashboards_that_is_away(cluster: FakeCluster, run_here: Run) -> None:
