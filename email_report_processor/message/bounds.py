@@ -7,18 +7,22 @@ class Bounds(NamedTuple):
     """How much of a stranger's message is read (design §6). Sizes in bytes."""
 
     message_bytes: int = 50 * 1024**2  # the message as it comes
-    xml_bytes: int = 1024**3  # one XML report, decompressed
+    xml_bytes: int = 1024**3  # one XML report, decompressed; also all files of a message together
     part_bytes: int = 16 * 1024**2  # one JSON report or one feedback report with its sample, decompressed
     archive_depth: int = 3  # archives within each other, and messages in files within each other
     archive_members: int = 100  # members read of one archive
     inflated_floor: int = 64 * 1024**2  # all files of a message, decompressed, and
-    inflated_per_byte: int = 100  # as many more for each byte of the message; the most of a real one is 44
+    inflated_per_byte: int = 100  # as many more for each byte of the message; of real ones 44 at the most
     mime_depth: int = 64  # multiparts and messages within each other
     mime_parts: int = 1000  # parts of one message
     xml_depth: int = 64  # elements within each other
     record_bytes: int = 1024**2  # one record of an aggregate report
     json_depth: int = 32  # arrays and objects within each other
+    json_values: int = 500_000  # values of one JSON report, counted by its commas and brackets; 41 in a real one
     rows: int = 2_000_000  # rows of one report
+    rows_floor: int = 10_000  # rows of all reports of a message, and
+    bytes_per_row: int = 4  # one more for so many bytes of the message; real ones have 23 at the least
+    tls_rows: int = 200_000  # rows of all SMTP TLS reports of a message
     max_count: int = 10**9  # messages or sessions that one number stands for; a higher one is not believed
     string_chars: int = 4096  # characters of one value; longer ones are cut, with a warning
 

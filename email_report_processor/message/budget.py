@@ -20,7 +20,9 @@ class Budget:
         self._bounds = bounds
         self._scratch = Scratch()
         self._kept = KEPT * bounds.message_bytes
-        self._inflated = bounds.inflated_floor + bounds.inflated_per_byte * size
+        self._inflated = bounds.inflated_floor + min(bounds.inflated_per_byte * size, bounds.xml_bytes)
+        self._rows = bounds.rows_floor + size // max(bounds.bytes_per_row, 1)
+        self._tls_rows = bounds.tls_rows
 
     def inflate(self, size: int) -> None:
         """Count bytes that were not read before. Raises OverBound when there are too many."""
@@ -36,11 +38,31 @@ class Budget:
     @property
     def reason(self) -> str:
         """Which bounds it was."""
-        floor, times = self._bounds.inflated_floor, self._bounds.inflated_per_byte
+        floor, times, most = self._bounds.inflated_floor, self._bounds.inflated_per_byte, self._bounds.xml_bytes
+        if times * self._size >= most:
+            return (
+                f"its files inflate to more than bounds.inflated_floor = {floor} and bounds.xml_bytes = {most} together"
+            )
         return (
-            f"its files inflate to more than bounds.inflated_floor = {floor} bytes and, for each of the"
-            f" {self._size} bytes of the message, bounds.inflated_per_byte = {times}"
+            f"its files inflate to more than bounds.inflated_floor = {floor} and"
+            f" bounds.inflated_per_byte = {times} for each of its {self._size} bytes"
         )
+
+    def rows(self, *, tls: bool) -> int:
+        """How many rows the next report may have."""
+        return max(min(self._bounds.rows, self._rows, self._tls_rows if tls else self._rows), 0)
+
+    def take_rows(self, rows: int, *, tls: bool) -> None:
+        """Count the rows of a report that was read."""
+        self._rows -= rows
+        self._tls_rows -= rows if tls else 0
+
+    def why_rows(self, *, tls: bool) -> str:
+        """Which bounds make `rows` what it is, when it is not bounds.rows."""
+        if tls and self._tls_rows <= self._rows:
+            return f"{self._bounds.tls_rows} in SMTP TLS reports of one message (bounds.tls_rows)"
+        floor, size = self._bounds.rows_floor, self._bounds.bytes_per_row
+        return f"bounds.rows_floor = {floor} and one more for bounds.bytes_per_row = {size} bytes of the message"
 
     def keep(self, pieces: Iterator[bytes]) -> Blob:
         """Bytes that are needed in any order. Raises OverBound, and OSError when a temporary file cannot be written."""

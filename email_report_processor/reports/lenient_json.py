@@ -40,8 +40,8 @@ def is_blank(data: bytes) -> bool:
     return not data.lstrip(_BLANK_BYTES)
 
 
-def read_object(data: bytes, depth: int) -> Found:
-    """The object that the bytes begin with; `depth` arrays and objects within each other at the most.
+def read_object(data: bytes, depth: int, values: int = 10**9) -> Found:
+    """The object that the bytes begin with; `depth` arrays and objects within each other, `values` values at the most.
 
     Repairs, each with a warning: a wrong encoding, several members of one name (the last counts), bytes behind the
     end, and an object that breaks off (what is whole before that place is read). Raises UnreadableError.
@@ -50,6 +50,8 @@ def read_object(data: bytes, depth: int) -> Found:
     begin = _skip(text, 0)
     if text[begin : begin + 1] != "{":
         raise UnreadableError("the JSON text does not begin with an object")
+    if sum(map(text.count, ",[{")) > values:  # each value costs Python up to a hundred bytes
+        raise UnreadableError(f"the JSON text has more values than bounds.json_values = {values}")
     _check_depth(text, begin, depth)
     twice: set[str] = set()
     try:

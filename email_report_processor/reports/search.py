@@ -7,6 +7,7 @@ files stand within texts, too.
 import re
 from collections.abc import Iterator
 from functools import cache, partial
+from typing import NamedTuple
 
 from ..message.blob import CHUNK, Damaged, Slice, chunks
 from ..message.bounds import OverBound, Problem
@@ -29,8 +30,8 @@ _NOTIFICATIONS = ("message/delivery-status", "message/global-delivery-status", "
 _LATE = re.compile(
     rb"(?:<\?xml\s[^<>]{0,200}>\s{0,100})?<(?:[A-Za-z_][A-Za-z0-9_.-]{0,40}:)?feedback[\s>]"
     rb'|\{\s{0,100}"(?:organization.name|date.range|contact.info|report.id|policies)"',
-    re.IGNORECASE,
 )
+_LATE_MARKS = (b"feedback", b'"organization', b'"date', b'"contact', b'"report', b'"policies')  # one of them is in it
 _LONGEST_LATE = 1024  # bytes that it can match
 
 Result = Report | Problem
@@ -68,6 +69,7 @@ class Search:
         self.context = context
         self.budget = budget
         self.left = context.options.bounds.message_bytes  # of all messages in files, so that archives multiply nothing
+        self.unlooked = self.left  # of all texts that are looked at closer
         self.announced: list[Problem] = []  # what should have had a report, when there turns out to be none
 
     def of_message(self, mail: Part) -> Iterator[Result]:
@@ -147,8 +149,22 @@ class Search:
     def _ask(self, found: Payload, beginning: bytes) -> Result | None:
         """What the kinds say of a file."""
         kinds = (load() for mark, load in KINDS_OF_PAYLOADS if mark in beginning)
-        results = (kind.read(found, self.context) for kind in kinds)
+        results = (self._read(kind, found) for kind in kinds)
         return next((result for result in results if result is not None), None)
+
+    def _read(self, kind: Kind, found: Payload) -> Result | None:
+        """What a kind says of a file, of which no more rows are read than the size of the message allows."""
+        tls = kind.name == "smtp-tls"
+        options = self.context.options
+        rows = self.budget.rows(tls=tls)
+        context = self.context._replace(options=options._replace(bounds=options.bounds._replace(rows=rows)))
+        result = kind.read(found, context)
+        if isinstance(result, Report):
+            self.budget.take_rows(result.rows, tls=tls)
+        elif result is not None and rows < options.bounds.rows:
+            why = self.budget.why_rows(tls=tls)
+            result = result._replace(reason=result.reason.replace(f"bounds.rows = {rows}", why))
+        return result
 
     def _message_in(self, file: Payload, level: int) -> Iterator[Result]:
         """Who forwards a message as a file often labels it application/octet-stream, or puts it into an archive."""
@@ -210,30 +226,31 @@ class Search:
         """Files within a text, a report that begins far behind its beginning, and names that promise one."""
         empty = True
         if beginning and b"\0" not in beginning[:_BINARY]:
-            for result in self._within_text(found, level):
+            for result in self._in_text(found, level):
                 empty = False
                 yield result
-        late = self._late(found) if empty and len(beginning) >= CHUNK else None
-        if late is not None:
-            yield late
-        elif empty and is_report_name(found.name):
+        if empty and is_report_name(found.name):
             self.announced.insert(0, Problem(found.place, "it has the name of a report, and there is none in it"))
 
-    def _within_text(self, found: Payload, level: int) -> Iterator[Result]:
-        bounds = self.context.options.bounds
+    def _in_text(self, found: Payload, level: int) -> Iterator[Result]:
+        """What is in a text. All texts of a message may have bounds.message_bytes: what inflates to more is none."""
         try:
-            if not _may_hold_files(found):
-                return
-            from ..message.inline import files_at, find_places  # 3 ms
-
-            places = find_places(found.chunks, bounds.archive_members + 1, bounds.message_bytes)
-            if not places:
-                return
-            blob = self.budget.keep(found.chunks())
+            marks = _find_marks(found, self.unlooked)
+            self.unlooked -= marks.size
+            if marks.files:
+                yield from self._files_in(found, level, marks.size)
+            if marks.report >= CHUNK // 2:  # nearer ones were seen by the kinds
+                yield from self._report_behind(found, marks.report)
         except (Damaged, OverBound) as fault:
             yield Problem(found.place, str(fault))
-            return
-        for place, open_ in files_at(places[: bounds.archive_members], blob):
+
+    def _files_in(self, found: Payload, level: int, size: int) -> Iterator[Result]:
+        from ..message.inline import files_at, find_places  # 3 ms
+
+        bounds = self.context.options.bounds
+        places = find_places(found.chunks, bounds.archive_members + 1, size)
+        blob = self.budget.keep(found.chunks()) if places else None
+        for place, open_ in files_at(places[: bounds.archive_members], blob) if blob is not None else ():
             where = f"{found.place} / {place.name or place.encoding}"
             if place.refused:
                 yield Problem(found.place, place.refused)
@@ -244,14 +261,8 @@ class Search:
         if len(places) > bounds.archive_members:
             yield Problem(found.place, f"more files than bounds.archive_members = {bounds.archive_members}")
 
-    def _late(self, found: Payload) -> Result | None:
+    def _report_behind(self, found: Payload, at: int) -> Iterator[Result]:
         """A report that begins behind more of something else than the kinds look at."""
-        try:
-            at = _find_late(found)
-        except (Damaged, OverBound):
-            return None
-        if at < 0:
-            return None
 
         def behind() -> Iterator[bytes]:
             left = at
@@ -262,29 +273,31 @@ class Search:
 
         late = found._replace(chunks=behind)
         result = self._ask(late, head(late, CHUNK))
-        return result if result is not None else Problem(found.place, f"at byte {at} something like a report begins")
+        if result is not None:
+            yield result
 
 
-def _may_hold_files(found: Payload) -> bool:
-    """Whether a text has a mark of a file in it. Raises Damaged, OverBound."""
-    last = b""
+class _Marks(NamedTuple):
+    """What a text may hold."""
+
+    size: int  # bytes that were looked at
+    files: bool
+    report: int  # where one seems to begin, -1 for nowhere
+
+
+def _find_marks(found: Payload, most: int) -> _Marks:
+    """Look at the first `most` bytes of a text. Raises Damaged, OverBound."""
+    size, files, report = 0, False, -1
+    data = b""
     for piece in found.chunks():
-        data = last + piece
-        if any(mark in data for mark in TEXT_MARKS):
-            return True
-        last = piece[-32:]
-    return False
-
-
-def _find_late(found: Payload) -> int:
-    """Where a report seems to begin, -1 for nowhere. Raises Damaged, OverBound."""
-    data, base = b"", 0
-    for piece in found.chunks():
+        if size >= most:
+            break
         data = data[-_LONGEST_LATE:] + piece
-        base += len(piece)
-        if match := _LATE.search(data):
-            return base - len(data) + match.start()
-    return -1
+        size += len(piece)
+        files = files or any(mark in data for mark in TEXT_MARKS)
+        if report < 0 and any(mark in data for mark in _LATE_MARKS) and (match := _LATE.search(data)):
+            report = size - len(data) + match.start()
+    return _Marks(size, files, report)
 
 
 def _is_notification(part: Part) -> bool:

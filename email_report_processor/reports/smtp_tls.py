@@ -111,7 +111,7 @@ def _load(payload: Payload, bounds: Bounds) -> _Loaded | None:
         raise UnreadableError(str(fault))
     behind = None if begins_like_object(data) else _BEHIND_TEXT.search(data)
     try:
-        found = read_object(data[behind.end() if behind else 0 :], bounds.json_depth)
+        found = read_object(data[behind.end() if behind else 0 :], bounds.json_depth, bounds.json_values)
     except UnreadableError:
         if _mentions(data):
             raise

@@ -141,6 +141,15 @@ def padded(make: Callable[[str], bytes]) -> Callable[[int], bytes]:
     return lambda size: make("x" * (size - len(make(""))))
 
 
+def distinct(rows: int) -> str:
+    return "".join(record(count) for count in range(1, rows + 1))
+
+
+def few_bytes(size: int) -> bytes:
+    """A report that has 1000 bytes for each row, or less by what the size is above that."""
+    return padded(lambda text: aggregate(distinct(20), org=text))(20 * (2000 - size))
+
+
 def inflated(times: int) -> bytes:
     """Gzip that inflates to so many times its size; the next multiple is above it."""
     size = 60_000
@@ -178,8 +187,13 @@ CASES = [
     Case("xml_depth", 20, deep_xml),
     Case("record_bytes", 2000, lambda size: aggregate(one_record(size))),
     Case("json_depth", 10, deep_json),
-    Case("rows", 10, lambda rows: aggregate("".join(record(count) for count in range(1, rows + 1))), "xml"),
+    Case("rows", 10, lambda rows: aggregate(distinct(rows)), "xml"),
     Case("rows", 10, lambda rows: tls(policies=rows), "tls"),
+    Case("json_values", 100, lambda values: tls(extra=[0] * (values - 14))),
+    Case("rows_floor", 10, lambda rows: aggregate(distinct(rows)), "xml", {"bytes_per_row": 10**9}),
+    Case("rows_floor", 10, lambda rows: tls(policies=rows), "tls", {"bytes_per_row": 10**9}),
+    Case("tls_rows", 10, lambda rows: tls(policies=rows)),
+    Case("bytes_per_row", 1000, few_bytes, "", {"rows_floor": 0}),
 ]
 
 
