@@ -28,6 +28,9 @@ class _Decompressor(Protocol):
     def eof(self) -> bool: ...
 
     @property
+    def needs_input(self) -> bool: ...
+
+    @property
     def unused_data(self) -> bytes: ...
 
     def decompress(self, data: bytes, max_length: int = ...) -> bytes: ...
@@ -124,8 +127,8 @@ def _stream(
 ) -> Iterator[bytes]:
     """One stream; what follows it is put back. Raises Damaged when it breaks or ends early, after all that it gave."""
     for piece in source:
-        data, full = piece, True
-        while data or full:
+        data = piece
+        while data or not inflater.needs_input:
             try:
                 out = inflater.decompress(data, AT_ONCE)
             except errors as error:
@@ -135,6 +138,6 @@ def _stream(
             if inflater.eof:
                 source.back = inflater.unused_data
                 return
-            data, full = b"", len(out) == AT_ONCE
+            data = b""
     if ends:
         raise Damaged(f"{what} ends early")

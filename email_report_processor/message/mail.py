@@ -22,7 +22,7 @@ from .headers import (
     domain_of,
     read_parameters,
 )
-from .transfer import DECODERS, UUENCODE, decoded
+from .transfer import DECODERS, UUENCODE, decoded, unbase64
 
 __all__ = [
     "Headers",
@@ -70,8 +70,10 @@ _WELL_KNOWN = re.compile(
 _ARCHIVE = re.compile(rb"PK\x03\x04|\x1f\x8b")
 _TEXT = re.compile(rb"(?:\xef\xbb\xbf)?(?:<\?xml|<feedback|\{)")
 _NO_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*(?:[\r\n]|\Z)|[0-9A-Fa-f]\Z)")  # of quoted-printable
+_ESCAPED = re.compile(rb"=3D|=[ \t]*(?:\r\n|\n|\r)")
 # gzip, zip; with a whole line of it also `<?xml`, `<feedback` and `{`
 _BASE64 = re.compile(rb"H4sI|UEsDB|(?:77u/)?(?:PD94bWw|PGZlZWRi|ey[AJ]|ew[ok]|ew0K)[A-Za-z0-9+/]{48}")
+_BASE64_LINE = re.compile(rb"[A-Za-z0-9+/]{40,76}(?=[\r\n])")
 _NO_MAIL = (b"<", b"{", b"[", b"PK", b"\x1f\x8b", b"\xff\xfe", b"\xfe\xff", b"H4sI", b"UEsDB")
 
 
@@ -137,16 +139,26 @@ class Part:
         return self.raw_chunks() if several else self.chunks()
 
     def _real_encoding(self) -> str:
-        """Content decides: XML, JSON, archives and header fields under a false label, base64 under none."""
+        """Content decides: XML, JSON, archives and header fields under a false label, base64 and others under none."""
         start, stop = self._body
         first = self._blob.read(start, min(start + 256, stop)).lstrip()
         if self.encoding not in DECODERS:
-            return "base64" if _BASE64.match(first) else self.encoding
+            return self._unlabelled_encoding(first)
         if self.encoding == "quoted-printable":
             plain = _ARCHIVE.match(first) or (_TEXT.match(first) and _NO_ESCAPE.search(first))
         else:  # neither base64 nor uuencode begins with these characters
             plain = _ARCHIVE.match(first) or _TEXT.match(first) or _FIELD_START.match(first)
         return "binary" if plain else self.encoding
+
+    def _unlabelled_encoding(self, first: bytes) -> str:
+        if _BASE64.match(first) or _is_base64_of_field(first):
+            return "base64"
+        if _TEXT.match(first) or _FIELD_START.match(first):
+            start, stop = self._body
+            beginning = self._blob.read(start, min(start + BEGINNING, stop))
+            if len(_ESCAPED.findall(beginning)) > 1 and not _NO_ESCAPE.search(beginning):  # each `=` is an escape
+                return "quoted-printable"
+        return self.encoding
 
     def body(self, limit: int) -> bytes:
         """The first `limit` bytes of the decoded body, as far as it can be decoded."""
@@ -420,6 +432,12 @@ class _Scan:
         if part.content_type in WHOLE_MESSAGES:
             return (inner.message(1, f"{part.place}.1".lstrip("."), depth + 1),)
         return inner.inside(part, 1, depth, part.parameters.get("boundary", ""))
+
+
+def _is_base64_of_field(first: bytes) -> bool:
+    """Whether a line of base64 is the beginning of a header, as of a feedback report or of a sample."""
+    line = _BASE64_LINE.match(first)
+    return line is not None and _FIELD_START.match(unbase64(line[0])) is not None
 
 
 def _undamaged(pieces: Iterator[bytes]) -> Iterator[bytes]:

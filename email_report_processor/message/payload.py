@@ -6,7 +6,7 @@ from typing import Generic, NamedTuple, TypeVar
 from .blob import CHUNK, Blob, Damaged, Memory, Slice
 from .bounds import Bounds, OverBound, Problem
 from .budget import Budget
-from .containers import Contents, Inside, open_container
+from .containers import COSTS, Contents, Inside, open_container
 from .forms import BLANKS, SNIFFED, form_of, sealed
 from .inflate import gunzip
 
@@ -107,7 +107,9 @@ class _Attachment:
         def unpacked() -> Iterator[bytes]:
             return _undone(form, file.open(), file.notes)
 
-        return file._replace(name=_without_ending(file.name), open=_remembering(self._metered(unpacked)))
+        return file._replace(
+            name=_without_ending(file.name), open=_remembering(self._metered(unpacked, COSTS.get(form, 1)))
+        )
 
     def _contents(self, file: _File, form: str, depth: int) -> Iterator[Payload | Problem]:
         container = _Container(file, self.bounds, self.budget)
@@ -137,15 +139,15 @@ class _Attachment:
         if inside.refused:
             yield Problem(place, inside.refused)
             return
-        open_ = _remembering(self._metered(inside.open))
+        open_ = _remembering(self._metered(inside.open, inside.cost))
         yield from self.find(_File(place, name, open_, list(file.notes), inside.message), depth + 1)
 
     def _whole(self, open_: Open) -> Open:
         bound = self.bounds.xml_bytes
         return lambda: _coalesce(_bounded(open_(), bound, "bounds.xml_bytes"))
 
-    def _metered(self, open_: Open) -> Open:
-        """The same bytes, bounded; what was not read before is counted."""
+    def _metered(self, open_: Open, cost: int = 1) -> Open:
+        """The same bytes, bounded; what was not read before is counted, `cost` times where undoing it is slow."""
         counted = 0
 
         def opened() -> Iterator[bytes]:
@@ -154,7 +156,7 @@ class _Attachment:
             for piece in _bounded(open_(), self.bounds.xml_bytes, "bounds.xml_bytes"):
                 size += len(piece)
                 if size > counted:
-                    self.budget.inflate(size - counted)
+                    self.budget.inflate(cost * (size - counted))
                     counted = size
                 yield piece
 

@@ -295,6 +295,20 @@ def test_a_false_encoding(encoding: str, text: str) -> None:
     assert body(read(f"Content-Transfer-Encoding: {encoding}\n\n{text}")) == expected
 
 
+@pytest.mark.parametrize("label", [b"", b"Content-Transfer-Encoding: 7bit\n"])
+@pytest.mark.parametrize(
+    "start", ["Feedback-Type: abuse\n", "<?xml version='1.0' encoding='utf-8'?>\n", '{"a": "b=c"}\n']
+)
+def test_quoted_printable_without_its_label(label: bytes, start: str) -> None:
+    data = (
+        start + "Authentication-Results: a.example; dkim=pass header.d=b.example; spf=pass; dmarc=pass\n" * 3
+    ).encode()
+    assert body(read(b"Content-Type: text/plain\n" + label + b"\n" + quopri.encodestring(data))) == data
+    assert body(read(b"Content-Type: text/plain\n" + label + b"\n" + data)) == data
+    once = start.encode() + b"one=3D two\n"  # one thing that looks like an escape makes none
+    assert body(read(b"Content-Type: text/plain\n" + label + b"\n" + once)) == once
+
+
 @pytest.mark.parametrize(
     "text", ["<?xml version='1.0' encoding=\"UTF-8\"?><feedback a='='/>", '{"a=b": "="}', "From: a@example.org\n\nx=3D"]
 )
@@ -306,7 +320,7 @@ def test_every_encoding_of_what_is_told_by_its_beginning(text: str) -> None:
     assert body(read(b"Content-Transfer-Encoding: base64\n\n" + base64.encodebytes(data))) == data
     assert body(read(b"Content-Transfer-Encoding: base64\n\n" + data)) == data
     unlabelled = body(read(b"Content-Type: text/plain\n\n" + base64.encodebytes(data)))
-    assert (unlabelled == data) == (text[0] in "<{")
+    assert unlabelled == data
 
 
 def test_text_and_its_charset() -> None:

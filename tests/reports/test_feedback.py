@@ -3,7 +3,8 @@
 import base64
 import contextlib
 import json
-from collections.abc import Iterator
+import quopri
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -264,6 +265,19 @@ def test_a_missing_empty_line(encoding: str) -> None:
     assert no_line != whole
     assert ids_of(no_line) == ids_of(whole)
     assert one(no_line).get("url.full") == one(whole).get("url.full")
+
+
+@pytest.mark.parametrize("encode", [base64.encodebytes, quopri.encodestring])
+@pytest.mark.parametrize("kind", ["message/rfc822", "text/rfc822-headers"])
+def test_encoded_without_the_label(encode: Callable[[bytes], bytes], kind: str) -> None:
+    """A gateway that encodes the parts again and leaves their labels as they were."""
+    fields = DATED + "Authentication-Results: a.example; spf=fail smtp.mailfrom=b.example; dmarc=fail\n"
+    sample = SAMPLE.replace("\n\n", "\nDKIM-Signature: v=1; a=rsa-sha256; d=b.example; s=x; b=AAAA==\n\n", 1)
+    whole = arf(fields, sample).replace(b"message/rfc822", kind.encode())
+    assert whole.count(fields.encode()) == whole.count(sample.encode()) == 1
+    gateway = whole.replace(fields.encode(), encode(fields.encode())).replace(sample.encode(), encode(sample.encode()))
+    assert ids_of(gateway) == ids_of(whole)
+    assert one(gateway)["feedback.authentication_results"] == one(whole)["feedback.authentication_results"]
 
 
 def test_a_header_labelled_base64_that_is_none() -> None:

@@ -245,6 +245,30 @@ def test_a_report_behind_much_text(size: int) -> None:
         assert report_ids(read_message(attached(gzip.compress(before + report)))) == [id_]
 
 
+def test_all_texts_of_a_message_together_are_looked_at_up_to_a_bound() -> None:
+    text = b"This line says nothing at all.\r\n" * 200 + b"\r\n" + uu(xml("1"))
+    both = zipped(text, text)
+    assert report_ids(read_message(both, Options(bounds=Bounds(message_bytes=2 * len(text))))) == ["1", "1"]
+    assert report_ids(read_message(both, Options(bounds=Bounds(message_bytes=len(text))))) == ["1"]
+
+
+def rows(number: int) -> bytes:
+    record = xml("1").partition(b"<record>")[2].partition(b"</record>")[0]
+    records = b"".join(
+        b"<record>" + record.replace(b"192.0.2.1", b"192.0.2.%d" % n) + b"</record>" for n in range(number)
+    )
+    before, _, rest = xml("1").partition(b"<record>")
+    return before + records + rest.partition(b"</record>")[2]
+
+
+def test_the_rows_of_all_reports_of_a_message_together() -> None:
+    raw = zipped(rows(6), rows(6).replace(b">1</report_id>", b">2</report_id>"))
+    assert report_ids(read_message(raw, Options(bounds=Bounds(rows_floor=12, bytes_per_row=10**9)))) == ["1", "2"]
+    cut = read_message(raw, Options(bounds=Bounds(rows_floor=11, bytes_per_row=10**9)))
+    assert report_ids(cut) == ["1"]
+    assert "bounds.rows_floor = 11" in cut.problems[0].reason
+
+
 # Announced, and not there
 
 
