@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
-from .blob import Blob, Damaged
+from .blob import Blob, Damaged, chunks
 from .transfer import decoded
 from .zipped import BZIP2, LZMA, XZ, read_directory, read_member, readable
 
@@ -18,7 +18,7 @@ _COSTS_OF_METHODS = {BZIP2: COSTS["bzip2"], XZ: COSTS["xz"], LZMA: COSTS["xz"]}
 
 # A file in S/MIME data is a message without most of its header (RFC 8551 §3.1), or anything else.
 _ENTITY = re.compile(rb"\s{0,20}(?:content-[a-z-]{1,40}|mime-version|received|from|date|subject)[ \t]*:", re.IGNORECASE)
-_ARMOUR = re.compile(rb"-----(?:BEGIN|END) [^-\r\n]{1,64}-----")
+_ARMOUR = re.compile(rb"\s{0,20}-----BEGIN [^-\r\n]{1,64}-----")
 
 
 class Inside(NamedTuple):
@@ -116,9 +116,18 @@ def _pem(get: Callable[[], Blob], _limit: int) -> Contents:
 
     def text() -> Iterator[bytes]:
         blob = get()
-        return decoded(iter((_ARMOUR.sub(b"", blob.read(0, blob.size)),)), "base64")
+        first = _ARMOUR.match(blob.read(0, 128))
+        return decoded(_up_to_dashes(chunks(blob, first.end() if first else 0)), "base64")
 
     return Contents((Inside("", text),))
+
+
+def _up_to_dashes(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        before, dashes, _ = piece.partition(b"-")
+        yield before
+        if dashes:
+            return
 
 
 _OPENERS: dict[str, Callable[[Callable[[], Blob], int], Contents]] = {

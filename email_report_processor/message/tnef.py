@@ -10,7 +10,8 @@ from .blob import Blob, Damaged, Slice, chunks
 from .letter import DEPTH, VALUE, Enclosed, Letter, as_mime
 
 SIGNATURE = b"\x78\x9f\x3e\x22"
-MOST = 10_000  # attributes of one message, and properties of one attribute
+MOST = 10_000  # attributes of one message
+MOST_PROPERTIES = 1000  # of one attribute, and values of one property
 MOST_FILES = 1000  # attachments of one message
 
 _ATTRIBUTE = struct.Struct("<BLL")
@@ -61,7 +62,7 @@ def _letter(blob: Blob, depth: int, faults: list[Damaged]) -> Letter:
         elif kind == _BODY:
             body = value
         elif kind == _PROPERTIES:
-            properties = dict(_properties(blob, value))
+            properties = properties or dict(_properties(blob, value))
         elif kind == _ATTACHMENT_BEGINS:
             attached.append(_Attachment())
         elif attached:
@@ -81,7 +82,7 @@ def _note(blob: Blob, attachment: _Attachment, kind: int, value: Range) -> None:
     elif kind == _DATA:
         attachment.data = value
     elif kind == _ATTACHED:
-        attachment.properties = dict(_properties(blob, value))
+        attachment.properties = attachment.properties or dict(_properties(blob, value))
 
 
 def _attributes(blob: Blob, faults: list[Damaged]) -> Iterator[tuple[int, Range]]:
@@ -106,7 +107,7 @@ def _properties(blob: Blob, within: Range) -> Iterator[tuple[int, Range]]:
     """The properties in an attribute, by number; nothing more where they are broken."""
     walk = _Walk(blob, within)
     try:
-        for _ in range(min(walk.number(), MOST)):
+        for _ in range(min(walk.number(), MOST_PROPERTIES)):
             kind, number = walk.pair()
             if number >= _NAMED:
                 walk.skip_name()
@@ -162,7 +163,7 @@ class _Walk:
             return self.skip(_FIXED[base])
         else:
             raise Damaged("a property of unknown type")
-        found = [self.skip(self.number()) for _ in range(min(count, MOST))]
+        found = [self.skip(self.number()) for _ in range(min(count, MOST_PROPERTIES))]
         return found[0]._replace(type=base) if found else Range(self.at, self.at)
 
 

@@ -14,7 +14,10 @@ _NO_BASE64 = bytes(set(range(256)) - set(_ALPHABET))
 _EQUALS = re.compile(rb"=+")
 _BETWEEN = re.compile(rb"[=\s]*")
 _RUN = re.compile(rb"[A-Za-z0-9+/=]{0,%d}" % LINE)
-_SOFT_BREAK = re.compile(rb"=[ \t]*(?:\r\n|\r|\n)")
+_BLANKS = 1000  # behind a soft line break
+_SOFT_BREAK = re.compile(rb"=[ \t]{0,%d}(?:\r\n|\r|\n)" % _BLANKS)
+_UNFINISHED = re.compile(rb"=(?:[0-9A-Fa-f]?|[ \t]{0,%d}\r?)\Z" % _BLANKS)
+_EQUALS_TWICE = re.compile(rb"=(?==|\Z)")
 
 
 def decoded(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
@@ -87,13 +90,19 @@ def _quoted_printable(pieces: Iterator[bytes]) -> Iterator[bytes]:
     rest = b""
     for piece in pieces:
         data = rest + piece
-        cut = max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1
-        if not cut:  # a line longer than a piece: cut it, but not within an escape
-            escape = data.rfind(b"=", max(0, len(data) - 3))
-            cut = len(data) if escape < 0 else escape
+        unfinished = _UNFINISHED.search(data, max(0, len(data) - _BLANKS - 2))
+        cut = unfinished.start() if unfinished else len(data)
         rest = data[cut:]
-        yield binascii.a2b_qp(_SOFT_BREAK.sub(b"", data[:cut]))
-    yield binascii.a2b_qp(_SOFT_BREAK.sub(b"", rest))
+        yield _unquoted(data[:cut])
+    yield _unquoted(rest.removesuffix(b"="))
+
+
+def _unquoted(data: bytes) -> bytes:
+    """Whole escapes undone; a sign at the end, which another one follows, is none."""
+    data = _SOFT_BREAK.sub(b"=\n", data)
+    if b"==" in data or data.endswith(b"="):  # a2b_qp takes both signs for one, and the last for none
+        data = _EQUALS_TWICE.sub(b"=3D", data)
+    return binascii.a2b_qp(data)
 
 
 def _uuencode(pieces: Iterator[bytes]) -> Iterator[bytes]:
