@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
+import hypothesis
 import pytest
 
 from tests import nodes
@@ -18,6 +19,10 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 CORPUS = REPOSITORY.parent / "shared/corpus"
 # Fixtures that need a node, and the marker that each gives to its tests.
 NODE_FIXTURES = {"node": "node", "own_node": "node", "secure_node": "secure_node"}
+
+# No absolute times: a machine that is busy is not a fault. What grows with its input is asked by `tests.linear`.
+hypothesis.settings.register_profile("ours", deadline=None)
+hypothesis.settings.load_profile("ours")
 
 AnyNode = TypeVar("AnyNode", bound=nodes.Node)
 
