@@ -54,12 +54,42 @@ def _survey(payload: Payload, bounds: Bounds) -> tuple[Payload, Survey | None]:
     rows_in = row_reader(bounds.string_chars, bounds.xml_depth, bounds.max_count).rows_in
     surveyed = survey(payload, bounds, CONTAINERS, rows_in)
     if surveyed is None or reports_in(surveyed) < 2:
-        return payload, surveyed
+        return _alone(payload, surveyed, partial(survey, bounds=bounds, containers=CONTAINERS, rows_in=rows_in))
     payload = payload._replace(chunks=_first_report(payload.chunks))
     surveyed = survey(payload, bounds, CONTAINERS, rows_in)
     if surveyed is not None:
         surveyed = surveyed._replace(strict=False, warnings=(*surveyed.warnings, _ANOTHER))
     return payload, surveyed
+
+
+def _alone(
+    payload: Payload, surveyed: Survey | None, again: Callable[[Payload], Survey | None]
+) -> tuple[Payload, Survey | None]:
+    """The report without a banner or a footer that a gateway put around it, when it is whole without them."""
+    if surveyed is None or surveyed.strict or surveyed.damage:
+        return payload, surveyed
+    alone = payload._replace(chunks=_first_report(_from_the_root(payload.chunks)))
+    found = again(alone)
+    if found is None or not found.strict or found.rows != surveyed.rows:
+        return payload, surveyed
+    return alone, found._replace(warnings=(*found.warnings, _AROUND))
+
+
+_AROUND = "there is text around the report, which was left out"
+_BEGINNING = rb"(?:<\?xml\s[^<>]{0,400}\?>\s{0,100})?<(?:[^\s<>/:]{1,40}:)?feedback[\s>]"
+
+
+def _from_the_root(chunks: Callable[[], Iterator[bytes]]) -> Callable[[], Iterator[bytes]]:
+    """The file from its declaration or its root element on, where that stands in its first piece."""
+
+    def rest() -> Iterator[bytes]:
+        pieces = chunks()
+        first = next(pieces, b"")
+        begin = re.search(_BEGINNING, first)
+        yield first[begin.start() :] if begin else first
+        yield from pieces
+
+    return rest
 
 
 _ANOTHER = "salvaged: another report follows in the same file, and was not read"

@@ -28,9 +28,9 @@ class Texts(NamedTuple):
 
 def read_texts(payload: Payload, beginning: bytes, bounds: Bounds) -> Texts | None:
     """The objects in a file that begins with an array, or has several; None for anything else. May take its bytes."""
-    mark = beginning.lstrip(_BLANKS)[:1]
-    array = mark == b"["
-    if mark not in {b"[", b"{"} or not _may_mention(beginning):
+    head = beginning.lstrip(_BLANKS)
+    array = head[:1] == b"[" and head[1:].lstrip(_BLANKS)[:1] == b"{"  # a banner may begin with a bracket, too
+    if not (array or head[:1] == b"{") or not _may_mention(beginning):
         return None
     data, fault = _bytes(payload, bounds)
     data = _as_utf8(data)
@@ -42,7 +42,7 @@ def read_texts(payload: Payload, beginning: bytes, bounds: Bounds) -> Texts | No
         if len(ranges) > bounds.archive_members:
             fault = f"more reports than bounds.archive_members = {bounds.archive_members}"
             break
-    if not array and len(ranges) < 2:
+    if not ranges or not (array or len(ranges) > 1):
         return None
     return Texts(data, tuple(ranges[: bounds.archive_members]), fault)
 

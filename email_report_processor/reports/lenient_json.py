@@ -112,8 +112,7 @@ def _decode_object(
         return _whole_members(decoder, text, begin), True
     if _skip(text, end) < len(text):
         warnings.append("there is more text behind the JSON object")
-        return value, True
-    return value, False
+    return value, "{" in text[end:]  # a footer is no damage, another object would be
 
 
 def _decoder(twice: set[str]) -> json.JSONDecoder:

@@ -122,7 +122,7 @@ def _load(payload: Payload, bounds: Bounds) -> _Loaded | None:
     policies = _policies(report, warnings)
     members = _MEMBERS & report.keys()
     if _is_report(members) and (len(members) > 2 or _is_policy(policies)) and (policies or not found.salvaged):
-        salvaged = found.salvaged or bool(notes)
+        salvaged = found.salvaged or fault is not None  # a banner in front is no damage
         return _Loaded(report, policies, hashlib.sha256(data).hexdigest(), tuple(warnings), salvaged)
     if found.salvaged and _mentions(data):
         raise UnreadableError(f"an SMTP TLS report without one whole policy: {'; '.join(warnings)}")

@@ -88,8 +88,8 @@ def test_unbase64() -> None:
 
 @given(st.binary(), SIZES, st.booleans())
 def test_quoted_printable(data: bytes, sizes: list[int], wire: bool) -> None:
+    clean = data = data.replace(b"\r\n", b"\n")  # the encoder makes all line breaks like the first
     text = quopri.encodestring(data, quotetabs=True)
-    clean = data
     if wire:
         text, clean = text.replace(b"\n", b"\r\n"), data.replace(b"\n", b"\r\n")
     assert decode(text, "quoted-printable", sizes) == clean

@@ -19,7 +19,7 @@ from email_report_processor import Bounds, Options, Reading, read_message
 from tests import containers
 from tests.containers import File, Message
 from tests.places import CASES
-from tests.reports.test_reading import frame, mail, report_ids, xml, zipped
+from tests.reports.test_reading import frame, ids, mail, report_ids, xml, zipped
 
 NAME = "bigmail.example!example.org!1763596800!1763683199.xml"
 SUBJECT = "Report Domain: example.org Submitter: bigmail.example Report-ID: <1>"
@@ -232,6 +232,54 @@ def test_an_array_that_breaks_off_or_is_too_long() -> None:
 )
 def test_other_json_is_no_report(data: bytes) -> None:
     assert read_message(data)[1:] == ((), ())
+
+
+# What a gateway put around a report
+
+BANNER = b"[EXTERNAL EMAIL] Do not click on links unless you know the sender.\r\n\r\n"
+FOOTER = b"\r\n-- \r\nThis message was checked & found <clean> by \xfcber-gateway.\r\n"
+AROUND = [(BANNER, b""), (b"", FOOTER), (BANNER, FOOTER), (b"<p><b>EXTERNAL</b> message</p>", b"<hr>scanned")]
+
+
+@pytest.mark.parametrize(("before", "behind"), AROUND)
+@pytest.mark.parametrize("declaration", [b"", b'<?xml version="1.0" encoding="UTF-8"?>\r\n'])
+def test_text_around_an_xml_report_is_no_damage(before: bytes, behind: bytes, declaration: bytes) -> None:
+    whole = declaration + xml("1")
+    (bare,) = read_message(whole).reports
+    for data in (before + whole + behind, gzip.compress(before + whole + behind)):
+        for raw in (data, plain(data, type_="text/xml"), attached(data)):
+            reading = read_message(raw)
+            assert (len(reading.reports), reading.problems) == (1, ())
+            head = reading.reports[0].head
+            assert (head["salvaged"], head["rows"], head["report.sha256"]) == (False, 1, bare.head["report.sha256"])
+            assert "there is text around the report, which was left out" in head["warnings"]
+            assert ids(reading)[0] == next(document.id for document in bare.documents())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        BANNER + xml("1")[:-12] + FOOTER,
+        BANNER + xml("1").replace(b"<row>", BANNER + b"<row", 1),
+        xml("1") + b"<record>" + xml("2").partition(b"<record>")[2],
+        BANNER + xml("1") + FOOTER + xml("2"),
+    ],
+)
+def test_damage_stays_damage(data: bytes) -> None:
+    (report,) = read_message(data).reports
+    assert report.head["salvaged"]
+
+
+@pytest.mark.parametrize(("before", "behind"), AROUND)
+def test_text_around_a_tls_report_is_no_damage(before: bytes, behind: bytes) -> None:
+    for data in (json.dumps(tls("t")).encode(), json.dumps(tls("t"), indent=1).encode()):
+        (report,) = read_message(
+            plain(before + (b"\r\n" if before else b"") + data + behind, type_="application/json")
+        ).reports
+        assert not report.head["salvaged"]
+        assert any("text b" in warning for warning in report.head["warnings"])
+    (report,) = read_message(json.dumps(tls("t")).encode() + b" and {more").reports
+    assert report.head["salvaged"]
 
 
 # Behind much of something else
