@@ -18,11 +18,12 @@ from .flags import HOW, UsageError, flags, now, parser
 from .job import choose_store, make_job
 from .log import Descriptors, Log, LogOptions, open_log, take_descriptors
 from .message.blob import CHUNK, Blob, spool
-from .process import FilterOptions, Job, Outcome, Verdict, describe, keep, process
+from .process import FilterOptions, Job, Outcome, Verdict, describe, keep, read, settle, several, store
 from .settings import Settings, SettingsError, load
 from .stores.kept import KeepError
 from .stores.store import Row, Store, StoreError, Written
 from .watch import TEMPFAIL, Watch
+from .writer import CutShortError, Writer
 
 DATAERR = 65  # EX_DATAERR, only where a site asks for it
 STILL_TAKING = 10.0  # seconds, or half of the deadline: a store that took a row within them was answering
@@ -70,6 +71,7 @@ def main(argv: Sequence[str]) -> int:
 def filter_message(arguments: argparse.Namespace) -> int:
     """Read one message from standard input and answer the mail server. Never raises."""
     started = time.monotonic()
+    writer = Writer(os.environ)
     descriptors = Descriptors(0, 1, 2)
     wanted = LogOptions(to=arguments.log or "")  # as long as the settings are not read
     log = open_log(wanted, descriptors.stderr)
@@ -78,8 +80,8 @@ def filter_message(arguments: argparse.Namespace) -> int:
         log = open_log(wanted, descriptors.stderr)
         settings = load(flags(arguments), arguments.config, os.environ)
         log = open_log(settings.record("log", LogOptions), descriptors.stderr)
-        return _filter(Run(settings, descriptors.stdin, descriptors.stdout, log, started))
-    except (SettingsError, StoreError, KeepError) as error:
+        return _filter(Run(settings, descriptors.stdin, descriptors.stdout, log, started, writer))
+    except (SettingsError, StoreError, KeepError, CutShortError) as error:
         log("error", f"the mail server keeps the message: {error}")
     except OSError as error:
         log(
@@ -102,6 +104,7 @@ class Run(NamedTuple):
     stdout: int
     log: Log
     started: float  # time.monotonic()
+    writer: Writer
 
 
 def _filter(run: Run) -> int:
@@ -109,6 +112,7 @@ def _filter(run: Run) -> int:
         raise SettingsError("standard input is closed; the mail server must pipe the message into this program")
     options = run.settings.record("filter", FilterOptions)
     watch = Watch(options.deadline, run.log)
+    writer = run.writer
     choice = choose_store(run.settings, os.environ, stdout=run.stdout, budget=options.deadline * 0.8)
     job = make_job(run.settings, os.environ, choice, now, lambda text: run.log("warning", text))
     if not choice.configured:
@@ -116,13 +120,17 @@ def _filter(run: Run) -> int:
     spooled = spool(partial(os.read, run.stdin), INPUT_LIMIT)
     if not spooled.complete:
         raise OSError(f"the message has {spooled.seen} bytes, and no more than {INPUT_LIMIT} of one can be kept")
+    writer.must_be_there()
     blob = spooled.blob
     if blob.size == 0:
         run.log("warning", "the input is empty: nothing to do")
         return 0
-    watch.when_late = late = partial(_late, blob, job, watch)
+    watch.when_late = late = partial(_late, blob, job, watch, writer)
     watched = job._replace(open_store=lambda: _Watched(job.open_store(), watch, late))
-    outcome = process(blob, watched)
+    work = read(blob, watched)
+    writer.must_be_there()  # reading took its time, and nothing is stored yet
+    outcome = work if isinstance(work, Outcome) else store(work, lambda rows: watched.open_store().write(rows))
+    outcome = settle(blob, watched, several(blob, outcome))
     _warn(choice.url, job, run.log)
     return _answer(outcome, job, run)
 
@@ -172,8 +180,10 @@ class _Watched:
         return self._when_late() if alive else self._watch.give_back()
 
 
-def _late(blob: Blob, job: Job, watch: Watch) -> int:
+def _late(blob: Blob, job: Job, watch: Watch, writer: Writer) -> int:
     """The deadline passed while the message was read and stored: it would pass again, so a copy is kept."""
+    if writer.gone():
+        return watch.give_back()
     reason = f"reading and storing it takes longer than {watch.seconds:g} s"
     try:
         keep(blob, job, Outcome(None, Written(0, 0), 0, Verdict("unfinished", reason)))

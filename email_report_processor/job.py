@@ -43,9 +43,15 @@ def choose_store(
 
 
 def open_url(
-    url: str, settings: Settings, environ: Mapping[str, str], *, stdout: int = 1, budget: float | None = None
+    url: str,
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    stdout: int = 1,
+    budget: float | None = None,
+    insists: bool = False,
 ) -> Store:
-    """A store by its URL, with the [store] options of the settings. Raises SettingsError."""
+    """A store by its URL, with the [store] options of the settings; insists: see open_store. Raises SettingsError."""
     given = settings.table.get("store", {}).get("url")
     state = state_dir(settings, environ)
     if url.startswith("sqlite:"):
@@ -58,6 +64,7 @@ def open_url(
             state=str(state),
             output=os.fdopen(stdout, "wb", closefd=False) if url == "-" else None,
             opensearch=_opensearch(settings) if url.startswith("http") else None,
+            insists=insists,
         )
     except ValueError as error:
         raise SettingsError(f"{given.origin if given else 'command line'}: [store] url: {error}") from error

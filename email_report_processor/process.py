@@ -16,7 +16,7 @@ from .documents.encode import encode
 from .documents.enrich import Databases
 from .documents.layout import date_of, index_of
 from .documents.senders import Senders
-from .message.blob import Blob
+from .message.blob import Blob, chunks
 from .reports.reading import read_message
 from .reports.report import Options, Reading, Report
 from .stores import kept
@@ -128,6 +128,20 @@ def process(blob: Blob, job: Job) -> Outcome:
     return settle(blob, job, store_message(blob, job))
 
 
+def several(blob: Blob, outcome: Outcome) -> Outcome:
+    """For a pipe: of an mbox the first message is read, so that a copy of all is kept, which `kept --retry` reads."""
+    if blob.read(0, 5) != b"From ":
+        return outcome
+    from .message import mbox  # 2 ms, only behind such a line
+
+    number = sum(1 for _ in mbox.messages(chunks(blob)))
+    if number < 2:
+        return outcome
+    reason = f"{number} messages on standard input, of which the first was read: name the file as a PATH"
+    verdict = Verdict("unfinished", reason)
+    return outcome._replace(verdict=verdict if outcome.verdict is None else together(outcome.verdict, verdict))
+
+
 def settle(blob: Blob, job: Job, outcome: Outcome) -> Outcome:
     """Keep a copy of a message when its outcome calls for it. Raises KeepError."""
     if outcome.verdict is None or not _keeps(outcome.verdict, job):
@@ -152,21 +166,35 @@ def _keeps(verdict: Verdict, job: Job) -> bool:
 
 def judge(reading: Reading, written: Written, tally: "Tally") -> Verdict | None:
     """Why a message that was read is not done with being stored; None when it is."""
+    verdict = None
+    for one in _verdicts(reading, written, tally):
+        verdict = one if verdict is None else together(verdict, one)
+    return verdict
+
+
+def together(one: Verdict, other: Verdict) -> Verdict:
+    """Two verdicts about a message: the stronger one decides how long a copy is kept, and both are said."""
+    first, second = sorted((one, other), key=lambda verdict: STRENGTH.index(verdict.category))
+    return Verdict(first.category, f"{first.reason}; {second.reason}")
+
+
+# What could be stored some day is never dropped, so it comes first.
+STRENGTH = ("failed", "rejected", "unfinished", "unreadable", "salvaged", "no-report")
+
+
+def _verdicts(reading: Reading, written: Written, tally: "Tally") -> Iterator[Verdict]:
     if reading.problems:
-        return Verdict(
-            "unreadable", "; ".join(f"{problem.place}: {problem.reason}" for problem in reading.problems[:5])
-        )
-    if not reading.reports:
-        return Verdict("no-report", "no report in it")
+        yield Verdict("unreadable", "; ".join(f"{problem.place}: {problem.reason}" for problem in reading.problems[:5]))
+    elif not reading.reports:
+        yield Verdict("no-report", "no report in it")
     if written.rejected:
         first = written.rejected[0]
         many = f"{len(written.rejected)} document{'s' * (len(written.rejected) > 1)}"
-        return Verdict("rejected", f"the store refuses {many}, first {first.row.id}: {first.reason}")
+        yield Verdict("rejected", f"the store refuses {many}, first {first.row.id}: {first.reason}")
     if tally.salvaged:
         one = tally.salvaged == 1
         many = "1 broken report was read as far as it goes"
-        return Verdict("salvaged", many if one else f"{tally.salvaged} broken reports were read as far as they go")
-    return None
+        yield Verdict("salvaged", many if one else f"{tally.salvaged} broken reports were read as far as they go")
 
 
 def wanted(reading: Reading, job: Job) -> list[Report]:

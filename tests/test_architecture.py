@@ -21,7 +21,15 @@ ROOMS = (
     ("importing", "inboxes"),
     ("checking",),
     ("pages",),
-    ("process", "job", "settings", "log", "watch", "flags"),  # the pipeline: free among themselves, but for circles
+    (
+        "process",
+        "job",
+        "settings",
+        "log",
+        "watch",
+        "writer",
+        "flags",
+    ),  # the pipeline: free among themselves, but for circles
     ("cluster",),
     ("stores",),
     ("reports",),

@@ -387,6 +387,43 @@ def test_ways_of_a_secret(run_filter: Program, tmp_path: Path, way: str) -> None
 # email-report-admin
 
 
+def test_several_messages_on_standard_input(
+    run_filter: Program, run_admin: Program, state: Path, tmp_path: Path
+) -> None:
+    """An mbox piped by hand: the first is read, a copy of all is kept, and `kept --retry` reads the rest."""
+    report_id = BARE[BARE.index(b"<report_id>") + 11 : BARE.index(b"</report_id>")]
+    others = [BARE.replace(report_id, b"another-%d" % number) for number in range(2)]
+    line = b"From a@b.example Thu Nov 20 06:12:44 2025\nFrom: a@b.example\nContent-Type: text/xml\n\n"
+    piped = b"".join(line + one + b"\n" for one in (BARE, *others))
+    path = tmp_path / "reports.sqlite"
+    assert run(run_filter, piped, store=f"sqlite:{path}").status == 0
+    assert "3 messages on standard input" in logged(run_filter)
+    assert "name the file as a PATH" in logged(run_filter)
+    assert kept_messages(state) == {piped: "unfinished"}
+    assert run(run_filter, line + BARE, store=f"sqlite:{path}").status == 0  # one message behind such a line is one
+    assert len(kept_messages(state)) == 1
+    again = run_admin(b"", "kept", "--retry", store=f"sqlite:{path}")
+    assert again.stdout == "1 stored and removed, 0 still kept\n"
+    whole = tmp_path / "whole.sqlite"
+    (tmp_path / "reports.mbox").write_bytes(piped)
+    assert run(run_filter, b"", str(tmp_path / "reports.mbox"), store=f"sqlite:{whole}").status == 0
+    assert documents(path).keys() == documents(whole).keys()
+
+
+def test_summary_into_head(run_filter: Program, run_admin: Program, tmp_path: Path) -> None:
+    """Who reads no further wants to hear no more."""
+    store = f"sqlite:{tmp_path}/reports.sqlite"
+    for message in recent():
+        assert run(run_filter, message, store=store).status == 0
+    for command in ("summary", "search", "kept"):
+        reading, writing = os.pipe()
+        os.close(reading)
+        arguments = ("class:*",) if command == "search" else ()
+        process = run_admin.start(command, *arguments, store=store, stdout=writing)
+        os.close(writing)
+        assert process.communicate(timeout=60)[1] == b""
+
+
 def test_kept_list_retry_remove(run_filter: Program, run_admin: Program, state: Path, tmp_path: Path) -> None:
     assert "nothing is kept" in run_admin(b"", "kept").stdout
     for message in (NO_REPORT, UNREADABLE):

@@ -13,10 +13,13 @@ import os
 import random
 import re
 import resource
+import shlex
+import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -39,6 +42,7 @@ from tests import nodes
 from tests.conftest import Program
 from tests.fake_opensearch import FakeOpenSearch, Fault
 from tests.lmtp import EndedError, Listener
+from tests.places import ROOT
 from tools import samples
 
 PASSWORD = "never-to-be-seen-2026"
@@ -294,8 +298,11 @@ def test_refused(deliver: Deliver, node: nodes.Node, prefix: str) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))  # and does not listen
         delivery = deliver(f"http://127.0.0.1:{nobody.getsockname()[1]}", prefixed(prefix))
-        assert delivery(env=HURRY) == 75
-    assert "Connection refused" in delivery.said
+        for flags in ((), ("--deadline=2",), ("--deadline=300",)):
+            began = time.monotonic()
+            assert delivery(MESSAGE, *flags) == 75
+            assert time.monotonic() - began < 10  # 3 on a machine that has nothing else to do
+    assert delivery.said.count("Connection refused (tried twice)") == 3
     delivery.store = node.url
     assert delivery() == 0
     assert_once(in_node(node, prefix), EXPECTED)
@@ -491,6 +498,80 @@ def test_a_writer_that_stops_in_the_middle_of_the_message(deliver: Deliver, stat
     with process:
         assert process.wait(timeout=60) == 75
     assert not (state / "reports.sqlite").exists()
+
+
+WRAPPER = ROOT / "contrib/forward-examples/email-report-processor-pipe"
+
+# What writes as a mail server does, and waits for its end.
+AGENT = """
+import signal, subprocess, sys
+message, cut, held, *command = sys.argv[1:]
+process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[int(held)])
+process.stdin.write(open(message, "rb").read()[: int(cut)])
+process.stdin.flush()
+print("written", flush=True)
+signal.pause()
+"""
+
+
+@IN_A_PIPE
+@pytest.mark.parametrize("cut", [50_000, 150_000], ids=["what a pipe holds", "more"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+@pytest.mark.parametrize("way", ["direct", "wrapper", "shell"])
+def test_a_writer_that_ends_in_the_middle_of_the_message(
+    deliver: Deliver, state: Path, tmp_path: Path, way: str, number: int, cut: int
+) -> None:
+    """What it leaves behind looks like a whole message; nothing of it is stored or kept."""
+    message = mail(records=700)
+    path = tmp_path / "message"
+    path.write_bytes(message)
+    delivery = deliver(f"sqlite:{state}/reports.sqlite")
+    command = delivery.program.command(f"--log={delivery.log}", **delivery.arguments)
+    if way != "direct":
+        wrapper = shutil.copy(WRAPPER, tmp_path / "wrapper")
+        (tmp_path / "email-report-processor").symlink_to(command[0])
+        command = [str(wrapper), *command[1:]]
+    if way == "shell":
+        command = ["/bin/sh", "-c", f"{shlex.join(command)}; exit $?"]
+    ending, held = os.pipe()
+    script = [sys.executable, "-c", AGENT, str(path), str(cut), str(held), *command]
+    with subprocess.Popen(script, stdout=subprocess.PIPE, pass_fds=[held]) as agent, open(ending, "rb") as ends:
+        os.close(held)
+        assert agent.stdout is not None
+        assert agent.stdout.readline() == b"written\n"
+        if way == "direct" and cut < 65_536:  # it is told by the wrapper alone who called it, before Python starts
+            wait_for(lambda: any(map(reads, children(agent.pid))))
+        if way == "shell":  # the wrapper runs
+            wait_for(lambda: any(children(below) for above in children(agent.pid) for below in children(above)))
+        agent.send_signal(number)
+        ends.read()  # every process of it has ended
+    assert "the process that wrote the message ended before the message did" in delivery.said
+    assert "the mail server keeps the message" in delivery.said
+    assert not (state / "reports.sqlite").exists()
+    assert delivery.kept == []
+    assert delivery(message) == 0
+    assert_once(in_sqlite(state / "reports.sqlite"), ids_of(message))
+
+
+def children(pid: int) -> list[int]:
+    try:
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def reads(pid: int) -> bool:
+    """It blocks its signals just before it reads (watch.py)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    masks = dict(line.split(":\t") for line in status.splitlines() if line.startswith("Sig"))
+    return bool(int(masks["SigBlk"], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_a_database_that_another_program_has_locked(deliver: Deliver, state: Path) -> None:

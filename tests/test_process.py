@@ -250,6 +250,19 @@ def test_a_good_and_a_broken_report_in_one_mail(job: Job, store: ListStore) -> N
     assert categories(job) == ["unreadable"]
 
 
+def test_the_stronger_reason_decides_and_both_are_said(job: Job, store: ListStore) -> None:
+    """What the store refused could be stored some day: the copy must not go to make room."""
+    message = samples.aggregate_rfc9990(DAY)
+    message.add_attachment(b"PK\x03\x04 broken", "application", "zip", filename="b.zip")
+    store.refuses = lambda row: "mapper_parsing_exception"
+    outcome = run(message.as_bytes(policy=SMTP), job)
+    assert categories(job) == ["rejected"]
+    assert outcome.verdict is not None
+    assert re.fullmatch(r"the store refuses 7 documents, .*; part 3 'b.zip': .*", outcome.verdict.reason)
+    assert pipeline.STRENGTH[0] == "failed"
+    assert set(pipeline.STRENGTH) == set(kept.CATEGORIES)
+
+
 def test_rejected_documents(job: Job, store: ListStore) -> None:
     store.refuses = lambda row: "mapper_parsing_exception" if b"192.0.2.10" in row.source else ""
     outcome = run(AGGREGATE, job)

@@ -58,6 +58,8 @@ def main(argv: Sequence[str]) -> int:
         return fail(str(error), 2)
     except StoreError as error:
         return fail(str(error), 75)
+    except BrokenPipeError:  # nobody reads on, see `run`
+        raise
     except OSError as error:
         return fail(f"{error.filename or 'input or output'}: {error.strerror or error}", 75)
 

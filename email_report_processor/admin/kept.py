@@ -4,12 +4,15 @@ import argparse
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
 
 from ..flags import now
 from ..job import choose_store, make_job
-from ..message.blob import File, Memory
-from ..process import Job, store_message
+from ..message import mbox
+from ..message.blob import Blob, File, Memory, Slice, chunks
+from ..process import Job, store_message, together
 from ..settings import Settings
 from ..stores import kept
 from .text import fail, progress, table
@@ -56,12 +59,22 @@ def _feed(message: kept.Kept, job: Job) -> str:
         blob = kept.untouched(open_blob(message.path))
     except FileNotFoundError:
         return "stored"  # another process did it
-    outcome = store_message(blob, job)
-    if outcome.verdict is None:
+    verdicts = [outcome.verdict for one in _messages(blob) if (outcome := store_message(one, job)).verdict is not None]
+    if not verdicts:
         message.path.unlink(missing_ok=True)
         return "stored"
-    sys.stderr.write(f"{message.path.name[:12]}: still {outcome.verdict.category}: {outcome.verdict.reason}\n")
-    return outcome.verdict.category
+    verdict = reduce(together, dict.fromkeys(verdicts))
+    sys.stderr.write(f"{message.path.name[:12]}: still {verdict.category}: {verdict.reason}\n")
+    return verdict.category
+
+
+def _messages(blob: Blob) -> Iterator[Blob]:
+    """The message; of an mbox that was piped each one."""
+    cuts = list(mbox.messages(chunks(blob))) if blob.read(0, 5) == b"From " else []
+    if len(cuts) < 2:
+        yield blob
+    for start, stop in cuts if len(cuts) > 1 else ():
+        yield mbox.unquoted(Slice(blob, start, stop))
 
 
 def open_blob(path: Path) -> File | Memory:

@@ -112,7 +112,7 @@ def _say(text: str) -> None:
 
 def _import(options: Options, settings: Settings) -> int:
     choice = choose_store(settings, os.environ)
-    store = partial(open_url, choice.url, settings, os.environ, budget=options.patience)
+    store = partial(open_url, choice.url, settings, os.environ, budget=options.patience, insists=True)
     if not choice.url.startswith(("-", "sqlite:")):
         store().close()  # a URL that is none is said before the first message; nothing is touched yet
     job = make_job(settings, os.environ, choice._replace(open=store), now, _say)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import BinaryIO, NamedTuple, Protocol, cast
 
-from ..process import Job, PureError, Tally, Verdict, failure, guarded, guarded_rows, judge, wanted
+from ..process import Job, PureError, Tally, Verdict, failure, guarded, guarded_rows, judge, together, wanted
 from ..reports.reading import read_message
 from ..reports.report import Reading
 from ..stores import kept
@@ -124,6 +124,7 @@ class Intake:
         self._items: list[Item] = []  # whose rows these are; nobody has heard of them yet
         self._first: list[int] = []  # of the rows of each
         self._verdicts: dict[int, Verdict] = {}  # by number of the item
+        self._said: dict[int, set[str]] = {}  # categories, by number of the item
         self._count: Count = Counter()
 
     def take(self, item: Item) -> None:
@@ -183,9 +184,13 @@ class Intake:
         return (since is None or date >= since) and (until is None or date < until)
 
     def _judged(self, item: Item, verdict: Verdict) -> None:
-        """Of several verdicts about a message the worst counts."""
-        if item.number not in self._verdicts or verdict.category in {"unreadable", "failed"}:
+        """Of several verdicts about a message the strongest counts, and all are said (of each kind the first)."""
+        there = self._verdicts.get(item.number)
+        if there is None:
             self._verdicts[item.number] = verdict
+        elif verdict.category not in self._said[item.number]:
+            self._verdicts[item.number] = together(there, verdict)
+        self._said.setdefault(item.number, set()).add(verdict.category)
 
     def _write(self) -> None:
         """Store the rows, and report the messages of which none is still to come."""
@@ -207,6 +212,8 @@ class Intake:
         troubles = [
             self._trouble(item, verdict) for item in items if (verdict := self._verdicts.pop(item.number, None))
         ]
+        for item in items:
+            self._said.pop(item.number, None)
         data = marshal.dumps((dict(self._count), [tuple(trouble) for trouble in troubles]))
         self._channel.send(DONE, len(items), data)
         self._count.clear()

@@ -2,7 +2,8 @@
 
 A message begins behind a line `From ` with a date in it that stands at the very start or after an empty line. Texts
 hold lines that begin with `From `, too, and not every program quotes them: where the date is only something like one,
-a header field has to follow.
+where there is none at all (Thunderbird writes `From ` and nothing else), and where no empty line is before it, a header
+field has to follow.
 """
 
 import re
@@ -17,6 +18,9 @@ _DATE = rb"[^\r\n]{0,400}\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b,?+ [^\r\n]{0,400}[0
 _LIKE_A_DATE = rb"(?=[^\r\n]{0,900}\b(?:19|20)[0-9]{2}\b)[^\r\n]{0,800}[0-9]:[0-5][0-9][^\r\n]{0,100}"
 _FIELD_FOLLOWS = rb"(?=[!-9;-~]{1,100}[ \t]*:|>?From |\r?\n|\Z)"
 _SEPARATOR = re.compile(rb"From (?:%s(?:\r?\n|\Z)|%s(?:\r?\n|\Z)%s)" % (_DATE, _LIKE_A_DATE, _FIELD_FOLLOWS))
+_CERTAINLY_A_FIELD = rb"(?=[A-Za-z][A-Za-z0-9-]{0,60}:(?:[ \t]|\r?\n))"
+_BARE = re.compile(rb"From (?:- ?)?[ \t]{0,20}\r?\n" + _CERTAINLY_A_FIELD)
+_WITHOUT_EMPTY_LINE = re.compile(rb"From (?:%s|%s)\r?\n%s" % (_DATE, _LIKE_A_DATE, _CERTAINLY_A_FIELD))
 _LINE = b"\nFrom "
 _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 _QUOTED_WITHIN = re.compile(rb"(?<=\n)>(>*From )")
@@ -25,7 +29,13 @@ _CONTEXT = 3  # bytes before a line break that tell whether it ends an empty lin
 
 def is_mbox(head: bytes) -> bool:
     """Whether a file that begins with these bytes (MARGIN, or all there are) is an mbox."""
-    return _SEPARATOR.match(head.lstrip(b"\r\n")) is not None
+    return _separator(head.lstrip(b"\r\n"), 0, after_empty_line=True) is not None
+
+
+def _separator(data: bytes, at: int, *, after_empty_line: bool) -> re.Match[bytes] | None:
+    """The line that begins at `at`, when it separates messages."""
+    dated = _SEPARATOR if after_empty_line else _WITHOUT_EMPTY_LINE
+    return dated.match(data, at) or _BARE.match(data, at)
 
 
 def messages(pieces: Iterable[bytes]) -> Iterator[tuple[int, int]]:
@@ -42,10 +52,10 @@ def messages(pieces: Iterable[bytes]) -> Iterator[tuple[int, int]]:
         at = looked - base - 1
         while 0 <= (at := data.find(_LINE, at + 1)) < limit:
             empty = _empty_line(data, at)
-            separator = _SEPARATOR.match(data, at + 1) if empty >= 0 else None
+            separator = _separator(data, at + 1, after_empty_line=empty >= 0)
             if separator:
                 if named or not (blank and data[:at].isspace()):
-                    yield start, max(base + empty, start)
+                    yield start, max(base + (empty if empty >= 0 else at + 1), start)
                 start, named = base + separator.end(), True
         if limit > 0:
             blank = blank and data[:limit].isspace()

@@ -48,6 +48,7 @@ class Trouble(NamedTuple):
 
     reason: str  # a phrase that follows the name of the store
     wait: float = 0.0  # seconds that it asked for (Retry-After)
+    unheard: bool = False  # nobody took the connection: nothing was sent, and nothing can be half done
 
 
 class Outcome(NamedTuple):

@@ -5,6 +5,7 @@ without waiting; its bulk helper raises 409 and 429 instead of telling them apar
 no connection, a lost one and a time-out are trouble too.
 """
 
+import errno
 import json
 import zlib
 from base64 import b64encode
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _COMPRESS_ABOVE = 1024  # bytes of a body
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_NO_WAY = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN})
 _ANY_STATUS = range(1000)  # none is an exception
 
 
@@ -56,8 +58,10 @@ class Client:
         budget: float,
         sleep: Callable[[float], None],
         clock: Callable[[], float],
+        insists: bool = False,
     ) -> None:
         self.name = name
+        self._insists = insists
         self._places = places
         self._options = options
         # Within one machine packing and unpacking costs more than it saves: 2.2 s instead of 1.9 for 23,000 documents.
@@ -70,7 +74,7 @@ class Client:
 
     def patience(self) -> Patience:
         """A new time budget."""
-        return Patience(self.name, self._budget, self._sleep, self._clock)
+        return Patience(self.name, self._budget, self._sleep, self._clock, 0 if self._insists else len(self._places))
 
     def request(
         self, method: str, path: str, content: Any = None, parameters: Mapping[str, str] | None = None
@@ -127,7 +131,8 @@ class Client:
         except theirs.SSLError as error:
             trouble = self._tls_trouble(error)
         except (theirs.OpenSearchException, theirs.OpenSearchDslException, theirs.ImproperlyConfigured) as error:
-            trouble = Trouble(f"cannot be reached: {_root(error)}")
+            cause = _root(error)
+            trouble = Trouble(f"cannot be reached: {_said(cause)}", unheard=_unheard(cause))
         else:
             return Answer(status, {name.lower(): value for name, value in received.items()}, text)
         self._turn += 1  # the next node
@@ -145,7 +150,7 @@ class Client:
 
     def _tls_trouble(self, error: Exception) -> Trouble:
         """A certificate does not get better by waiting; a connection that was cut does."""
-        reason = _root(error)
+        reason = _said(_root(error))
         for words, remedy in _TLS_REMEDIES:
             if words in reason:
                 raise StoreError(f"{self.name}: {reason}: {remedy}") from error
@@ -259,13 +264,26 @@ def _signer(name: str, options: OpenSearchOptions) -> Any:
     return Urllib3AWSV4SignerAuth(credentials, options.aws_region, options.aws_service)
 
 
-def _root(error: BaseException) -> str:
-    """The words of the error at the bottom: `Connection refused`, not what each layer wrapped around it."""
+def _root(error: BaseException) -> BaseException:
+    """The error at the bottom: `Connection refused`, not what each layer wrapped around it."""
     below = getattr(error, "info", None)
     last = below if isinstance(below, BaseException) else error
     while (cause := last.__cause__ or last.__context__) is not None:
         last = cause
-    return str(getattr(last, "strerror", None) or last) or type(last).__name__
+    return last
+
+
+def _said(error: BaseException) -> str:
+    return str(getattr(error, "strerror", None) or error) or type(error).__name__
+
+
+def _unheard(error: BaseException) -> bool:
+    """Refused, no way to it, or no such name: told at once, before anything was sent."""
+    import socket  # loaded by then
+
+    return isinstance(error, ConnectionRefusedError | socket.gaierror) or (
+        isinstance(error, OSError) and error.errno in _NO_WAY
+    )
 
 
 def compact(value: Any) -> bytes:

@@ -137,10 +137,17 @@ def _header(category: str, reason: str, time: str) -> bytes:
 
 
 def _sha256(blob: Blob) -> str:
+    """Of the message itself: local(8) and Exim put a line with the time of the attempt in front of it (RFC 4155)."""
     digest = hashlib.sha256()
-    for piece in chunks(blob):
+    for piece in chunks(blob, _separator(blob)):
         digest.update(piece)
     return digest.hexdigest()
+
+
+def _separator(blob: Blob) -> int:
+    """Bytes of the line `From …` in front of a message, 0 when it has none."""
+    head = blob.read(0, _HEADER_LIMIT)
+    return head.find(b"\n") + 1 if head.startswith(b"From ") else 0
 
 
 def _make(maildir: Path) -> None:

@@ -16,11 +16,13 @@ def open_store(
     state: str = "",
     output: BinaryIO | None = None,
     opensearch: "OpenSearchOptions | None" = None,
+    insists: bool = False,
 ) -> Store:
     """The store that a URL names: `https://HOST:9200` (several: joined by commas), `sqlite:PATH` or `-`.
 
     prefix: of the index names. budget: seconds that one `write` may wait for the store. state: directory that may
     remember what was seen to be in place, '' for none. output: where `-` goes. opensearch: what is special to it.
+    insists: wait for all of the budget also where nobody takes the connection.
     Touches neither files nor the network. Raises ValueError, with a sentence for people, for any other URL.
     """
     if url == "-":
@@ -35,7 +37,8 @@ def open_store(
         from .opensearch import OpenSearchStore  # opensearch-py itself (187 ms) waits until it is used
 
         options = opensearch or OpenSearchOptions()
-        return OpenSearchStore(tuple(url.split(",")), options, prefix=prefix, budget=budget, state=state)
+        urls = tuple(url.split(","))
+        return OpenSearchStore(urls, options, prefix=prefix, budget=budget, state=state, insists=insists)
     raise ValueError(f"the store is https://HOST:9200, sqlite:PATH or -, not {_without_secrets(url)!r}")
 
 

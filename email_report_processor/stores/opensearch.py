@@ -27,7 +27,8 @@ class OpenSearchStore:
     """Documents in the indices of a cluster. Connects when it is used.
 
     prefix: of the index names. budget: seconds without progress after which a call gives up. state: directory that
-    remembers that the templates are there, '' for none. Raises ValueError for a URL that cannot be used.
+    remembers that the templates are there, '' for none. insists: wait for the whole budget also where nobody takes the
+    connection. Raises ValueError for a URL that cannot be used.
     """
 
     def __init__(
@@ -38,12 +39,13 @@ class OpenSearchStore:
         prefix: str = "email-report-",
         budget: float = 30.0,
         state: str = "",
+        insists: bool = False,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         places = [place_of(url) for url in (*urls, *options.hosts)]
         self.name = ",".join(place.geturl().rstrip("/") for place in places)
-        self._client = Client(self.name, places, options, budget=budget, sleep=sleep, clock=clock)
+        self._client = Client(self.name, places, options, budget=budget, sleep=sleep, clock=clock, insists=insists)
         self._templates = Templates(self._client, prefix, state, options)
         self._elsewhere = Elsewhere(self._client, prefix, state)
         self._prefix = prefix

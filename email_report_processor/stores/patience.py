@@ -1,21 +1,29 @@
-"""How long is waited for a store: back-off and jitter, until nothing has moved for the time budget."""
+"""How long is waited for a store: back-off and jitter, until nothing has moved for the time budget.
+
+Where nobody takes the connection, nothing is half done, and the mail server is the one that waits best: each node gets
+a second try a moment later, and no more. An import, whose `--patience` a person chose, insists.
+"""
 
 from collections.abc import Callable
 
 from .bulk import Trouble
 from .store import StoreError
 
+_A_MOMENT = 1.0  # seconds
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0  # seconds; doubled each time, then anything from 0 to it
 
 
 class Patience:
-    """How long is waited for a store from which nothing comes."""
+    """How long is waited for a store from which nothing comes. nodes: how many may answer; 0 insists."""
 
     # Told once when waiting begins: a person at a terminal sets it (admin.command), a mail server hears nothing.
     tell: Callable[[str], None] = staticmethod(lambda text: None)
 
-    def __init__(self, name: str, budget: float, sleep: Callable[[float], None], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, name: str, budget: float, sleep: Callable[[float], None], clock: Callable[[], float], nodes: int = 0
+    ) -> None:
         self._name = name
+        self._nodes = nodes
         self._budget = budget
         self._sleep = sleep
         self._clock = clock
@@ -25,6 +33,7 @@ class Patience:
         """Something moved: the budget begins anew."""
         self._until = self._clock() + self._budget
         self._turn = 0
+        self._unheard = 0
 
     def left(self) -> float:
         """Seconds, never below 1: what is sent at all gets a chance."""
@@ -33,6 +42,13 @@ class Patience:
     def wait(self, trouble: Trouble) -> None:
         """Until it is time to send again. Raises StoreError when the time budget is used up, or would be."""
         left = self._until - self._clock()
+        if trouble.unheard and self._nodes:
+            self._unheard += 1
+            if self._unheard >= 2 * self._nodes or left <= 0:
+                raise StoreError(f"{self._name} {trouble.reason} (tried twice)")
+            self._sleep(min(left, _A_MOMENT) if self._unheard == self._nodes else 0.0)
+            return
+        self._unheard = 0
         if left <= 0 or trouble.wait > left:
             asked = f" and asks to wait {trouble.wait:g} s" if trouble.wait > left > 0 else ""
             raise StoreError(f"{self._name} {trouble.reason}{asked} (tried for {self._budget - max(0.0, left):.0f} s)")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from email_report_processor.message.blob import CHUNK, File, Memory, chunks, temporary_file
 from email_report_processor.message.mbox import MARGIN, is_mbox, messages, unquoted
+from tests.places import CASES
 
 FROM = b"From a@example.org Thu Nov 20 06:12:44 2025\n"
 
@@ -86,8 +87,44 @@ def test_lines_that_separate_nothing(line: bytes) -> None:
     assert not is_mbox(line + b"y\n")
 
 
-def test_no_empty_line_no_separator() -> None:
+@pytest.mark.parametrize("eol", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("before", [b"", b"\n"], ids=["no empty line", "an empty line"])
+@pytest.mark.parametrize("line", [FROM, b"From - Thu Nov 20 06:12:44 2025\n", b"From \n", b"From - \n", b"From -\n"])
+def test_a_header_field_follows(line: bytes, before: bytes, eol: bytes) -> None:
+    """Thunderbird and others write no date, or no empty line."""
+    first, second = b"Subject: x\n\nFrom the desk of nobody\nx\n", b"Received: by b; c\n\ny\n"
+    data = (line + first + before + line + second).replace(b"\n", eol)
+    for size in (1, 7, 2000, CHUNK):
+        assert cut(data, size) == [first.replace(b"\n", eol), second.replace(b"\n", eol)]
+    assert is_mbox(data)
+
+
+@pytest.mark.parametrize("before", [b"", b"\n"], ids=["no empty line", "an empty line"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"From the desk of nobody\nPhone: 1\n",
+        b"From the desk of nobody\n\nPhone: 1\n",
+        b"From \nus all\n",
+        b"From \n\nSubject: x\n",
+        b"From -\nhttp://example.org\n",
+        b"From - to\nSubject: x\n",
+        b"From 10:30 on 20 November we are closed\nPhone: 1\n",
+    ],
+)
+def test_bodies_are_not_cut(line: bytes, before: bytes) -> None:
+    data = b"Subject: x\n\nx\n" + before + line
+    assert cut(FROM + data) == [data]
+
+
+def test_a_date_in_a_text_is_no_separator_without_an_empty_line() -> None:
     assert cut(FROM + b"A: b\n\nx\n" + FROM + b"y\n") == [b"A: b\n\nx\n" + FROM + b"y\n"]
+    assert cut(FROM + b"A: b\n\nx\n" + FROM + b"http://example.org\n")[1:] == []
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason=f"there are no cases in {CASES}")
+def test_cases() -> None:
+    assert len(cut((CASES / "12-mbox/thunderbird-bare-noblank.mbox").read_bytes())) == 3
 
 
 def test_carriage_returns() -> None:

@@ -52,7 +52,8 @@ def test_a_message_comes_back_as_it_was(tmp_path: Path, message: bytes) -> None:
     assert keep(tmp_path / "kept", message, "unreadable") == []
     (one,) = kept.listing(tmp_path / "kept")
     assert one == Kept(one.path, "unreadable", "no report in it", NOW, len(message), one.offset)
-    assert one.path.name == hashlib.sha256(message).hexdigest()
+    itself = message.partition(b"\n")[2] if message.startswith(b"From ") else message
+    assert one.path.name == hashlib.sha256(itself).hexdigest()
     assert everything(kept.untouched(open_blob(one.path))) == message
     assert one.path.read_bytes() == one.path.read_bytes()[: one.offset] + message
 
@@ -97,6 +98,16 @@ def test_again_makes_no_second_copy_and_says_the_new_reason(tmp_path: Path) -> N
         keep(tmp_path / "kept", MESSAGE, category, max_messages=1)
     (one,) = kept.listing(tmp_path / "kept")
     assert one.category == CATEGORIES[-1]
+
+
+def test_the_line_of_an_attempt_makes_no_second_copy(tmp_path: Path) -> None:
+    """local(8) and Exim put the time of the attempt in front; what is kept is what came."""
+    for time in (b"Thu Nov 20 06:12:44 2025", b"Thu Nov 20 06:17:44 2025"):
+        keep(tmp_path / "kept", b"From a@b.example " + time + b"\n" + MESSAGE)
+    keep(tmp_path / "kept", MESSAGE)
+    assert len(list(kept.listing(tmp_path / "kept"))) == 1
+    keep(tmp_path / "kept", b"From: " + MESSAGE)
+    assert len(list(kept.listing(tmp_path / "kept"))) == 2
 
 
 def test_files_are_the_owners_alone_whatever_the_umask(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def open_(fake: FakeOpenSearch, clock: Clock) -> Iterator[Open]:
     opened: list[OpenSearchStore] = []
 
     def make(*urls: str, **keywords: Any) -> OpenSearchStore:
-        own = {name: keywords.pop(name) for name in ("prefix", "budget", "state") if name in keywords}
+        own = {name: keywords.pop(name) for name in ("prefix", "budget", "state", "insists") if name in keywords}
         options = OpenSearchOptions(**{"timeout": 5.0, **keywords})
         opened.append(OpenSearchStore(urls or (fake.url,), options, sleep=clock.sleep, clock=clock, **own))
         return opened[-1]
@@ -262,9 +262,29 @@ def test_back_off_grows_with_full_jitter(open_: Open, clock: Clock, monkeypatch:
     with pytest.raises(
         StoreError, match=r"http://127\.0\.0\.1:9 cannot be reached: Connection refused \(tried for 120"
     ):
-        open_(NO_HOST, budget=120).write(ROWS)
+        open_(NO_HOST, budget=120, insists=True).write(ROWS)
     assert limits == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
     assert sum(clock.slept) == pytest.approx(120)
+
+
+@pytest.mark.parametrize("urls", [(NO_HOST,), (NO_HOST, "http://127.0.0.1:10"), ("http://nowhere.invalid:9200",)])
+def test_who_does_not_listen_gets_a_second_try_and_no_more(open_: Open, clock: Clock, urls: tuple[str, ...]) -> None:
+    """The mail server waits better. Each of several nodes is tried twice."""
+    with pytest.raises(StoreError, match=r"cannot be reached: .*\(tried twice\)"):
+        open_(*urls, budget=120).write(ROWS)
+    assert [one for one in clock.slept if one] == [1.0]
+    with pytest.raises(StoreError, match="tried twice"):
+        open_(*urls, budget=120).request("GET", "/")
+    assert sum(clock.slept) == 2.0
+
+
+def test_a_node_that_listens_again_a_moment_later(fake: FakeOpenSearch, clock: Clock) -> None:
+    """And what answered in between had its turn: the count begins anew."""
+    nobody = NO_HOST
+    store = OpenSearchStore((nobody, fake.url), OpenSearchOptions(timeout=5.0), sleep=clock.sleep, clock=clock)
+    fake.faults = [Fault(status=503), Fault(status=503), Fault(status=503)]
+    assert store.write(ROWS) == Written(5, 0)
+    store.close()
 
 
 def test_a_hundred_clients_do_not_come_back_at_once(open_: Open, clock: Clock, fake: FakeOpenSearch) -> None:
