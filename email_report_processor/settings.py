@@ -124,6 +124,7 @@ SECTIONS: dict[str, tuple[Any, ...]] = {
 # Sections of the rooms around the core -> their option records, as `room.module:Record`. They are loaded by who uses
 # them; the filter takes no notice, so that a fault in one stops no mail.
 OUTER: dict[str, tuple[str, ...]] = {
+    "alerts": ("alerts.options:AlertOptions",),
     "lmtp": ("inboxes.options:LmtpOptions",),
     "logins": ("logins.options:LoginOptions",),
 }

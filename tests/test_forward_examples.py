@@ -68,7 +68,10 @@ def test_scripts_pass_shellcheck(path: Path) -> None:
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("name", ["email-report-kept.service", "email-report-kept.timer"])
+@pytest.mark.parametrize(
+    "name",
+    ["email-report-kept.service", "email-report-kept.timer", "email-report-alert.service", "email-report-alert.timer"],
+)
 def test_units_are_units(name: str) -> None:
     unit = configparser.RawConfigParser(strict=True)
     unit.read_string((EXAMPLES / name).read_text(encoding="utf-8"))

@@ -16,6 +16,8 @@ from .text import fail
 # Name, and the sentence of its help. The module of the same name has `add_arguments(parser)` and
 # `run(arguments, settings) -> int` (0 done, 1 something is wrong, 2 wrong usage, 75 the store failed).
 COMMANDS = {
+    "alert": "tell by mail, webhook or command what is wrong, each event once",
+    "check": "a line for a monitoring system: is anything wrong",
     "copy": "copy every document from one store to another",
     "demo": "store some weeks of made-up reports, to see what there is to see",
     "dns": "check what a domain publishes so that reports can arrive",
@@ -24,6 +26,7 @@ COMMANDS = {
     "journal": "when receivers saw the policy of a domain change, and what came of it",
     "kept": "list the messages that were kept, and feed them again",
     "logins": "who logs in from where: read logs, follow them, judge, stop an account",
+    "metrics": "figures for Prometheus",
     "policy": "what a stricter DMARC record would have cost",
     "search": "find documents by a query: class:spoof subject:invoice since:2d",
     "setup": "make OpenSearch ready: templates, retention, pipelines, roles, dashboards",

@@ -1,0 +1,27 @@
+"""What `check`, `metrics` and `alert` have in common: one evaluation of the rules."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..alerts.look import Look, moment
+from ..alerts.options import AlertOptions
+from ..flags import now
+from ..job import choose_senders, choose_store
+from ..settings import Settings, state_dir
+from ..stores import kept
+
+
+@contextmanager
+def looking(settings: Settings) -> Iterator[tuple[Look, AlertOptions]]:
+    """A look at the store that the settings name, closed at the end. Raises SettingsError."""
+    options = settings.record("alerts", AlertOptions)
+    keeping = settings.record("kept", kept.KeptOptions)
+    maildir = kept.directory(state_dir(settings, os.environ))
+    senders = choose_senders(settings)
+    store = choose_store(settings, os.environ).open()
+    try:
+        messages = tuple(kept.listing(maildir))
+        yield Look(store, moment(now()), senders, messages, keeping.max_messages, keeping.max_bytes), options
+    finally:
+        store.close()
