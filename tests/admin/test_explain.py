@@ -41,10 +41,8 @@ def test_the_command(run_filter: Program, run_admin: Program) -> None:
     found = run_admin(b"", "explain", document["_id"])
     assert found.status == 0
     assert found.stdout.startswith(f"dmarc-failure {document['_id']}\n")
-    assert (
-        "source.ip = 2001:db8::25\n    The host that the failed message came from. (RFC 5965 §3.2, Source-IP)"
-        in found.stdout
-    )
+    assert "source.ip = 2001:db8::25\n    The host that the failed message came from" in found.stdout
+    assert "(RFC 5965 §3.2, Source-IP)" in " ".join(found.stdout.split())
     (told,) = run_admin(b"", "explain", "--json", document["_id"]).lines
     assert told["class_"] == document["class"]
 
