@@ -18,6 +18,7 @@ from ..job import choose_store, make_job
 from ..log import LogOptions, open_log
 from ..logins import places as places_room
 from ..logins.acting import Acting
+from ..logins.ask import Answer, answer, read_key, read_reply, read_token, subject_and_text
 from ..logins.check import UNKNOWN, Verdict, check
 from ..logins.files import found
 from ..logins.follow import Follower, Journal, read_place
@@ -26,6 +27,7 @@ from ..logins.lines.login import Login
 from ..logins.lines.scan import Scanner
 from ..logins.lines.times import write_time
 from ..logins.options import LoginOptions
+from ..logins.parallel import WORTH, Pool
 from ..logins.places import Places
 from ..logins.reading import Reader
 from ..logins.rules import describe
@@ -36,6 +38,7 @@ from ..settings import Settings, SettingsError, state_dir
 from ..values.fields import clean
 from .text import fail, table
 
+_LONGEST_REPLY = 1024**2  # bytes of a reply that are looked at
 _BATCH = 5000  # logins stored at once by `read`
 
 
@@ -81,6 +84,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         made = command(name, help_)
         made.add_argument("account")
         made.add_argument("--why", default="", metavar="TEXT", help="for the audit trail")
+    answer_ = command("answer", "take a user's answer: a mail on standard input, or a token and a word")
+    answer_.add_argument("token", nargs="?", default="", help="of the mail; without it a reply is read")
+    answer_.add_argument("word", nargs="?", default="", choices=["", "yes", "no"], help="what the user says")
     command("stopped", "list the accounts that are stopped")
     audit = command("audit", "list who stopped, released and answered what")
     audit.add_argument("account", nargs="?", default="", help="only of this account")
@@ -133,10 +139,11 @@ def _say(text: str) -> None:
 def _read(arguments: argparse.Namespace, settings: Settings) -> int:
     options = _options(settings)
     judge = _judge(settings, options)
-    reader = Reader(Scanner(options.quota_messages), _zone(options))
-    with _writing(arguments, settings, judge) as write:
+    paths, zone = found(arguments.paths), _zone(options)
+    with _pool(paths, options, zone) as pool, _writing(arguments, settings, judge) as write:
+        reader = Reader(Scanner(options.quota_messages), zone, pool=pool)
         findings, count = 0, 0
-        logins = reader.logins(found(arguments.paths))
+        logins = reader.logins(paths)
         while batch := list(islice(logins, _BATCH)):
             write(batch)
             count += len(batch)
@@ -150,6 +157,19 @@ def _read(arguments: argparse.Namespace, settings: Settings) -> int:
         _say(text)
     print(f"{reader.lines:,} lines, {count:,} logins, {findings:,} findings")
     return 1 if reader.problems else 0
+
+
+@contextmanager
+def _pool(paths: Sequence[str], options: LoginOptions, zone: tzinfo | None) -> Iterator[Pool | None]:
+    """Processes for what is large, else none."""
+    if sum(os.path.getsize(path) for path in paths if os.path.isfile(path)) < WORTH:
+        yield None
+        return
+    pool = Pool(options.quota_messages, zone)
+    try:
+        yield pool
+    finally:
+        pool.close()
 
 
 @contextmanager
@@ -271,6 +291,29 @@ def _release(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _answer(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Of a mail there is no output and one status, 0: whatever else would be mailed to its sender."""
+    options = _options(settings)
+    log = open_log(settings.record("log", LogOptions))
+    said: Answer | None
+    if arguments.token:
+        text, said = arguments.token, "yes" if arguments.word == "yes" else "no" if arguments.word == "no" else None
+    else:
+        text, said = read_reply(*subject_and_text(sys.stdin.buffer.read(_LONGEST_REPLY)))
+    with _state(settings) as state:
+        event = read_token(text, read_key(state.path.parent), state, time.time())
+        if event is None or said is None:
+            fault = "no token of ours" if event is None else "neither yes nor no"
+            log("warning", f"logins answer: {fault} in what was received; nothing was changed")
+            return fail(fault, 1) if arguments.token else 0
+        denied = answer(event, said, state, options, time.time())
+        for told in state.commit("answer", time.time(), {}, findings=[denied] if denied else []):
+            Acting(options, state, log).tell(told)
+            state.told(told)
+    log("info", f"logins answer: {event.finding.account} says {said}: {event.finding.sentence}")
+    return 0
+
+
 def _stopped(_arguments: argparse.Namespace, settings: Settings) -> int:
     with _state(settings) as state:
         rows = [(stop.account, _when(stop.time), stop.who, stop.why) for stop in state.stops().values()]
@@ -315,6 +358,7 @@ _RUN = {
     "events": _events,
     "stop": _stop,
     "release": _release,
+    "answer": _answer,
     "stopped": _stopped,
     "audit": _audit,
 }

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from ..log import Log
+from .ask import ask, read_key
 from .notify import run_command, tell_postmaster
 from .options import LoginOptions
 from .rules import Finding, describe
@@ -36,7 +37,14 @@ class Acting:
     def tell(self, event: Event) -> None:
         """Everybody who is to hear of an event; what fails is said in the log, and holds nothing up."""
         self._log("warning" if event.finding.severity == "alarm" else "info", describe(event.finding))
-        for step in (run_command, tell_postmaster):
-            fault = step(event, self.options)
+        for fault in (run_command(event, self.options), tell_postmaster(event, self.options), self._ask(event)):
             if fault:
                 self._log("error", fault)
+
+    def _ask(self, event: Event) -> str:
+        if not self.options.ask:
+            return ""
+        try:
+            return ask(event, self.options, read_key(self._state.path.parent))
+        except OSError as error:
+            return f"{error.filename}: no token can be made ({error.strerror}): check the state directory"

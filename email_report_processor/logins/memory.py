@@ -142,57 +142,60 @@ class Memory:
         self.accounts: dict[str, Account] = {}
         self.strangers: dict[str, Account] = {}  # who never logged in
         self.networks: dict[str, Network] = {}
-        self.changed: set[tuple[str, str]] = set()  # (kind, key) since the state was written
+        self.changed_accounts: set[str] = set()  # since the state was written
+        self.changed_networks: set[str] = set()
         self._swept = 0.0
 
-    def success(self, login: Login, place: Place) -> set[str]:
-        """Remember a login, and say what is new in it: network, system, country; and whether it sent a message."""
-        account = self._known(login)
-        time = login.time
-        new = set()
+    def success(self, login: Login, place: Place) -> tuple[Account, list[str]]:
+        """Remember a login, and say what is new in it: country, system, network; sent, on a busy day."""
+        account, new = self._known(login), []
         if not place.ignored:
-            for kind, values, value in (
-                ("country", account.countries, place.country),
-                ("system", account.systems, place.system),
-                ("network", account.networks, place.network),
-            ):
-                seen = values.get(value)
-                if seen is not None and time - seen.last < self.horizon:
-                    seen.last = max(seen.last, time)
-                elif value:
-                    values.pop(value, None)  # its place is at the end
-                    values[value] = Seen(time, time, login.line, place.system)
-                    new.add(kind)
+            if place.country and self._is_new(account.countries, place.country, login, place):
+                new.append("country")
+            if self._is_new(account.systems, place.system, login, place):
+                new.append("system")
+            if self._is_new(account.networks, place.network, login, place):
+                new.append("network")
             network = self.networks.get(place.network)
             if network is not None and network.failed.pop(login.account, None) is not None:
-                self.changed.add(("network", place.network))
+                self.changed_networks.add(place.network)
         if login.server in _SENDING:
-            day = int(time // DAY)
+            day = int(login.time // DAY)
             account.days[day] = sent = account.days.get(day, 0) + 1
             account.sent.append(login.line)
             if sent >= self.busy:
-                new.add("sent")
-        self.changed.add(("account", login.account))
-        return new
+                new.append("sent")
+        self.changed_accounts.add(login.account)
+        return account, new
+
+    def _is_new(self, values: dict[str, Seen], value: str, login: Login, place: Place) -> bool:
+        seen, time = values.get(value), login.time
+        if seen is not None and time - seen.last < self.horizon:
+            seen.last = max(seen.last, time)
+            return False
+        if seen is not None:
+            del values[value]  # its place is at the end
+        values[value] = Seen(time, time, login.line, place.system)
+        return True
 
     def failure(self, login: Login, place: Place) -> None:
         """Remember attempts that failed."""
         account = self.account_of(login)
         if account.failing.pop(place.network, None) or len(account.failing) < _MOST:
             account.failing[place.network] = Seen(login.time, login.time, login.line, place.system)
-        self.changed.add(("account", login.account))
+        self.changed_accounts.add(login.account)
         network = self._network(place.network)
         network.failed.pop(login.account, None)
         if login.account not in account.networks and len(network.failed) < _MOST:
             network.failed[login.account] = Seen(login.time, login.time, login.line)
-            self.changed.add(("network", place.network))
+            self.changed_networks.add(place.network)
 
     def stranger(self, login: Login, place: Place) -> None:
         """Remember at the network that an account came in from there which was never seen in its country."""
         strange = self._network(place.network).strange
         if strange.pop(login.account, None) or len(strange) < _MOST:
             strange[login.account] = Seen(login.time, login.time, login.line)
-        self.changed.add(("network", place.network))
+        self.changed_networks.add(place.network)
 
     def account_of(self, login: Login) -> Account:
         """The account, also one that never logged in."""
@@ -222,7 +225,7 @@ class Memory:
             values.pop(value, None)
             setattr(account, kind, {value: Seen(0.0, last), **values})  # in front: what is oldest
             account.jumps.pop(value, None)
-            self.changed.add(("account", name))
+            self.changed_accounts.add(name)
 
     def clear(self, name: str) -> None:
         """An account was released: what is fresh is forgotten, and what was told may be told again."""
@@ -236,7 +239,7 @@ class Memory:
             account.refusals.clear()
             account.told.clear()
             account.days.pop(int(latest // DAY), None)
-            self.changed.add(("account", name))
+            self.changed_accounts.add(name)
 
     def sweep(self, now: float) -> None:
         """Forget what is older than the horizon, once in a week of the log."""
@@ -247,22 +250,25 @@ class Memory:
             _forget(account, now, self.window, self.horizon)
         for name in [key for key, one in self.strangers.items() if not _alive(one, now - self.window)]:
             del self.strangers[name]
-            self.changed.add(("account", name))
+            self.changed_accounts.add(name)
         for name, network in list(self.networks.items()):
             for values in (network.failed, network.strange):
                 for key in [key for key, seen in values.items() if seen.last <= now - self.window]:
                     del values[key]
             if not network.failed and not network.strange:
                 del self.networks[name]
-                self.changed.add(("network", name))
+                self.changed_networks.add(name)
 
     def changes(self) -> Iterator[tuple[str, str, str | None]]:
         """What changed since the last call, as (kind, key, text for the state); None for what is gone."""
-        changed, self.changed = self.changed, set()
-        for kind, key in changed:
-            one: Account | Network | None
-            one = self.networks.get(key) if kind == "network" else self.accounts.get(key) or self.strangers.get(key)
-            yield kind, key, one.write() if one is not None else None
+        names, self.changed_accounts = self.changed_accounts, set()
+        networks, self.changed_networks = self.changed_networks, set()
+        for name in names:
+            account = self.accounts.get(name) or self.strangers.get(name)
+            yield "account", name, account.write() if account is not None else None
+        for key in networks:
+            network = self.networks.get(key)
+            yield "network", key, network.write() if network is not None else None
 
     def load(self, rows: Iterable[tuple[str, str, str]]) -> None:
         """Take in what `changes` gave."""
@@ -285,7 +291,7 @@ class Memory:
         if network is None:
             network = self.networks[key] = Network()
             for gone in _shrink(self.networks, MAX_NETWORKS):
-                self.changed.add(("network", gone))
+                self.changed_networks.add(gone)
         return network
 
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
 from typing import NamedTuple
 
-from .files import BROKEN, read
+from .files import BROKEN, Part, read
 from .lines.login import Login
 from .lines.scan import Scanner
 from .lines.times import Clock, read_head
+from .parallel import Pool
 
 _LATE = float("inf")  # the beginning of a file without a date
 
@@ -22,14 +23,24 @@ class Log(NamedTuple):
 
 
 class Reader:
-    """Reads files; `problems` are sentences about what could not be read, `lines` says how many lines there were."""
+    """Reads files; `problems` are sentences about what could not be read, `lines` says how many lines there were.
 
-    def __init__(self, scanner: Scanner, zone: tzinfo | None = None, now: Callable[[], float] = clocks.time) -> None:
+    pool: scans instead of this process.
+    """
+
+    def __init__(
+        self,
+        scanner: Scanner,
+        zone: tzinfo | None = None,
+        now: Callable[[], float] = clocks.time,
+        pool: Pool | None = None,
+    ) -> None:
         self.problems: list[str] = []
         self.lines = 0
         self._scanner = scanner
         self._zone = zone
         self._now = now
+        self._pool = pool
 
     def logins(self, paths: Sequence[str]) -> Iterator[Login]:
         """The logins of all files, merged by time; a file is opened when its first line's time has come."""
@@ -43,18 +54,32 @@ class Reader:
             if streams:
                 _, turn, login, rest = heapq.heappop(streams)
                 yield login
-                self._push(streams, turn, rest)
+                until = min(streams[0][0] if streams else _LATE, waiting[-1].begin if waiting else _LATE)
+                for login in rest:  # mostly one file is all there is for a long time
+                    if login.time > until:
+                        heapq.heappush(streams, (login.time, turn, login, rest))
+                        break
+                    yield login
 
     def file(self, path: str) -> Iterator[Login]:
         """The logins of one file."""
         try:
-            for chunk, end in read(path, self._now()):
-                self.lines += chunk.count(b"\n") + 1
-                yield from self._scanner.scan(chunk, Clock(end, self._zone))
+            for logins in self._scan(self._counted(read(path, self._now()))):
+                yield from logins
         except OSError as error:
             self.problems.append(f"{path}: cannot be read ({error.strerror or error}): check its path and permissions")
         except BROKEN as error:
             self.problems.append(f"{path}: is cut or damaged; what stands before that was read ({error})")
+
+    def _scan(self, parts: Iterator[Part]) -> Iterator[list[Login]]:
+        if self._pool is not None:
+            return self._pool.scan(parts)
+        return (self._scanner.scan(chunk, Clock(end, self._zone)) for chunk, end in parts)
+
+    def _counted(self, parts: Iterator[Part]) -> Iterator[Part]:
+        for part in parts:
+            self.lines += part.chunk.count(b"\n") + 1
+            yield part
 
     @staticmethod
     def _push(streams: list[tuple[float, int, Login, Iterator[Login]]], number: int, rest: Iterator[Login]) -> None:

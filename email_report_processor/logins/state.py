@@ -147,8 +147,8 @@ class State:
         return self._events("time >= ? AND ? IN ('', account)", since, account)
 
     def event(self, id_: str) -> Event | None:
-        """An event by its id."""
-        return next(iter(self._events("id = ?", id_)), None)
+        """An event by its id, or by its first 16 digits."""
+        return next(iter(self._events("id = ? OR substr(id, 1, 16) = ?", id_, id_)), None)
 
     def answer(self, event: Event, answer: str) -> None:
         """Write down what a user said."""
