@@ -20,6 +20,7 @@ COMMANDS = {
     "check": "a line for a monitoring system: is anything wrong",
     "copy": "copy every document from one store to another",
     "demo": "store some weeks of made-up reports, to see what there is to see",
+    "digest": "the mail of a week or a month: what changed, and what to do",
     "dns": "check what a domain publishes so that reports can arrive",
     "doctor": "check everything that the filter needs, as the user it runs as",
     "explain": "what a document says, field by field, and which rule made its class",

@@ -125,6 +125,12 @@ def overview(page: Page, *, index: str = "") -> str:
     return render("overview.html", page=page, sections=SECTIONS, index=index, domains=())
 
 
+def mail(page: Page, title: str, **values: Any) -> str:
+    """A page for mail clients: styles in each element. values: events, changes, fixes, figures, pictures."""
+    titles = {figure.name: figure.title for figure in page.figures}
+    return environment().get_template("mail.html").render(page=page, title=title, titles=titles, **values)
+
+
 def plain(page: Page) -> str:
     """A page of answers, things to do and figures in their order."""
     return render("plain.html", page=page)
