@@ -19,7 +19,9 @@ def main(sizes: tuple[tuple[int, float, int], ...] = ((100_000, 64, 3), (1_000_0
 def _run(folder: Path, rows: int, peak: float, runs: int) -> bool:
     path = messages.write_xml(folder / f"{rows}.xml", rows)
     settings = folder / "settings.toml"
-    settings.write_text('[log]\nto = "none"\n[filter]\ndeadline = 3600\n[bounds]\nmessage_bytes = "1 GiB"\n')
+    settings.write_text(
+        '[log]\nto = "none"\n[filter]\ndeadline = 3600\n[bounds]\nmessage_bytes = "1 GiB"\nrows = 2000000\n'
+    )
     argv = [PROGRAM, "--config", str(settings), "--state", str(folder / "state"), "--store", "-"]
     floor = Command("floor", [sys.executable, "-c", floors.EXPAT, str(path)])
     ours, least = compare(Command("ours", argv, stdin=path), floor, runs=runs)

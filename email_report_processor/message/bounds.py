@@ -19,7 +19,7 @@ class Bounds(NamedTuple):
     record_bytes: int = 1024**2  # one record of an aggregate report
     json_depth: int = 32  # arrays and objects within each other
     json_values: int = 500_000  # values of one JSON report, counted by its commas and brackets; 41 in a real one
-    rows: int = 2_000_000  # rows of one report
+    rows: int = 800_000  # rows of one report, and of all reports of a message: 20 s of CPU
     rows_floor: int = 10_000  # rows of all reports of a message, and
     bytes_per_row: int = 4  # one more for so many bytes of the message; real ones have 23 at the least
     tls_rows: int = 200_000  # rows of all SMTP TLS reports of a message

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from .blob import Blob, Scratch
 from .bounds import Bounds, OverBound
 
+FILES = 100  # times bounds.archive_members, for all files in containers of a message together
+PARTS = 20  # times bounds.mime_parts, for all messages in files together
 KEPT = 4  # times bounds.message_bytes, for all containers of a message together
 
 
@@ -21,8 +23,10 @@ class Budget:
         self._scratch = Scratch()
         self._kept = KEPT * bounds.message_bytes
         self._inflated = bounds.inflated_floor + min(bounds.inflated_per_byte * size, bounds.xml_bytes)
-        self._rows = bounds.rows_floor + size // max(bounds.bytes_per_row, 1)
+        self._rows = min(bounds.rows_floor + size // max(bounds.bytes_per_row, 1), bounds.rows)
         self._tls_rows = bounds.tls_rows
+        self._files = FILES * bounds.archive_members
+        self._parts = PARTS * bounds.mime_parts
 
     def inflate(self, size: int) -> None:
         """Count bytes that were not read before. Raises OverBound when there are too many."""
@@ -48,6 +52,24 @@ class Budget:
             f" bounds.inflated_per_byte = {times} for each of its {self._size} bytes"
         )
 
+    def open_file(self) -> None:
+        """Count a file in a container. Raises OverBound."""
+        self._files -= 1
+        if self._files < 0:
+            bound = self._bounds.archive_members
+            raise OverBound(f"more than {FILES} times bounds.archive_members = {bound} files in all archives together")
+
+    def parts(self) -> int:
+        """How many parts the next message in a file may have. Raises OverBound."""
+        if self._parts <= 0:
+            bound = self._bounds.mime_parts
+            raise OverBound(f"more than {PARTS} times bounds.mime_parts = {bound} parts in all messages in files")
+        return min(self._bounds.mime_parts, self._parts)
+
+    def take_parts(self, parts: int) -> None:
+        """Count the parts of a message in a file."""
+        self._parts -= parts
+
     def rows(self, *, tls: bool) -> int:
         """How many rows the next report may have."""
         return max(min(self._bounds.rows, self._rows, self._tls_rows if tls else self._rows), 0)
@@ -61,6 +83,8 @@ class Budget:
         """Which bounds make `rows` what it is, when it is not bounds.rows."""
         if tls and self._tls_rows <= self._rows:
             return f"{self._bounds.tls_rows} in SMTP TLS reports of one message (bounds.tls_rows)"
+        if self._size // max(self._bounds.bytes_per_row, 1) + self._bounds.rows_floor >= self._bounds.rows:
+            return f"bounds.rows = {self._bounds.rows} in all reports of the message together"
         floor, size = self._bounds.rows_floor, self._bounds.bytes_per_row
         return f"bounds.rows_floor = {floor} and one more for bounds.bytes_per_row = {size} bytes of the message"
 

@@ -81,6 +81,7 @@ class Part:
     """A node of the message tree: the message, a part of a multipart, or a message within a message."""
 
     parts: tuple["Part", ...] = ()  # of a multipart; the one message in a message/rfc822
+    total = 1  # of the message itself: parts in it
     over: str = ""  # of the message itself: the bound at which its tree was cut, '' when it is whole
 
     def __init__(self, blob: Blob, place: str, header: tuple[int, int], body: tuple[int, int], default: str) -> None:
@@ -455,6 +456,7 @@ def read_mail(blob: Blob, *, mime_depth: int, mime_parts: int) -> Part:
     tally = _Tally(mime_depth, mime_parts)
     root = _Scan(blob, blob.size, tally, 0).message(0, "", 0)
     root.over = tally.over
+    root.total = tally.parts
     return root
 
 

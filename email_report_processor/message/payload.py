@@ -129,6 +129,11 @@ class _Attachment:
             if self.members <= 0 or self.budget.exhausted:  # the second is said by whoever met it
                 break
             self.members -= 1
+            try:
+                self.budget.open_file()
+            except OverBound as bound:
+                yield Problem(file.place, str(bound))
+                return
             yield from self._inside(file, inside, depth)
         if contents.more or self.members <= 0:
             yield Problem(file.place, f"more files than bounds.archive_members = {self.bounds.archive_members}")

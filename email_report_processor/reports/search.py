@@ -174,11 +174,13 @@ class Search:
             return
         faults: list[Damaged] = []
         try:
+            parts = self.budget.parts()
             blob = self.budget.keep(self._bounded(file, faults))
         except OverBound as bound:
             yield Problem(file.place, str(bound))
             return
-        mail = read_mail(blob, mime_depth=bounds.mime_depth, mime_parts=bounds.mime_parts)
+        mail = read_mail(blob, mime_depth=bounds.mime_depth, mime_parts=parts)
+        self.budget.take_parts(mail.total)
         empty = True
         for result in self.message(mail, level + 1):
             empty = False

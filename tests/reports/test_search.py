@@ -312,9 +312,31 @@ def rows(number: int) -> bytes:
 def test_the_rows_of_all_reports_of_a_message_together() -> None:
     raw = zipped(rows(6), rows(6).replace(b">1</report_id>", b">2</report_id>"))
     assert report_ids(read_message(raw, Options(bounds=Bounds(rows_floor=12, bytes_per_row=10**9)))) == ["1", "2"]
-    cut = read_message(raw, Options(bounds=Bounds(rows_floor=11, bytes_per_row=10**9)))
-    assert report_ids(cut) == ["1"]
-    assert "bounds.rows_floor = 11" in cut.problems[0].reason
+    for bounds, named in (
+        (Bounds(rows_floor=11, bytes_per_row=10**9), "bounds.rows_floor = 11"),
+        (Bounds(rows=11), "bounds.rows = 11"),
+    ):
+        cut = read_message(raw, Options(bounds=bounds))
+        assert report_ids(cut) == ["1"]
+        assert named in cut.problems[0].reason
+
+
+def test_all_files_in_archives_of_a_message_together() -> None:
+    inner = zipped(*[b"x"] * 9)
+    bounds = Bounds(archive_members=10)
+    raw = plain(b"--b\r\n\r\n" * 110, type_='multipart/mixed; boundary="b"')
+    parts = b"\r\n".join(
+        b"--b\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(inner) for _ in range(112)
+    )
+    raw = raw.replace(b"--b\r\n\r\n" * 110, parts + b"\r\n--b--\r\n")
+    assert "100 times bounds.archive_members = 10" in reasons(raw, bounds)[0]
+    assert reasons(raw, Bounds(archive_members=11)) == []
+
+
+def test_all_parts_of_messages_in_files_together() -> None:
+    inner = plain(b"--b\r\n\r\nx\r\n" * 8 + b"--b--\r\n", type_='multipart/mixed; boundary="b"')
+    assert "20 times bounds.mime_parts = 10" in reasons(zipped(*[inner] * 24), Bounds(mime_parts=10))[-1]
+    assert reasons(zipped(*[inner] * 22), Bounds(mime_parts=10)) == []
 
 
 # Announced, and not there
