@@ -130,37 +130,63 @@ class Delivery:
         assert self.kept == []
 
 
+# While a fault lasts; what comes after it has all the time of a slow machine.
+HURRY = {"EMAIL_REPORT_PROCESSOR_STORE_RETRY_SECONDS": "0.2"}
+
+
 class Resident(Delivery):
-    """The listener, started anew when a delivery is to find other circumstances."""
+    """The listener. New settings reach it by SIGHUP; for other circumstances it is started anew."""
 
     listener: Listener | None = None
     circumstances: object = None
+    text = ""
 
     def __call__(self, message: bytes = MESSAGE, *flags: str, **start: Any) -> int:
         """One delivery; 0 for 250, 75 for 451, and for a listener that does not start."""
         if self.store == "-":  # a listener has no standard output that anybody reads
             self.store = f"sqlite:{self.program.directory}/unused.sqlite"
         wanted = {**self.arguments, **start}
-        if self.listener is None or self.circumstances != (flags, wanted):
-            self.stop()
-            self.circumstances = (flags, wanted)
-            try:
-                self.listener = Listener(self.program, *flags, **wanted)
-            except EndedError as ended:
-                status, stdout, stderr = ended.args
-                assert stdout == b""
-                assert PASSWORD.encode() not in stderr
-                self.saw(status)
-                return int(status)
+        if wanted.get("env") is HURRY and wanted["settings"] is not None:
+            del wanted["env"]
+            wanted["settings"] = hurried(wanted["settings"])
+        try:
+            self._go_on(flags, wanted)
+        except EndedError as ended:
+            status, stdout, stderr = ended.args
+            assert stdout == b""
+            assert PASSWORD.encode() not in stderr
+            self.saw(status)
+            return int(status)
+        assert self.listener is not None
         (reply,) = self.listener.send(message)
         self.saw({"250": 0, "451": 75}[reply[:3]])
         assert PASSWORD not in self.said + reply
         return 0 if reply.startswith("250") else 75
 
+    def _go_on(self, flags: tuple[str, ...], wanted: dict[str, Any]) -> None:
+        text = wanted.pop("settings")
+        if self.listener is None or self.circumstances != (flags, wanted):
+            self.stop()
+            self.circumstances, self.text = (flags, wanted), text
+            self.listener = Listener(self.program, *flags, settings=text, **wanted)
+        elif text != self.text:
+            before = self.said.count("has read its settings again")
+            self.program.settings.write_text(text)
+            self.text = text
+            self.listener.process.send_signal(signal.SIGHUP)
+            self.listener.wait_until(lambda: self.said.count("has read its settings again") > before)
+
     def stop(self) -> None:
         listener, self.listener = self.listener, None
         if listener is not None:
             assert listener.stop() == 0
+
+
+def hurried(settings: str) -> str:
+    """Settings with what HURRY says."""
+    if "[store]\n" in settings:
+        return settings.replace("[store]\n", "[store]\nretry_seconds = 0.2\n")
+    return settings + "\n[store]\nretry_seconds = 0.2\n"
 
 
 Deliver = Callable[..., Delivery]
@@ -207,10 +233,6 @@ def in_node(node: nodes.Node, prefix: str) -> Counter[str]:
 
 def prefixed(prefix: str, more: str = "") -> str:
     return f'[store]\nindex_prefix = "{prefix}"\n{more}'
-
-
-# While a fault lasts; what comes after it has all the time of a slow machine.
-HURRY = {"EMAIL_REPORT_PROCESSOR_STORE_RETRY_SECONDS": "0.2"}
 
 
 # The store is away, overloaded, or refuses
