@@ -3,7 +3,6 @@
 Two results only for a mail server: 0, "I have it safely", and 75, "you keep it" (docs/mail-servers.md).
 """
 
-import argparse
 import os
 import signal
 import stat
@@ -14,7 +13,7 @@ from functools import partial
 from typing import NamedTuple, NoReturn
 
 from . import __version__
-from .flags import HOW, UsageError, flags, now, parser
+from .flags import HOW, Arguments, UsageError, flags, now, parser, read_arguments
 from .job import choose_store, make_job
 from .log import Descriptors, Log, LogOptions, open_log, take_descriptors
 from .message.blob import CHUNK, Blob, spool
@@ -46,7 +45,7 @@ def run() -> NoReturn:
 def main(argv: Sequence[str]) -> int:
     """Run the command and return its exit status."""
     try:
-        arguments = parser().parse_intermixed_args(argv)
+        arguments = read_arguments(argv)
     except UsageError as error:
         return _usage(str(error))
     if arguments.help or arguments.version:
@@ -68,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
     return filter_message(arguments)
 
 
-def filter_message(arguments: argparse.Namespace) -> int:
+def filter_message(arguments: Arguments) -> int:
     """Read one message from standard input and answer the mail server. Never raises."""
     started = time.monotonic()
     writer = Writer(os.environ)
@@ -239,7 +238,7 @@ def _usage(message: str) -> int:
     return TEMPFAIL
 
 
-def _inform(arguments: argparse.Namespace) -> int:
+def _inform(arguments: Arguments) -> int:
     # A mail server that calls this with --help would lose its message.
     if _has_message(0):
         return _usage("--help and --version do not read a message")

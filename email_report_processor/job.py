@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from .documents.classify import Site
@@ -10,7 +9,7 @@ from .documents.classify import check as check_site
 from .message.bounds import Bounds
 from .process import FilterOptions, Job, Layout
 from .reports.report import Options
-from .settings import GeoOptions, SenderFile, Settings, SettingsError, StoreOptions, secret, state_dir
+from .settings import GeoOptions, SenderFile, Settings, SettingsError, StoreOptions, secret, state_place
 from .stores import kept
 from .stores.opening import open_store
 from .stores.store import Store
@@ -37,7 +36,7 @@ def choose_store(
 ) -> StoreChoice:
     """The store of the settings, else the embedded one. `budget`: seconds one write may take. Raises SettingsError."""
     options = settings.record("store", StoreOptions)
-    url = options.url or f"sqlite:{state_dir(settings, environ) / EMBEDDED}"
+    url = options.url or f"sqlite:{os.path.join(state_place(settings, environ), EMBEDDED)}"
     seconds = options.retry_seconds if budget is None else min(budget, options.retry_seconds)
     return StoreChoice(url, lambda: open_url(url, settings, environ, stdout=stdout, budget=seconds), bool(options.url))
 
@@ -53,15 +52,15 @@ def open_url(
 ) -> Store:
     """A store by its URL, with the [store] options of the settings; insists: see open_store. Raises SettingsError."""
     given = settings.table.get("store", {}).get("url")
-    state = state_dir(settings, environ)
+    state = state_place(settings, environ)
     if url.startswith("sqlite:"):
-        kept.make_directory(Path(url.removeprefix("sqlite:")).parent)
+        kept.make_directory(os.path.dirname(url.removeprefix("sqlite:")))
     try:
         return open_store(
             url,
             prefix=settings.record("store", Layout).index_prefix,
             budget=settings.record("store", StoreOptions).retry_seconds if budget is None else budget,
-            state=str(state),
+            state=state,
             output=os.fdopen(stdout, "wb", closefd=False) if url == "-" else None,
             opensearch=_opensearch(settings) if url.startswith("http") else None,
             insists=insists,
@@ -98,7 +97,7 @@ def make_job(
     return Job(
         open_store=choice.open,
         now=now,
-        maildir=kept.directory(state_dir(settings, environ)),
+        maildir=kept.place(state_place(settings, environ)),
         options=options._replace(bounds=settings.record("bounds", Bounds)),
         layout=settings.record("store", Layout),
         site=site,

@@ -7,8 +7,7 @@ message that can never be stored is kept (and answered with 0); whatever is ours
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from .documents.classify import Site
 from .documents.completion import Completion
@@ -22,6 +21,9 @@ from .reports.report import Options, Reading, Report
 from .stores import kept
 from .stores.store import Row, Store, Written
 from .values.fields import Fields
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Result = TypeVar("Result")
 
@@ -47,7 +49,7 @@ class Job(NamedTuple):
 
     open_store: Callable[[], Store]  # called when there is something to store
     now: Callable[[], str]  # RFC 3339
-    maildir: Path  # of kept messages
+    maildir: "Path | str"  # of kept messages
     options: Options = Options()
     layout: Layout = Layout()
     site: Site = Site()

@@ -10,8 +10,7 @@ import os
 import pwd
 import re
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 
 from .documents.classify import Site
 from .documents.datasets import BY_NAME
@@ -20,6 +19,9 @@ from .message.bounds import Bounds
 from .process import FilterOptions, Layout
 from .reports.report import Options
 from .stores.kept import KeptOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PREFIX = "EMAIL_REPORT_PROCESSOR_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
@@ -182,7 +184,8 @@ def secret(settings: Settings, section: str, name: str) -> str:
         return ""
     path = _text(section, f"{name}_file", setting)
     try:
-        first = Path(path).read_text("utf-8").partition("\n")[0].strip()
+        with open(path, encoding="utf-8") as file:
+            first = file.read().partition("\n")[0].strip()
     except (OSError, UnicodeDecodeError) as error:
         fault = getattr(error, "strerror", None) or "it is not UTF-8"
         raise SettingsError(f"{setting.origin}: [{section}] {name}_file = {path!r} cannot be read: {fault}") from None
@@ -191,22 +194,29 @@ def secret(settings: Settings, section: str, name: str) -> str:
     return first
 
 
-def state_dir(settings: Settings, environ: Mapping[str, str]) -> Path:
+def state_dir(settings: Settings, environ: Mapping[str, str]) -> "Path":
     """The state directory (design §2); it need not exist yet."""
+    from pathlib import Path  # 3 ms, for people only
+
+    return Path(state_place(settings, environ))
+
+
+def state_place(settings: Settings, environ: Mapping[str, str]) -> str:
+    """The path of the state directory."""
     said = settings.record("state", StateOptions).dir or environ.get("STATE_DIRECTORY", "").split(":")[0]
     if said:
-        return Path(said)
+        return said
     if environ.get("XDG_STATE_HOME"):
-        return Path(environ["XDG_STATE_HOME"]) / "email-report-processor"
+        return os.path.join(environ["XDG_STATE_HOME"], "email-report-processor")
     if os.access(STATE_DIRECTORY, os.W_OK | os.X_OK):
-        return Path(STATE_DIRECTORY)
-    return _home() / ".local/state/email-report-processor"
+        return STATE_DIRECTORY
+    return os.path.join(_home(), ".local/state/email-report-processor")
 
 
-def _home() -> Path:
+def _home() -> str:
     # Mail servers set no HOME, or somebody else's; the passwd file knows whose process this is.
     try:
-        return Path(pwd.getpwuid(os.geteuid()).pw_dir)
+        return pwd.getpwuid(os.geteuid()).pw_dir
     except KeyError as error:
         raise SettingsError(
             f"user {os.geteuid()} is not in the passwd file, so there is no place for the state; set [state] dir"

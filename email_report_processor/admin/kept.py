@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     job = make_job(settings, os.environ, choose_store(settings, os.environ), now)
     messages = [one for one in kept.listing(job.maildir) if arguments.category in (None, one.category)]
     if arguments.remove:
-        return _remove(job.maildir, arguments.remove)
+        return _remove(Path(job.maildir), arguments.remove)
     if arguments.retry:
         return _retry(messages, job)
     rows = [

@@ -4,7 +4,6 @@ This process finds the messages, hands them to workers (`intake`), and tells a p
 or deleted, and the same command again changes nothing, so that it may be stopped at any moment.
 """
 
-import argparse
 import marshal
 import os
 import signal
@@ -14,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple, NoReturn
 
-from ..flags import flags, now
+from ..flags import Arguments, flags, now
 from ..job import choose_store, make_job, open_url
 from ..settings import Settings, SettingsError, load
 from ..stores.client import OpenSearchOptions, load_client
@@ -59,7 +58,7 @@ class Options(NamedTuple):
     patience: float  # seconds
 
 
-def main(arguments: argparse.Namespace) -> int:
+def main(arguments: Arguments) -> int:
     """Import what the command line names, and return the exit status: 0, 1, 2, 75, or 128 and a signal."""
     try:
         options = read_options(arguments)
@@ -73,11 +72,11 @@ def main(arguments: argparse.Namespace) -> int:
         return STORE_FAILED
 
 
-def read_options(arguments: argparse.Namespace) -> Options:
+def read_options(arguments: Arguments) -> Options:
     """What was asked for. Raises ArgumentError."""
     cores = len(os.sched_getaffinity(0))
     return Options(
-        paths=arguments.paths,
+        paths=list(arguments.paths),
         since=_date("since", arguments.since),
         until=_date("until", arguments.until),
         dry_run=arguments.dry_run,

@@ -1,6 +1,5 @@
 """`email-report-processor --lmtp ADDRESS`: listen until a signal says to end; SIGHUP reads the settings again."""
 
-import argparse
 import asyncio
 import os
 import signal
@@ -9,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
-from ..flags import flags, now
+from ..flags import Arguments, flags, now
 from ..job import StoreChoice, choose_store, make_job
 from ..log import Log, LogOptions, open_log
 from ..process import FilterOptions, Job
@@ -52,7 +51,7 @@ class Setup(NamedTuple):
         return Bounds(self.options.connections, self.options.recipients, self.options.idle)
 
 
-def main(arguments: argparse.Namespace) -> int:
+def main(arguments: Arguments) -> int:
     """Listen until it is told to end; the exit status."""
     log = open_log(LogOptions(to=arguments.log or ""))
     try:
@@ -60,7 +59,9 @@ def main(arguments: argparse.Namespace) -> int:
         setup = read()
         log = setup.log
         _load(setup.choice.url)
-        listening = listen(arguments.lmtp, int(setup.options.socket_mode, 8), setup.options.socket_group, os.environ)
+        listening = listen(
+            arguments.lmtp or "", int(setup.options.socket_mode, 8), setup.options.socket_group, os.environ
+        )
     except (SettingsError, StoreError, AddressError) as error:
         return _refuse(log, str(error))
     except OSError as error:
@@ -76,7 +77,7 @@ def _refuse(log: Log, said: str) -> int:
     return TEMPFAIL
 
 
-def read_setup(arguments: argparse.Namespace) -> Setup:
+def read_setup(arguments: Arguments) -> Setup:
     """Read the settings. Raises SettingsError, StoreError, OSError."""
     settings = load(flags(arguments), arguments.config, os.environ)
     log = open_log(settings.record("log", LogOptions))

@@ -9,11 +9,13 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..message.blob import CHUNK, Blob, chunks
 from ..values.fields import clean
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FIELD = b"X-Email-Report-Processor-"
 CATEGORIES = ("no-report", "salvaged", "unreadable", "rejected", "unfinished", "failed")
@@ -40,7 +42,7 @@ class KeepError(Exception):
 class Kept(NamedTuple):
     """One kept message."""
 
-    path: Path
+    path: "Path"
     category: str  # one of CATEGORIES
     reason: str
     time: str  # RFC 3339
@@ -48,16 +50,24 @@ class Kept(NamedTuple):
     offset: int  # where the message begins in the file
 
 
-def directory(state: Path) -> Path:
+def directory(state: "Path") -> "Path":
     """The Maildir of a state directory."""
     return state / "kept"
 
 
-def keep(maildir: Path, blob: Blob, category: str, reason: str, time: str, options: KeptOptions) -> list[str]:
+def place(state: str) -> str:
+    """The path of the Maildir of a state directory."""
+    return os.path.join(state, "kept")
+
+
+def keep(maildir: "Path | str", blob: Blob, category: str, reason: str, time: str, options: KeptOptions) -> list[str]:
     """Keep a copy: written, synced, renamed. Returns what had to be dropped for it, for the log.
 
     Raises KeepError when there is no room or the directory cannot be written.
     """
+    from pathlib import Path  # 3 ms, only to keep
+
+    maildir = Path(maildir)
     try:
         _make(maildir)
         name = _sha256(blob)
@@ -71,8 +81,11 @@ def keep(maildir: Path, blob: Blob, category: str, reason: str, time: str, optio
     return dropped
 
 
-def listing(maildir: Path) -> Iterator[Kept]:
+def listing(maildir: "Path | str") -> Iterator[Kept]:
     """Every kept message, oldest first. A file that is not ours counts as a message without a reason."""
+    from pathlib import Path
+
+    maildir = Path(maildir)
     found = []
     for folder in ("new", "cur"):
         for entry in os.scandir(maildir / folder) if (maildir / folder).is_dir() else ():
@@ -83,7 +96,7 @@ def listing(maildir: Path) -> Iterator[Kept]:
     yield from sorted(found, key=lambda kept: (kept.time, kept.path.name))
 
 
-def look(path: Path) -> Kept:
+def look(path: "Path") -> Kept:
     """What is written in front of one kept message. Raises OSError."""
     with path.open("rb") as file:
         fields, offset = _own_fields(file.read(_HEADER_LIMIT))
@@ -150,7 +163,7 @@ def _separator(blob: Blob) -> int:
     return head.find(b"\n") + 1 if head.startswith(b"From ") else 0
 
 
-def _make(maildir: Path) -> None:
+def _make(maildir: "Path") -> None:
     for folder in ("new", "cur", "tmp"):
         path = maildir / folder
         if not path.is_dir():
@@ -159,14 +172,19 @@ def _make(maildir: Path) -> None:
             _sync(maildir.parent)
 
 
-def make_directory(path: Path) -> None:
+def make_directory(path: "Path | str") -> None:
     """Make a directory that only its owner may enter, and those above it. Raises OSError."""
-    if not path.parent.is_dir():  # mkdir(parents=True) leaves their mode to the umask
-        make_directory(path.parent)
-    path.mkdir(mode=0o700, exist_ok=True)
+    above = os.path.dirname(path)
+    if above and not os.path.isdir(above):  # os.makedirs leaves their mode to the umask
+        make_directory(above)
+    try:
+        os.mkdir(path or ".", 0o700)
+    except FileExistsError:
+        if not os.path.isdir(path or "."):
+            raise
 
 
-def _write(maildir: Path, name: str, header: bytes, blob: Blob) -> None:
+def _write(maildir: "Path", name: str, header: bytes, blob: Blob) -> None:
     # At the deadline the watch may keep what the main thread is keeping already.
     temporary = maildir / "tmp" / f"{name}.{os.getpid()}.{threading.get_native_id()}"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -184,7 +202,7 @@ def _write(maildir: Path, name: str, header: bytes, blob: Blob) -> None:
     _sync(maildir / "new")
 
 
-def _sync(path: Path) -> None:
+def _sync(path: "Path") -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -192,7 +210,7 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _make_room(maildir: Path, size: int, now: str, options: KeptOptions) -> list[str]:
+def _make_room(maildir: "Path", size: int, now: str, options: KeptOptions) -> list[str]:
     """Remove what may go until there is room for a message of this size; nothing when that would not be enough."""
     _sweep(maildir / "tmp")
     sizes = list(_sizes(maildir))
@@ -213,7 +231,7 @@ def _make_room(maildir: Path, size: int, now: str, options: KeptOptions) -> list
     return [f"{kept.path.name} ({kept.category}, {kept.time}: {kept.reason})" for kept in going]
 
 
-def _sizes(maildir: Path) -> Iterator[int]:
+def _sizes(maildir: "Path") -> Iterator[int]:
     for folder in ("new", "cur"):
         for entry in os.scandir(maildir / folder):
             try:
@@ -222,7 +240,7 @@ def _sizes(maildir: Path) -> Iterator[int]:
                 continue  # another process took it away
 
 
-def _sweep(tmp: Path) -> None:
+def _sweep(tmp: "Path") -> None:
     """Remove what a process that was killed left behind."""
     old = time.time() - _ABANDONED
     for entry in os.scandir(tmp):
@@ -233,7 +251,7 @@ def _sweep(tmp: Path) -> None:
             continue  # it was another's turn
 
 
-def _droppable(maildir: Path, now: str) -> list[Kept]:
+def _droppable(maildir: "Path", now: str) -> list[Kept]:
     # What is no report goes first; broken reports only after 30 days; the others never.
     from datetime import datetime, timedelta
 
