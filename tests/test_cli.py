@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from email_report_processor import __version__, flags
 from email_report_processor.admin.kept import open_blob
@@ -576,3 +578,19 @@ def test_a_long_reason_wraps(capsys: pytest.CaptureFixture[str]) -> None:
     lines = table(("name", "reason"), [("a", reason)], width=40).splitlines()
     assert max(map(len, lines)) <= 40
     assert " ".join(line.strip() for line in lines[1:]) == f"a     {reason}"
+
+
+WORDS = st.sampled_from(
+    ["--store=-", "--store", "-", "--config", "--config=x", "--state", "--log=none", "--feed", "a", "", "--deadline=8",
+     "--", "--unreadable=65", "--unreadable", "x", "--help", "-h", "--stor=x", "--limit=3", "--kept", "--lmtp=unix:x"]
+)  # fmt: skip
+
+
+@given(st.lists(WORDS, max_size=5))
+def test_the_quick_reading_of_a_command_line_says_what_argparse_says(argv: list[str]) -> None:
+    quick = flags._plain(argv)
+    if quick is None:
+        return
+    assert vars(flags.parser().parse_intermixed_args(argv, flags.Arguments())).items() >= vars(quick).items()
+    assert all(getattr(quick, name) in (None, False, ()) for name in ("paths", "help", "version", "lmtp", "kept"))
+    assert flags.flags(quick) == flags.flags(flags.parser().parse_intermixed_args(argv, flags.Arguments()))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
+from ..values.patterns import pattern
 from .blob import Blob, Damaged, chunks
 from .transfer import decoded
 from .zipped import BZIP2, LZMA, XZ, read_directory, read_member, readable
@@ -17,8 +18,8 @@ COSTS = {"bzip2": 8, "xz": 2}  # times as slow to undo as gzip, measured on XML
 _COSTS_OF_METHODS = {BZIP2: COSTS["bzip2"], XZ: COSTS["xz"], LZMA: COSTS["xz"]}
 
 # A file in S/MIME data is a message without most of its header (RFC 8551 §3.1), or anything else.
-_ENTITY = re.compile(rb"\s{0,20}(?:content-[a-z-]{1,40}|mime-version|received|from|date|subject)[ \t]*:", re.IGNORECASE)
-_ARMOUR = re.compile(rb"\s{0,20}-----BEGIN [^-\r\n]{1,64}-----")
+_ENTITY = pattern(rb"\s{0,20}(?:content-[a-z-]{1,40}|mime-version|received|from|date|subject)[ \t]*:", re.IGNORECASE)
+_ARMOUR = pattern(rb"\s{0,20}-----BEGIN [^-\r\n]{1,64}-----")
 
 
 class Inside(NamedTuple):

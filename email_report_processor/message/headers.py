@@ -9,6 +9,7 @@ import codecs
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from ..values.patterns import pattern
 from ..values.remembered import remembered
 from .transfer import unbase64
 
@@ -18,22 +19,22 @@ VALUE_CHARS = 4096  # of a structured value (Content-Type, From) that are looked
 
 # A field name is printable ASCII (RFC 5322 §2.2), here without what begins XML, a parameter or a quoted string.
 FIELD_NAME = rb"[!#-9;?-~]+"
-_NAME = re.compile(rb"(" + FIELD_NAME + rb")[ \t]*\Z")
-_FIELD_BREAK = re.compile(rb"\n(?![ \t])")
-_FIELD_BREAK_WITH_CR = re.compile(rb"(?>\r\n|\n|\r)(?![ \t])")  # four times slower
-_STRAY_PARAMETER = re.compile(rb"[A-Za-z0-9*_-]+=")
+_NAME = pattern(rb"(" + FIELD_NAME + rb")[ \t]*\Z")
+_FIELD_BREAK = pattern(rb"\n(?![ \t])")
+_FIELD_BREAK_WITH_CR = pattern(rb"(?>\r\n|\n|\r)(?![ \t])")  # four times slower
+_STRAY_PARAMETER = pattern(rb"[A-Za-z0-9*_-]+=")
 
-_SPACE = re.compile(r"[ \t\r\n]+")
-_WORD = re.compile(r"=\?([^?\s]{1,80})\?([bBqQ])\?([^?]*)\?=")
-_TOKEN = re.compile(r'\s*"?([^\s;="]*+)(?!\s*=)')
-_PARAMETER = re.compile(
+_SPACE = pattern(r"[ \t\r\n]+")
+_WORD = pattern(r"=\?([^?\s]{1,80})\?([bBqQ])\?([^?]*)\?=")
+_TOKEN = pattern(r'\s*"?([^\s;="]*+)(?!\s*=)')
+_PARAMETER = pattern(
     r"([A-Za-z0-9_.-]+)(\*[0-9]{1,3})?(\*)?\s*=\s*"
     r'(?:"((?:[^"\\]|\\.)*)"|([^;]*?)(?=\s*(?:;|$)|\s+[A-Za-z0-9_.*-]+=))'
 )
-_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
-_QUOTED_OR_COMMENT = re.compile(r'"(?:[^"\\]|\\.)*"(?!@)|\([^()]*\)')
-_ANGLE = re.compile(r"<\s*(?:@[^<>:]*:)?([^<>]*?)\s*>")
-_BARE_ADDRESS = re.compile(r'(?:"[^"\\]*"|[^\s<>,;:"()@]+)@[^\s<>,;:"()@]+')
+_PERCENT = pattern(rb"%([0-9A-Fa-f]{2})")
+_QUOTED_OR_COMMENT = pattern(r'"(?:[^"\\]|\\.)*"(?!@)|\([^()]*\)')
+_ANGLE = pattern(r"<\s*(?:@[^<>:]*:)?([^<>]*?)\s*>")
+_BARE_ADDRESS = pattern(r'(?:"[^"\\]*"|[^\s<>,;:"()@]+)@[^\s<>,;:"()@]+')
 
 # Python codecs that are no character sets of mail: they are quadratic, warn, or do not give text.
 _NO_CHARSETS = frozenset(

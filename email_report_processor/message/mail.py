@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import NamedTuple
 
+from ..values.patterns import pattern
 from .blob import CHUNK, Blob, Damaged, Scratch, chunks
 from .headers import (
     FIELD_NAME,
@@ -49,31 +50,31 @@ _EOL = rb"(?>\r\n|\n|\r(?!\n|\Z))"
 _FIELD = rb"(?!--)" + FIELD_NAME + rb"[ \t]*+:[^\r\n]*+" + _EOL
 _FOLDED = rb"[ \t]++[^ \t\r\n][^\r\n]*+" + _EOL
 _STRAY = rb"[A-Za-z0-9*_-]++=[^\r\n]*+" + _EOL
-_FIELDS = re.compile(rb"(?:%s(?:%s|%s|%s)*+)?+" % (_FIELD, _FIELD, _FOLDED, _STRAY))
-_MORE_FIELDS = re.compile(rb"(?:%s|%s|%s)*+" % (_FIELD, _FOLDED, _STRAY))
-_BEFORE_HEADER = re.compile(rb"(?:\xef\xbb\xbf)?+(?:[ \t]*+%s|>?+From [^\r\n]*+%s)*+" % (_EOL, _EOL))
-_NO_BREAK = re.compile(rb"[^\r\n]*+")
-_LINE_BREAK = re.compile(rb"\r\n|\n|\r|\Z")
-_FIELD_START = re.compile(rb"[A-Za-z][A-Za-z0-9_.-]*+[ \t]*+:(?!//)")
-_CONTINUED = re.compile(rb"[ \t]|[A-Za-z0-9*_-]+=")
-_CONTENT_TYPE = re.compile(rb"(?:\A|[\r\n])content-type[ \t]*:", re.IGNORECASE)
-_BOUNDARY = re.compile(rb"[\r\n](--[^\r\n]{0,69}[^\r\n \t-])[ \t]*(?=[\r\n])")
-_DASHES = re.compile(rb"\n(--[^\r\n]*)")
-_DASHES_BEHIND_CR = re.compile(rb"[\r\n](--[^\r\n]*)")  # three times slower
-_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+\Z")
-_WELL_KNOWN = re.compile(
+_FIELDS = pattern(rb"(?:%s(?:%s|%s|%s)*+)?+" % (_FIELD, _FIELD, _FOLDED, _STRAY))
+_MORE_FIELDS = pattern(rb"(?:%s|%s|%s)*+" % (_FIELD, _FOLDED, _STRAY))
+_BEFORE_HEADER = pattern(rb"(?:\xef\xbb\xbf)?+(?:[ \t]*+%s|>?+From [^\r\n]*+%s)*+" % (_EOL, _EOL))
+_NO_BREAK = pattern(rb"[^\r\n]*+")
+_LINE_BREAK = pattern(rb"\r\n|\n|\r|\Z")
+_FIELD_START = pattern(rb"[A-Za-z][A-Za-z0-9_.-]*+[ \t]*+:(?!//)")
+_CONTINUED = pattern(rb"[ \t]|[A-Za-z0-9*_-]+=")
+_CONTENT_TYPE = pattern(rb"(?:\A|[\r\n])content-type[ \t]*:", re.IGNORECASE)
+_BOUNDARY = pattern(rb"[\r\n](--[^\r\n]{0,69}[^\r\n \t-])[ \t]*(?=[\r\n])")
+_DASHES = pattern(rb"\n(--[^\r\n]*)")
+_DASHES_BEHIND_CR = pattern(rb"[\r\n](--[^\r\n]*)")  # three times slower
+_TYPE = pattern(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+\Z")
+_WELL_KNOWN = pattern(
     rb"(?:\A|[\r\n])(?:received|return-path|delivered-to|from|to|subject|date|message-id|mime-version|content-type)"
     rb"[ \t]*:",
     re.IGNORECASE,
 )
 # What a body may begin with that has another transfer encoding than its label says.
-_ARCHIVE = re.compile(rb"PK\x03\x04|\x1f\x8b")
-_TEXT = re.compile(rb"(?:\xef\xbb\xbf)?(?:<\?xml|<feedback|\{)")
-_NO_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*(?:[\r\n]|\Z)|[0-9A-Fa-f]\Z)")  # of quoted-printable
-_ESCAPED = re.compile(rb"=3D|=[ \t]*(?:\r\n|\n|\r)")
+_ARCHIVE = pattern(rb"PK\x03\x04|\x1f\x8b")
+_TEXT = pattern(rb"(?:\xef\xbb\xbf)?(?:<\?xml|<feedback|\{)")
+_NO_ESCAPE = pattern(rb"=(?![0-9A-Fa-f]{2}|[ \t]*(?:[\r\n]|\Z)|[0-9A-Fa-f]\Z)")  # of quoted-printable
+_ESCAPED = pattern(rb"=3D|=[ \t]*(?:\r\n|\n|\r)")
 # gzip, zip; with a whole line of it also `<?xml`, `<feedback` and `{`
-_BASE64 = re.compile(rb"H4sI|UEsDB|(?:77u/)?(?:PD94bWw|PGZlZWRi|ey[AJ]|ew[ok]|ew0K)[A-Za-z0-9+/]{48}")
-_BASE64_LINE = re.compile(rb"[A-Za-z0-9+/]{40,76}(?=[\r\n])")
+_BASE64 = pattern(rb"H4sI|UEsDB|(?:77u/)?(?:PD94bWw|PGZlZWRi|ey[AJ]|ew[ok]|ew0K)[A-Za-z0-9+/]{48}")
+_BASE64_LINE = pattern(rb"[A-Za-z0-9+/]{40,76}(?=[\r\n])")
 _NO_MAIL = (b"<", b"{", b"[", b"PK", b"\x1f\x8b", b"\xff\xfe", b"\xfe\xff", b"H4sI", b"UEsDB")
 
 

@@ -5,19 +5,20 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import chain
 
+from ..values.patterns import pattern
 from .blob import CHUNK, Damaged
 
 MOST_ENDS = 100_000  # times that base64 text may be padded and go on: each costs a microsecond
 LINE = 1024  # bytes of a line that are enough to know what it is
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NO_BASE64 = bytes(set(range(256)) - set(_ALPHABET))
-_EQUALS = re.compile(rb"=+")
-_BETWEEN = re.compile(rb"[=\s]*")
-_RUN = re.compile(rb"[A-Za-z0-9+/=]{0,%d}" % LINE)
+_EQUALS = pattern(rb"=+")
+_BETWEEN = pattern(rb"[=\s]*")
+_RUN = pattern(rb"[A-Za-z0-9+/=]{0,%d}" % LINE)
 _BLANKS = 1000  # behind a soft line break
-_SOFT_BREAK = re.compile(rb"=[ \t]{0,%d}(?:\r\n|\r|\n)" % _BLANKS)
-_UNFINISHED = re.compile(rb"=(?:[0-9A-Fa-f]?|[ \t]{0,%d}\r?)\Z" % _BLANKS)
-_EQUALS_TWICE = re.compile(rb"=(?==|\Z)")
+_SOFT_BREAK = pattern(rb"=[ \t]{0,%d}(?:\r\n|\r|\n)" % _BLANKS)
+_UNFINISHED = pattern(rb"=(?:[0-9A-Fa-f]?|[ \t]{0,%d}\r?)\Z" % _BLANKS)
+_EQUALS_TWICE = pattern(rb"=(?==|\Z)")
 
 
 def decoded(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:

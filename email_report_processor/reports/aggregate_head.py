@@ -1,6 +1,5 @@
 """What stands outside of the records of an aggregate report: who reports, about whom, for which period."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -8,6 +7,7 @@ from ..documents.datasets import AGGREGATE, REPORT, SCHEMA_VERSION
 from ..documents.document import make_id
 from ..values import authres
 from ..values.fields import Field, Fields, Layer, clean, read_address, read_domain, read_identifier
+from ..values.patterns import pattern
 from ..values.remembered import remembered
 from .aggregate_names import HEAD, Double, Found, Names, take
 from .aggregate_period import delay, settle_period, timestamp
@@ -16,7 +16,7 @@ from .report import Context
 from .xml.shape import Shape
 from .xml.survey import Survey
 
-_RFC_9990 = re.compile(r"xmlns(?::[^\s=]+)?\s*=\s*[\"']urn:ietf:params:xml:ns:dmarc-2\.0[\"']")
+_RFC_9990 = pattern(r"xmlns(?::[^\s=]+)?\s*=\s*[\"']urn:ietf:params:xml:ns:dmarc-2\.0[\"']")
 
 
 class HeadValues(NamedTuple):

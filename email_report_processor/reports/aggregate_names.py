@@ -4,10 +4,10 @@ A name that is spelled otherwise (`SourceIP`, `identifier`), a value in an attri
 ought to be, is read, with a warning. Ids see none of this: they are made of what was reported (design §4).
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from ..values.patterns import pattern
 from .xml.shape import Shape
 
 # Elements that hold others. A leaf counts only when all elements around it are of these (or around the outermost of
@@ -16,7 +16,7 @@ HEAD = frozenset({"feedback", "report_metadata", "date_range", "policy_published
 RECORD = frozenset({"row", "policy_evaluated", "reason", "identifiers", "identities", "auth_results", "dkim", "spf"})
 CONTAINERS = HEAD | RECORD
 
-_MARKS = re.compile(r"[_.-]")
+_MARKS = pattern(r"[_.-]")
 _NO_VALUES = frozenset({"lang", "version"})  # attributes: of texts (RFC 9990 App. A), and of `feedback` in drafts
 
 

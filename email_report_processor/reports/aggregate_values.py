@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ..values.fields import Field, Fields, clean
+from ..values.patterns import pattern
 
 WARNINGS = 20  # warnings of one document
 MOST = 100  # results, reasons and errors of a kind in one document (RFC 9990 §3.1.3: at most 100 signatures a row)
@@ -79,7 +80,7 @@ def read_value(field: Field, text: str, limit: int) -> Value:
     return Value(value, f"{field.name}: {done}" if done else cut)
 
 
-_MANGLED = re.compile(r"<?\\?/\s*(?:[^\s<>/:]{1,40}:)?([\w.-]{1,60})\s*>?\Z")
+_MANGLED = pattern(r"<?\\?/\s*(?:[^\s<>/:]{1,40}:)?([\w.-]{1,60})\s*>?\Z")
 
 
 def without_own_end(field: Field, text: str) -> str | None:

@@ -8,16 +8,17 @@ import re
 
 from ..message.headers import Headers
 from ..message.mail import Part
+from ..values.patterns import pattern
 
 # RFC 7489 §7.2.1.1: receiver "!" policy-domain "!" begin "!" end [ "!" unique-id ] "." extension; RFC 8460 §5.1 too.
-_NAME = re.compile(r"[^!\s/]{1,255}![^!\s/]{1,255}![0-9]{9,11}![0-9]{9,11}(?:![^\s/]{1,255})?\.[A-Za-z]", re.IGNORECASE)
-_OTHER_NAME = re.compile(
+_NAME = pattern(r"[^!\s/]{1,255}![^!\s/]{1,255}![0-9]{9,11}![0-9]{9,11}(?:![^\s/]{1,255})?\.[A-Za-z]", re.IGNORECASE)
+_OTHER_NAME = pattern(
     r"(?:dmarc|tls-?rpt|tls[._ -]report)[^/]{0,200}\.(?:xml|json|gz|zip|bz2|xz|zst|7z|rar)\Z"
     r"|\.(?:xml|json)\.(?:gz|zip|bz2|xz|zst|7z|rar)\Z",
     re.IGNORECASE,
 )
 # RFC 7489 §7.2.1.1 and RFC 8460 §5.3, behind what gateways and people put in front
-_SUBJECT = re.compile(
+_SUBJECT = pattern(
     r"(?:\s{0,5}(?:\[[^\[\]]{0,80}\]|\*{1,5}[^*]{0,80}\*{1,5}|(?:fwd?|wg|tr|rv|enc|i|vs|doorst)\s{0,3}:)){0,5}"
     r"\s{0,5}(?:report[ -]domain\s{0,3}:\s{0,3}\S.{0,300}\bsubmitter\s{0,3}:|dmarc aggregate report\b)",
     re.IGNORECASE,

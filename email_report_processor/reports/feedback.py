@@ -22,7 +22,7 @@ from .feedback_documents import Text, report_of
 from .feedback_fields import is_known
 from .feedback_parts import Found, find
 from .notice import read_notice
-from .report import Context, Kind, Report
+from .report import Context, Report
 from .sample import decode, open_sample, read_fields, sample_bytes
 
 
@@ -38,9 +38,6 @@ def read(part: Part, context: Context) -> Report | Problem | None:
             return text
         texts.append(text)
     return report_of(texts, context)
-
-
-KIND = Kind("feedback", read)
 
 
 def _open(found: Found, context: Context) -> Text | Problem:

@@ -3,13 +3,13 @@
 Every value goes through its field's type; what cannot be read becomes `raw` and a warning.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 
 from ..documents.datasets import FAILURE
 from ..message.mail import addresses
 from ..values.dates import read_rfc5322, without_comments
 from ..values.fields import Field, Fields, believed, clean, read_ip, write_date
+from ..values.patterns import pattern
 from .report import Options
 from .sample import (
     HEADERS_CHARS,
@@ -36,8 +36,8 @@ _WIRE: Mapping[str, Field] = {
 }
 _BY_NAME = FAILURE.by_name
 _RECIPIENTS = frozenset({"feedback.original_rcpt_to", "feedback.reported_uri"})
-_COMMENT = re.compile(r"\(([^()\s]{3,253})\)")
-_IN_BRACKETS = re.compile(r"[\[(]([0-9A-Fa-f.:]{2,45})[\])]")
+_COMMENT = pattern(r"\(([^()\s]{3,253})\)")
+_IN_BRACKETS = pattern(r"[\[(]([0-9A-Fa-f.:]{2,45})[\])]")
 
 
 def is_known(name: str) -> bool:

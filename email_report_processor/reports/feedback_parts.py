@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from ..message.mail import BEGINNING, Part
 from ..values.dates import without_comments
+from ..values.patterns import pattern
 from .feedback_fields import is_known
 from .notice import is_notice
 from .sample import TYPES, begins_with_header, decode, read_fields
 
 XARF_BYTES = 64 * 1024  # read of YAML; real reports have 1 KiB
-_YAML_NAME = re.compile(r"(?:report|xarf)\.(?:txt|ya?ml)", re.IGNORECASE)
+_YAML_NAME = pattern(r"(?:report|xarf)\.(?:txt|ya?ml)", re.IGNORECASE)
 _YAML_TYPES = frozenset({"text/plain", "text/yaml", "text/x-yaml", "application/yaml", "application/x-yaml"})
 _REGISTERED = frozenset({"abuse", "auth-failure", "fraud", "not-spam", "other", "virus", "xarf"})
 

@@ -11,16 +11,17 @@ from typing import NamedTuple
 
 from ..message.bounds import Bounds
 from ..message.mail import BEGINNING, Part
+from ..values.patterns import pattern
 from .sample import Sample, envelope_from, open_sample
 
 NOTICE_BYTES = 1024**2  # read of a notice with its copy; Exim copies the header alone
 
-_NOTICE = re.compile(  # folded elsewhere by whoever passes it on
+_NOTICE = pattern(  # folded elsewhere by whoever passes it on
     r"^[ \t]*A\s+message\s+claiming\s+to\s+be\s+from\s+you\s+has\s+failed\s+the\s+published\s+DMARC\s+policy\b",
     re.MULTILINE,
 )
-_NOTICE_FIELD = re.compile(r"^[ \t]*(Sender Domain|Sender IP Address)[ \t]*:", re.MULTILINE | re.IGNORECASE)
-_COPY = re.compile(r"^-{4,} ?This is a copy of [^\n]*(?:\n[ \t]+[^\s][^\n]*)*\n", re.MULTILINE)
+_NOTICE_FIELD = pattern(r"^[ \t]*(Sender Domain|Sender IP Address)[ \t]*:", re.MULTILINE | re.IGNORECASE)
+_COPY = pattern(r"^-{4,} ?This is a copy of [^\n]*(?:\n[ \t]+[^\s][^\n]*)*\n", re.MULTILINE)
 _NOTICE_RESULTS = ("spf alignment", "dkim alignment", "dmarc results")
 
 

@@ -13,15 +13,16 @@ from typing import NamedTuple
 
 from ..values import authres
 from ..values.fields import read_domain
+from ..values.patterns import pattern
 
 _METHODS = ("dkim", "spf")
 _NOT_THE_RECEIVER_S = frozenset(
     {"received", "dkim-signature", "from", "sender", "reply-to", "to", "subject", "date", "message-id", "mime-version"}
 )
-_BY = re.compile(r"\bby\s+([\w.-]{1,253})", re.IGNORECASE)
-_RESULT = re.compile(r"\s*([a-z]{1,10})\b", re.IGNORECASE)
-_WHO = re.compile(r"[^(]{0,40}\(([\w.-]{1,253}):")  # `pass (mx.example.com: domain of …`
-_PAIR = re.compile(r"\b(envelope-from|helo|receiver|identity)\s*=\s*[\"<]*([^\s;\">]{0,320})", re.IGNORECASE)
+_BY = pattern(r"\bby\s+([\w.-]{1,253})", re.IGNORECASE)
+_RESULT = pattern(r"\s*([a-z]{1,10})\b", re.IGNORECASE)
+_WHO = pattern(r"[^(]{0,40}\(([\w.-]{1,253}):")  # `pass (mx.example.com: domain of …`
+_PAIR = pattern(r"\b(envelope-from|helo|receiver|identity)\s*=\s*[\"<]*([^\s;\">]{0,320})", re.IGNORECASE)
 _CHARS = 4096  # read of a field
 
 

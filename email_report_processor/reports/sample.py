@@ -13,6 +13,7 @@ from ..message.blob import Damaged, Memory
 from ..message.bounds import Bounds
 from ..message.mail import BEGINNING, Part, address, read_mail
 from ..values.fields import clean, clean_lines
+from ..values.patterns import pattern
 from .receiver import passed
 from .signals import Evidence, collect
 
@@ -29,16 +30,16 @@ TYPES = frozenset(
     for name in ("rfc822", "rfc-822", "rfc822-headers", "rfc-822-headers")
 )
 
-_FIELD = re.compile(r"([!-9;-~]{1,200})[ \t]*:(.*)", re.DOTALL)  # RFC 5322 §2.2
+_FIELD = pattern(r"([!-9;-~]{1,200})[ \t]*:(.*)", re.DOTALL)  # RFC 5322 §2.2
 _USUAL = frozenset(
     {"received", "return-path", "from", "to", "subject", "date", "message-id", "mime-version", "content-type", "sender"}
 )
 _ENVELOPE = _USUAL - {"mime-version", "content-type"}  # of these, the header of a part has none
-_LABELS = re.compile(
+_LABELS = pattern(
     rb"\A(?:(?:Content-|MIME-)[^\r\n]*+(?:\r\n|\r|\n)(?:[ \t][^\r\n]*+(?:\r\n|\r|\n))*+)++", re.IGNORECASE
 )
-_LINE_OR_BREAK = re.compile(r"([^\r\n]+)|[\r\n]+")
-_ENVELOPE_FROM = re.compile(r"\(envelope-from <([^<>\s]*)>\)")  # Exim, also as Baruwa
+_LINE_OR_BREAK = pattern(r"([^\r\n]+)|[\r\n]+")
+_ENVELOPE_FROM = pattern(r"\(envelope-from <([^<>\s]*)>\)")  # Exim, also as Baruwa
 
 
 class Sample(NamedTuple):

@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from ..values.patterns import pattern
+
 
 class Evidence(NamedTuple):
     """What is known of one failed message."""
@@ -36,11 +38,9 @@ class Signal(NamedTuple):
     seen: Callable[[Evidence], bool]
 
 
-_COMMENT = re.compile(r"\([^()]*\)")
-_SRS = re.compile(r"^SRS[01][-+=]", re.IGNORECASE)
-_LIST_SENDER = re.compile(
-    r"\Aowner-[^@]+@|[^@]-(?:bounces|owner|return-[^@]+)@", re.IGNORECASE
-)  # Mailman, Sympa, ezmlm
+_COMMENT = pattern(r"\([^()]*\)")
+_SRS = pattern(r"^SRS[01][-+=]", re.IGNORECASE)
+_LIST_SENDER = pattern(r"\Aowner-[^@]+@|[^@]-(?:bounces|owner|return-[^@]+)@", re.IGNORECASE)  # Mailman, Sympa, ezmlm
 _LIST_FIELDS = ("list-archive", "list-help", "list-owner", "list-post", "list-subscribe", "list-unsubscribe")
 
 

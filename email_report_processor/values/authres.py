@@ -6,14 +6,15 @@ from typing import NamedTuple
 
 from .domains import aligned
 from .fields import read_domain
+from .patterns import pattern
 
 _VALUE_CHARS = 65536  # characters read of one field; a trusted one has a few hundred
 
 # A comment or a quoted string begins or ends, or something is escaped; every token is matched once: linear.
-_MARK = re.compile(r'\\.|["();]', re.DOTALL)
-_TOKEN = re.compile(r'\s+|"(?:[^"\\]|\\.)*"?|=|[^\s="]+', re.DOTALL)
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_PROPERTY = re.compile(r"(?:smtp|header|body|policy)\.[\w-]+\Z|reason\Z", re.IGNORECASE)
+_MARK = pattern(r'\\.|["();]', re.DOTALL)
+_TOKEN = pattern(r'\s+|"(?:[^"\\]|\\.)*"?|=|[^\s="]+', re.DOTALL)
+_ESCAPED = pattern(r"\\(.)", re.DOTALL)
+_PROPERTY = pattern(r"(?:smtp|header|body|policy)\.[\w-]+\Z|reason\Z", re.IGNORECASE)
 
 
 class Property(NamedTuple):

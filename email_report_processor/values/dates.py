@@ -8,26 +8,28 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from .patterns import pattern
+
 MAX_CHARS = 500  # comments make dates long, nothing honest makes them longer
 
 # What nearly every mail has, after comments are gone and white space is collapsed.
-_RFC5322 = re.compile(
+_RFC5322 = pattern(
     r"(?:[A-Za-z]{3}, ?)?(\d{1,2}) ([A-Za-z]{3}) ([1-9]\d{3}) (\d\d):(\d\d)(?::(\d\d))? ([+-]\d{4}|[A-Za-z]{1,4})",
     re.ASCII,
 )
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 # asctime, as many programs write it, and date(1), which has a zone in front of the year
-_ASCTIME = re.compile(
+_ASCTIME = pattern(
     r"[A-Za-z]{3},? ([A-Za-z]{3}) (\d{1,2}) (\d\d:\d\d(?::\d\d)?) (?:([+-]\d{4}|[A-Za-z]{1,4}) )?([1-9]\d{3})", re.ASCII
 )
-_EPOCH = re.compile(r"[1-9]\d{8,9}(?:\.\d{1,9})?", re.ASCII)  # 1973 to 2286
-_RFC3339 = re.compile(
+_EPOCH = pattern(r"[1-9]\d{8,9}(?:\.\d{1,9})?", re.ASCII)  # 1973 to 2286
+_RFC3339 = pattern(
     r"(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,12}))?)?[ ]?([Zz]|[+-]\d{2}:?\d{2})?",
     re.ASCII,
 )
-_ZONE = re.compile(r"([+-])(\d{2}):?(\d{2})", re.ASCII)
-_FROM_GREENWICH = re.compile(r"(?:GMT|UTC?)([+-])(\d{1,2})(?::?(\d{2}))?", re.ASCII)
-_HALF_DAY = re.compile(r"\d ?[ap]\.?m\b", re.IGNORECASE)
+_ZONE = pattern(r"([+-])(\d{2}):?(\d{2})", re.ASCII)
+_FROM_GREENWICH = pattern(r"(?:GMT|UTC?)([+-])(\d{1,2})(?::?(\d{2}))?", re.ASCII)
+_HALF_DAY = pattern(r"\d ?[ap]\.?m\b", re.IGNORECASE)
 # Zone names, hours: those of RFC 5322 §4.3, and others that logs are full of and that mean one thing only.
 _NAMED_ZONES = {
     "UT": 0, "UTC": 0, "GMT": 0, "Z": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6,

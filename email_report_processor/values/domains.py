@@ -10,16 +10,16 @@ platform that is listed there do not align with each other.
 
 import errno
 import os
-import re
 from functools import lru_cache
 
 from .fields import read_domain
+from .patterns import pattern
 
 _PACKAGE = "publicsuffixlist"
 _FILE = "public_suffix_list.dat"
 _DEEPEST = 8  # labels looked at from the right; the longest rule of the list has 5 (a test counts them)
 _LONGEST = 253  # characters of a domain name (RFC 1035 §2.3.4); a longer one is none, and never fills the cache
-_IPV4 = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
+_IPV4 = pattern(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
 
 
 class ListMissingError(OSError):

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from .patterns import pattern
+
 # A document inside the program: a flat dict of dotted names. Objects in lists are dicts of plain names.
 Fields = dict[str, Any]
 
@@ -33,15 +35,15 @@ def merged(fields: Fields, layers: Iterable[Layer]) -> Fields:
 MAX_STRING = 4096  # characters; longer strings are cut, and the document says so
 
 # Control characters and bidirectional overrides: they reorder or hide what a person reads (design §6).
-_HOSTILE = re.compile(
+_HOSTILE = pattern(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
 _OPEN, _CLOSE = "<\u2039\u00ab\u2329\u27e8\u3008\u300a\uff1c\u276e", ">\u203a\u00bb\u232a\u27e9\u3009\u300b\uff1e\u276f"
 _QUOTES = "\"'`\u00b4\u2018-\u201f"
-_BRACKETED = re.compile(rf"[{_OPEN}]([^\s{_OPEN}{_CLOSE}]+@[^\s{_OPEN}{_CLOSE}]+)[{_CLOSE}]")
-_AROUND = re.compile(rf"\A[\s{_OPEN}{_CLOSE}{_QUOTES}]*(?:mailto:\s*)?|[\s{_OPEN}{_CLOSE}{_QUOTES}]+\Z", re.IGNORECASE)
-_SPACE = re.compile(r"\s+")
-_FLOAT = re.compile(r"\.0{1,9}\Z")
+_BRACKETED = pattern(rf"[{_OPEN}]([^\s{_OPEN}{_CLOSE}]+@[^\s{_OPEN}{_CLOSE}]+)[{_CLOSE}]")
+_AROUND = pattern(rf"\A[\s{_OPEN}{_CLOSE}{_QUOTES}]*(?:mailto:\s*)?|[\s{_OPEN}{_CLOSE}{_QUOTES}]+\Z", re.IGNORECASE)
+_SPACE = pattern(r"\s+")
+_FLOAT = pattern(r"\.0{1,9}\Z")
 
 
 class Type(NamedTuple):
@@ -120,7 +122,7 @@ def read_address(text: str) -> str:
 
 
 _LABEL = r"[^\s.<>@\"'`()\[\]{},;:|\\/=&%!?#+~^$]+"
-_DOMAIN = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}|\[[0-9A-Fa-f:.]+\]")  # or an address literal, as HELO may have one
+_DOMAIN = pattern(rf"(?:{_LABEL}\.)*{_LABEL}|\[[0-9A-Fa-f:.]+\]")  # or an address literal, as HELO may have one
 _LONGEST_DOMAIN = 253  # characters (RFC 1035 §2.3.4)
 
 

@@ -1,8 +1,9 @@
 """Bytes to text: which encoding a document is in, and what is done where it is not."""
 
 import codecs
-import re
 from collections.abc import Iterator
+
+from ...values.patterns import pattern
 
 NATIVE = frozenset({"utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "iso8859-1"})
 REPAIR = "email-report-processor.repair"
@@ -15,7 +16,7 @@ _MARKS = (
     (b"<\x00", "utf-16-le"),  # no byte order mark; XML 1.0 App. F.1
     (b"\x00<", "utf-16-be"),
 )
-_DECLARED = re.compile(rb"[^<]{0,1024}<\?xml[^<>]{0,200}?\sencoding\s*=\s*[\"']([A-Za-z0-9._:-]{1,40})[\"']")
+_DECLARED = pattern(rb"[^<]{0,1024}<\?xml[^<>]{0,200}?\sencoding\s*=\s*[\"']([A-Za-z0-9._:-]{1,40})[\"']")
 
 
 # Families of codecs for text; Python has others (rot13, idna, unicode_escape), and a stranger names one.

@@ -3,12 +3,13 @@
 What reads records and tags after this never meets a `<` that is none.
 """
 
-import re
 from collections.abc import Iterator
 from itertools import chain
 
-_DECLARATION = re.compile(r"(\s{0,80})<\?xml\s[^<>]{0,400}>")
-_SPECIAL = re.compile(r"<(?:!--|!\[CDATA\[|\?(?:xml\s)?|![A-Za-z])")
+from ...values.patterns import pattern
+
+_DECLARATION = pattern(r"(\s{0,80})<\?xml\s[^<>]{0,400}>")
+_SPECIAL = pattern(r"<(?:!--|!\[CDATA\[|\?(?:xml\s)?|![A-Za-z])")
 _CDATA = "<![CDATA["
 _OPENINGS = {"<!--": "a comment", _CDATA: "a CDATA section", "<?": "a processing instruction"}
 _CLOSINGS = {"<!--": "-->", _CDATA: "]]>", "<?": "?>", "<?xml": ">"}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
+from ...values.patterns import pattern
 from .shape import Shape, leaf_texts, read_shape, split, stripped
 
 Plan = TypeVar("Plan")
@@ -85,4 +86,4 @@ def matcher(shape: Shape, tags: Sequence[str]) -> Callable[[str], re.Match[str] 
     leaves = set(numbers)
     texts = ["([^<]*+)" if number in leaves else "[^<]*+" for number in range(len(tags) + 1)]
     marks = [*(re.escape(f"<{tag}>") for tag in tags), ""]
-    return re.compile("".join(text + mark for text, mark in zip(texts, marks, strict=True))).fullmatch
+    return pattern("".join(text + mark for text, mark in zip(texts, marks, strict=True))).fullmatch

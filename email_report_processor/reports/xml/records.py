@@ -5,17 +5,18 @@ from collections.abc import Iterator
 from functools import cache
 
 from ...message.payload import OverBound
+from ...values.patterns import pattern
 
 PREFIX = r"(?:[^\s<>/:]+:)?"  # a prefix, which means nothing
 # Attributes: a quoted '>' ends no tag. Possessive, so that an open quote costs no search.
 ATTRIBUTES = r"""[^<>"']*+(?:(?:"[^"<]*+"|'[^'<]*+')[^<>"']*+)*+"""
-TAG = re.compile(r"<([^<>]+)>")
-_ANY_END = re.compile(rf"</{PREFIX}record\s*>")
+TAG = pattern(r"<([^<>]+)>")
+_ANY_END = pattern(rf"</{PREFIX}record\s*>")
 
 
 @cache  # 0.4 ms, only for records that are not written as most are
 def _any_record() -> re.Pattern[str]:
-    return re.compile(rf"<(/?)({PREFIX}record)(\s{ATTRIBUTES}|\s[^<>]*|/)?>")
+    return pattern(rf"<(/?)({PREFIX}record)(\s{ATTRIBUTES}|\s[^<>]*|/)?>")
 
 
 class Outside:

@@ -7,14 +7,15 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from ...message.payload import OverBound
+from ...values.patterns import pattern
 from .records import ATTRIBUTES, TAG
 
 RECORD_LEVEL = 2  # depth of a record: it counts as a child of the root wherever it is
-_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
-_ATTRIBUTE = re.compile(r"""\s([^\s=<>"'/]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
-_OF_XML = re.compile(r"(?:xmlns|xml|xsi)(?::|\Z)")
-_TAG_NAME = re.compile(r"(?:[^\s/<>:]+:)?([^\W\d][^\s/<>:]*)(?=[\s/]|$)")
-_REFERENCE = re.compile(r"&(?:#0*([0-9]{1,7})|#x0*([0-9a-fA-F]{1,6})|(lt|gt|amp|quot|apos));")
+_QUOTED = pattern(r"\"[^\"]*\"|'[^']*'")
+_ATTRIBUTE = pattern(r"""\s([^\s=<>"'/]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_OF_XML = pattern(r"(?:xmlns|xml|xsi)(?::|\Z)")
+_TAG_NAME = pattern(r"(?:[^\s/<>:]+:)?([^\W\d][^\s/<>:]*)(?=[\s/]|$)")
+_REFERENCE = pattern(r"&(?:#0*([0-9]{1,7})|#x0*([0-9a-fA-F]{1,6})|(lt|gt|amp|quot|apos));")
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 
 

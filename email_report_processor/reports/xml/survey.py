@@ -1,13 +1,13 @@
 """The two passes over a payload: `survey` judges it and finds its head, `bodies` gives its records."""
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...message.bounds import Bounds
 from ...message.payload import SMALL, Damaged, OverBound, Payload, Recent
+from ...values.patterns import pattern
 from .encoding import REPAIR, Text, guess_encoding
 from .plain import plain
 from .reader import Shapes
@@ -21,10 +21,10 @@ UNCLOSED = 1000  # records without an end tag, after which expat is asked no mor
 CHUNK = 64 * 1024  # bytes given to expat and decoded at once
 MOST_TAGS = 20_000  # of one record, or outside of all: a tag costs 300 bytes of memory while a shape is worked out
 
-_REPORT = re.compile(rf"<{PREFIX}(?:feedback|report_metadata|policy_published)[\s/>]")
-_ROOT = re.compile(rf"\s*<{PREFIX}feedback[\s/>]")
+_REPORT = pattern(rf"<{PREFIX}(?:feedback|report_metadata|policy_published)[\s/>]")
+_ROOT = pattern(rf"\s*<{PREFIX}feedback[\s/>]")
 _HTML = ("<html", "<!doctype html")
-_QUOTED_BEFORE = re.compile(r"(?:\A|[\r\n])[ \t]*+>++[ \t][ \t>]*+\Z")  # a mail that quotes a report is none
+_QUOTED_BEFORE = pattern(r"(?:\A|[\r\n])[ \t]*+>++[ \t][ \t>]*+\Z")  # a mail that quotes a report is none
 
 
 class ForbiddenError(Exception):
