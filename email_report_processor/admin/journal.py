@@ -2,19 +2,17 @@
 
 import argparse
 import os
-import sys
-from pathlib import Path
 
 from ..advice import journal, journal_page
 from ..checking.record import read_name
 from ..flags import now
 from ..job import choose_store
-from ..pages import text
 from ..pages.asking import Scope
 from ..pages.figure import Period
 from ..settings import Settings
+from .showing import add_forms, show
 from .summary import when
-from .text import fail, terminal_width
+from .text import fail
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,9 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("domain", metavar="DOMAIN", help="whose policy")
     parser.add_argument("--since", metavar="WHEN", default="1y", help="30d, 12w, 6m, 1y, or a date (1y); all")
     parser.add_argument("--until", metavar="DATE", default="", help="before this date")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--html", metavar="FILE", help="write a page")
-    form.add_argument("--json", action="store_true", help="print the journal as one JSON document")
+    add_forms(parser)
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -40,15 +36,5 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     finally:
         store.close()
     page = journal_page.page(entries, domain, period, store.name, now())
-    if arguments.html:
-        from ..pages import html  # 60 ms, with Jinja2
-
-        Path(arguments.html).write_text(html.plain(page), "utf-8")
-        print(arguments.html)
-    elif arguments.json:
-        from ..pages.data import to_json
-
-        sys.stdout.write(to_json(page))
-    else:
-        print(text.page(page, max(80, min(terminal_width(), 160))))
+    show(page, arguments, widest=160)
     return 0

@@ -2,10 +2,8 @@
 
 import argparse
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 from ..advice import answer
 from ..advice.cost import Site, reckon
@@ -14,14 +12,14 @@ from ..checking.record import read_name
 from ..documents.encode import decode
 from ..flags import now
 from ..job import choose_senders, choose_store
-from ..pages import text
-from ..pages.figure import Page, Period
+from ..pages.figure import Period
 from ..settings import Settings, SettingsError
 from ..stores.query import And, Between, Node, Not, Text, field_of
 from ..stores.store import Selection, Store
 from ..values.fields import Fields
+from .showing import add_forms, show
 from .summary import when
-from .text import fail, terminal_width
+from .text import fail
 
 _DATASET = "dmarc-aggregate"
 _NEWEST = 100  # rows that say what record receivers see
@@ -33,9 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--try", dest="tags", metavar="TAGS", default="", help='"p=reject; adkim=s" (the next step)')
     parser.add_argument("--since", metavar="WHEN", default="90d", help="30d, 12w, 6m, 1y, or a date (90d); all")
     parser.add_argument("--until", metavar="DATE", default="", help="before this date")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--html", metavar="FILE", help="write a page")
-    form.add_argument("--json", action="store_true", help="print the answer as one JSON document")
+    add_forms(parser)
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -54,23 +50,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         return fail(str(error), 2)
     finally:
         store.close()
-    _show(page, before, arguments)
+    show(page, arguments, head=f"{page.title}\n(receivers saw: {before.text()})\n\n")
     return 0 if cost.loses_nothing else 1
-
-
-def _show(page: Page, before: Record, arguments: argparse.Namespace) -> None:
-    if arguments.html:
-        from ..pages import html  # 60 ms, with Jinja2
-
-        Path(arguments.html).write_text(html.plain(page), "utf-8")
-        print(arguments.html)
-    elif arguments.json:
-        from ..pages.data import to_json
-
-        sys.stdout.write(to_json(page))
-    else:
-        print(f"{page.title}\n(receivers saw: {before.text()})\n")
-        print(text.page(page, min(terminal_width(), 100)))
 
 
 def _rows(store: Store, domain: str, period: Period) -> Iterator[Fields]:
