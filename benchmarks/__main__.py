@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests import nodes
 
-from . import big_report, imports, lmtp, logins, one_message
+from . import big_report, imports, lmtp, logins, one_message, page
 
 
 def _with_node(bench: Callable[[str], bool]) -> bool:
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[], bool]] = {
     "imports": lambda: _with_node(imports.main),
     "lmtp": lambda: _with_node(lmtp.main),
     "logins": logins.main,
+    "page": page.main,
 }
 LONG: dict[str, Callable[[], bool]] = {"logins-long": lambda: logins.main(*logins.LONG)}  # only when named
 

@@ -54,17 +54,24 @@ def forged(store: Store, scope: Scope) -> tuple[str, ...]:
     return (f"{words.count(reports, 'report')} {whose}, with {claim}, {words.verb(reports, 'is')} left out.",)
 
 
-def until_now(scope: Scope, made: str) -> Scope:
-    """The scope up to the end of the day on which it is asked: a date in the future would flatten every chart."""
+def until_now(store: Store, scope: Scope, made: str) -> Scope:
+    """The scope up to the end of the day on which it is asked: a date in the future would flatten every chart.
+
+    It stays open where nothing lies behind: a store may keep sums of all time.
+    """
     tomorrow = f"{date.fromisoformat(words.day(made)) + timedelta(days=1)}T00:00:00Z"
-    until = min(scope.period.until or tomorrow, tomorrow)
-    return scope._replace(period=scope.period._replace(until=until))
+    later = scope._replace(period=Period(tomorrow, scope.period.until))
+    if scope.period.until <= tomorrow and scope.period.until:
+        return scope
+    if any(one.documents for dataset in DOMAIN for one in ask(store, later, dataset, sum=())):
+        return scope._replace(period=scope.period._replace(until=tomorrow))
+    return scope
 
 
 def future(store: Store, scope: Scope) -> tuple[str, ...]:
-    """What is left out because it says that it is about a time to come."""
+    """What is left out because it says that it is about a time to come; the scope is that of `until_now`."""
     later = scope._replace(period=Period(scope.period.until))
-    reports = sum(one.documents for one in ask(store, later, "report", sum=()))
+    reports = sum(one.documents for one in ask(store, later, "report", sum=())) if scope.period.until else 0
     is_ = words.verb(reports, "is")
     return (f"{words.count(reports, 'report')} of a time to come {is_} left out.",) if reports else ()
 

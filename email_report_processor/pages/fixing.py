@@ -98,7 +98,8 @@ class _Found(NamedTuple):
     """Evidence about one class; the keys begin with the domain and, where it matters, the sender."""
 
     size: int  # how many values of a key these are
-    things: list[Total]
+    things: list[Total]  # with the number of different hosts
+    reporters: dict[tuple[Any, ...], int]
     hosts: list[Total]  # and address, network
     authors: list[Total]  # and From domain
     signatures: list[Total]  # and `domain / selector / result`
@@ -122,7 +123,8 @@ def _look(store: Store, scope: Scope, class_: str) -> _Found:
 
     return _Found(
         len(who),
-        by(different=("source.ip", "report.org_name")),
+        by(different=("source.ip",)),
+        {one.key: one.different[0] for one in by(different=("report.org_name",))},
         by("source.ip", "source.as.organization.name", size=2000),
         by("identifiers.header_from", size=2000),
         by("dkim.signatures", size=2000) if class_ in _SIGNED else [],
@@ -141,7 +143,7 @@ def _fix(class_: str, thing: Total, found: _Found) -> Fix:
         _subject(domain, beside),
         thing.sums[0],
         thing.different[0],
-        thing.different[1],
+        found.reporters[thing.key],
         evidence="",
         how=how(class_),
         shown=shown,

@@ -11,7 +11,7 @@ from .figure import Answer, Figure, Fix, Level, Page
 
 def overview(store: Store, scope: Scope, kept: Iterable[Kept], made: str) -> Page:
     """Ask a store everything. `kept` are the kept messages, `made` is now (RFC 3339). Raises StoreError."""
-    asked, scope = scope, until_now(scope, made)
+    asked, scope = scope, until_now(store, scope, made)
     found = mail.read(store, scope)
     things = fixing.fixes(store, scope, found.by_class())
     senders = sources.senders(store, scope)

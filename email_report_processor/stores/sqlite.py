@@ -13,21 +13,17 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from ..documents.datasets import DATASETS, Dataset
-from ..values.fields import Field
 from .store import Found, Question, Row, Selection, StoreError, Total, Written
-
-if TYPE_CHECKING:
-    from .totals import Checked
 
 _T = TypeVar("_T")
 
 _BATCH_ROWS = 2000
 _BATCH_BYTES = 2 * 1024**2
 _PAGE_ROWS = 500  # read at once by `scan`: between pages nothing is locked and the log can be folded in
-_FORM = 2  # of the table, and of the views beside their fields
+_FORM = 3  # of the tables, and of the views beside their fields
 
 _INSERT = "INSERT OR IGNORE INTO documents VALUES (?, ?, CAST(? AS TEXT))"
 _TABLE = "CREATE TABLE IF NOT EXISTS documents (idx TEXT, id TEXT, source TEXT NOT NULL)"
@@ -93,17 +89,14 @@ class SqliteStore:
 
     def totals(self, question: Question) -> list[Total]:
         """See Store. Raises ValueError when the question names what is not there."""
-        from .select_sqlite import prepare
-        from .totals import check, largest  # 5 ms with re and ipaddress, for people only
+        from .totals import check  # 5 ms with re and ipaddress, for people only
+        from .totals_sqlite import answer
 
         checked = check(question)
         self._must_exist()
-        sql, parameters = _query(checked, f"{self._prefix}{question.dataset}-")
 
         def ask(connection: sqlite3.Connection, size: int) -> list[Total]:
-            if checked.node is not None:
-                prepare(connection)
-            return largest((_total(checked, values) for values in connection.execute(sql, parameters)), size)
+            return answer(connection, checked, question.dataset, self._prefix, size)
 
         return self._patiently(ask, question.size)
 
@@ -227,6 +220,8 @@ def _version() -> int:
 
 
 def _set_up(connection: sqlite3.Connection) -> None:
+    from .sums_sqlite import create as create_sums  # 1 ms, once for a file
+
     connection.execute("PRAGMA page_size=8192")  # without effect once there is a page
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("BEGIN IMMEDIATE")
@@ -237,6 +232,7 @@ def _set_up(connection: sqlite3.Connection) -> None:
         connection.execute(_LATER_ONES)
         connection.execute(_BY_ID)
     connection.execute(_BY_INDEX)
+    create_sums(connection)
     for dataset in DATASETS:
         connection.execute(f"DROP VIEW IF EXISTS {_view_name(dataset)}")
         connection.execute(_view(dataset))
@@ -317,94 +313,6 @@ def _page(connection: sqlite3.Connection, after: tuple[str, int]) -> list[tuple[
 def _next_index(connection: sqlite3.Connection, index: str) -> str | None:
     found: str | None = connection.execute(_NEXT_INDEX, (index,)).fetchone()[0]
     return found
-
-
-# Questions
-
-
-def _query(checked: "Checked", begin: str) -> tuple[str, list[Any]]:
-    """SQL that yields for each group its key, its number of documents and its sums.
-
-    A document counts once for each different value of a list, as in a terms aggregation of OpenSearch.
-    """
-    keys = [_key(number, field) for number, field in enumerate(checked.by)]
-    joins = [_join(number, field) for number, field in enumerate(checked.by) if field.many or field.objects]
-    values = [f"json_extract(source, {_path(field.name)})" for field in (*checked.sum, *checked.different)]
-    conditions, parameters = _conditions(checked)
-    if checked.every:
-        keys.insert(0, _DAY)
-    columns = [f"{sql} AS c{number}" for number, sql in enumerate([*keys, *values])]
-    inner = (
-        f"SELECT {'DISTINCT' if joins else ''} {', '.join(['documents.rowid', *columns])} "  # noqa: S608  # our own names
-        f"FROM documents {' '.join(joins)} WHERE {' AND '.join(['idx >= ?', 'idx < ?', *conditions])}"
-    )
-    groups = [f"c{number}" for number in range(len(keys))]
-    summed = [f"c{number}" for number in range(len(keys), len(columns))]
-    totals = [f"coalesce(sum({name}), 0)" for name in summed[: len(checked.sum)]]
-    counts = [f"count(DISTINCT {name})" for name in summed[len(checked.sum) :]]
-    outer = f"SELECT {', '.join([*groups, 'count(*)', *totals, *counts])} FROM ({inner})"  # noqa: S608  # our own names
-    # '-' is followed by '.': all indices of the dataset and nothing else.
-    parameters = [begin, begin.removesuffix("-") + ".", *parameters]
-    return outer + (f" GROUP BY {', '.join(groups)}" if groups else ""), parameters
-
-
-def _key(number: int, field: Field) -> str:
-    if field.objects:
-        return f"json_extract(j{number}.value, {_path(field.name.removeprefix(field.objects + '.'))})"
-    return f"j{number}.value" if field.many else f"json_extract(source, {_path(field.name)})"
-
-
-def _join(number: int, field: Field) -> str:
-    """A row for each value; one row of NULL when there is none."""
-    elements = f"json_each(source, {_path(field.objects or field.name)}) AS j{number}"
-    return f"LEFT JOIN {elements} ON {_key(number, field)} IS NOT NULL"
-
-
-_DAY = f"substr(json_extract(source, {_path('@timestamp')}), 1, 10)"
-
-
-def _conditions(checked: "Checked") -> tuple[list[str], list[Any]]:
-    conditions, parameters = [], []
-    for field, value in checked.where:
-        conditions.append(_equal(field, value))
-        parameters.append(value)
-    for field, value in checked.unless:
-        conditions.append(f"json_extract(source, {_path(field.name)}) IS NOT ?")
-        parameters.append(value)
-    # Without its Z, a date with milliseconds sorts behind the same one without.
-    moment = f"replace(json_extract(source, {_path('@timestamp')}), 'Z', '')"
-    for bound, operator in ((checked.since, ">="), (checked.until, "<")):
-        if bound:
-            conditions.append(f"{moment} {operator} ?")
-            parameters.append(bound.removesuffix("Z"))
-    if checked.node is not None:
-        from .select_sqlite import translate
-
-        condition, more = translate(checked.node)
-        conditions.append(condition)
-        parameters += more
-    return conditions, parameters
-
-
-def _equal(field: Field, value: Any) -> str:
-    """`IS`, so that None asks for documents without the field."""
-    if not (field.many or field.objects):
-        return f"json_extract(source, {_path(field.name)}) IS ?"
-    elements = f"SELECT 1 FROM json_each(source, {_path(field.objects or field.name)}) AS j0 WHERE {_key(0, field)}"  # noqa: S608  # our own names
-    if value is None:
-        return f"(? IS NULL AND NOT EXISTS ({elements} IS NOT NULL))"
-    return f"EXISTS ({elements} = ?)"
-
-
-def _total(checked: "Checked", values: tuple[Any, ...]) -> Total:
-    days = values[:1] if checked.every else ()
-    size = len(days) + len(checked.by)
-    key = tuple(
-        bool(value) if field.type.name == "boolean" and value is not None else value
-        for field, value in zip(checked.by, values[len(days) : size], strict=True)
-    )
-    numbers = tuple(int(value) for value in values[size + 1 :])
-    return Total((*days, *key), values[size], numbers[: len(checked.sum)], numbers[len(checked.sum) :])
 
 
 # Errors

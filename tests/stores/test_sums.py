@@ -1,0 +1,164 @@
+"""The sums of the embedded store say what its documents say, whatever was written, changed or removed in between."""
+
+import random
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from email_report_processor.documents.encode import encode
+from email_report_processor.stores import sums_sqlite, totals_sqlite
+from email_report_processor.stores.sqlite import SqliteStore
+from email_report_processor.stores.store import Question, Row
+from email_report_processor.stores.totals import check, largest
+
+PREFIXES = ("email-report-", "demo-email-report-")
+VALUES: dict[str, list[Any]] = {
+    "class": ["aligned", "spoof", "", None],
+    "policy_published.domain": ["example.org", "example.net", None],
+    "policy_published.p": ["none", "reject", None],
+    "policy_published.sp": ["none", None],
+    "policy_published.np": [None],
+    "dmarc.result": ["pass", "fail", None],
+    "report.duration": [86399, 86400, 7 * 86400, None],
+    "report.authentication": ["pass", "fail", "unchecked", None],
+    "report.org_name": ["One", "Two", None],
+    "source.ip": ["192.0.2.1", "2001:db8::1", None],
+    "source.name": ["example.org", "", None],
+    "source.as.number": [64496, 0, None],
+    "source.as.organization.name": ["Example", None],
+    "source.geo.country_iso_code": ["DE", "US", None],
+    "identifiers.header_from": ["example.org", None],
+    "dkim.signatures": [["a / b / pass"], ["a / b / pass", "c / d / fail", "a / b / pass"], [], None],
+    "warnings": [["x"], ["x", "y"], None],
+    "@timestamp": ["2026-10-31T23:59:59.999Z", "2026-11-01T00:00:00Z", "2026-11-02T12:00:00Z", None],
+    "count": [0, 1, 12, None],
+}
+
+
+def row(dice: random.Random, number: int) -> Row:
+    fields = {name: dice.choice(values) for name, values in VALUES.items()}
+    document = {name: value for name, value in fields.items() if value is not None}
+    dataset = dice.choice(("dmarc-aggregate", "dmarc-aggregate", "report"))
+    index = f"{dice.choice(PREFIXES)}{dataset}-2026.{dice.choice(('10', '11'))}"
+    return Row(index, f"{number:040x}", encode(document | {"event.dataset": dataset}))
+
+
+def question(dice: random.Random) -> Question:
+    """Any that sums of some table hold."""
+    one = dice.choice(sums_sqlite.SUMS)
+    scalar = [name for name in one.fields if not one.field(name).many]
+    return Question(
+        one.dataset,
+        by=tuple(dice.sample(one.fields, dice.randint(0, min(3, len(one.fields))))),
+        sum=dice.choice(((), ("count",))),
+        where={name: dice.choice(VALUES[name]) for name in dice.sample(scalar, dice.randint(0, 2))},
+        unless={name: dice.choice(VALUES[name]) for name in dice.sample(scalar, dice.randint(0, 1))},
+        different=tuple(dice.sample(scalar, dice.randint(0, 1))),
+        since=dice.choice(("", "2026-11-01T00:00:00Z")),
+        until=dice.choice(("", "2026-11-02T00:00:00Z")),
+        every=dice.choice(("", "day")),
+        size=10_000,
+    )
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "reports.sqlite"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqliteStore]:
+    made = SqliteStore(str(path))
+    yield made
+    made.close()
+
+
+def without_sums(path: Path, asked: Question) -> Any:
+    """The answer from every document."""
+    checked = check(asked)
+    sql, parameters = totals_sqlite._from_documents(checked, f"email-report-{asked.dataset}-")
+    connection = sqlite3.connect(path)
+    try:
+        found = [totals_sqlite._total(checked, values) for values in connection.execute(sql, parameters)]
+    finally:
+        connection.close()
+    return largest(found, asked.size)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_sums_are_true_at_any_moment(
+    store: SqliteStore, path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sums_sqlite, "_SLICE", 7)
+    dice = random.Random(seed)
+    number = 0
+    for _ in range(25):
+        step = dice.choice(("write", "write", "delete", "change", "last"))
+        if step == "write":
+            number += 20
+            store.write(row(dice, number + n) for n in range(dice.randint(1, 20)))
+        else:
+            disturb(path, step, row(dice, 10_000_000 + number))
+        asked = question(dice)
+        assert totals_sqlite.holding(check(asked), asked.dataset) is not None
+        assert store.totals(asked) == without_sums(path, asked), (step, asked)
+
+
+def disturb(path: Path, step: str, other: Row) -> None:
+    """What others do to documents."""
+    connection = sqlite3.connect(path)
+    if connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'documents'").fetchone()[0]:
+        with connection:
+            if step == "delete":
+                connection.execute("DELETE FROM documents WHERE rowid % 3 = 1")
+            elif step == "last":
+                connection.execute("DELETE FROM documents WHERE rowid = (SELECT max(rowid) FROM documents)")
+            else:
+                connection.execute("UPDATE documents SET source = CAST(? AS TEXT) WHERE rowid % 5 = 2", (other.source,))
+    connection.close()
+
+
+def test_what_the_sums_do_not_hold_is_asked_of_the_documents() -> None:
+    held = Question("dmarc-aggregate", by=("class",))
+    assert totals_sqlite.holding(check(held), held.dataset) is not None
+    for other in (
+        held._replace(dataset="arf"),
+        held._replace(by=("auth_results.dkim.domain",)),
+        held._replace(by=("report.id",)),
+        held._replace(sum=("policy_published.pct",)),
+        held._replace(since="2026-11-01T06:00:00Z"),
+        held._replace(where={"dkim.signatures": "a / b / pass"}),
+    ):
+        assert totals_sqlite.holding(check(other), other.dataset) is None
+
+
+def test_who_may_not_write_gets_the_same_answer(store: SqliteStore, path: Path) -> None:
+    """Another user's store is read without its sums."""
+    dice = random.Random(3)
+    store.write(row(dice, number) for number in range(100))
+    asked = Question("dmarc-aggregate", by=("class",), size=100)
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA query_only = 1")
+    found = totals_sqlite.answer(connection, check(asked), asked.dataset, "email-report-", 100)
+    assert connection.execute("SELECT upto FROM sums_upto").fetchone() == (0,)
+    connection.close()
+    assert found == store.totals(asked) == without_sums(path, asked)
+
+
+def test_an_older_file_gets_its_sums(store: SqliteStore, path: Path) -> None:
+    dice = random.Random(4)
+    store.write(row(dice, number) for number in range(50))
+    store.close()
+    connection = sqlite3.connect(path)
+    with connection:
+        for name in ("sums_upto", *(one.table for one in sums_sqlite.SUMS)):
+            connection.execute(f"DROP TABLE {name}")
+        for event in ("delete", "update"):
+            connection.execute(f"DROP TRIGGER sums_{event}")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    asked = Question("dmarc-aggregate", by=("class", "source.ip"), size=100)
+    assert store.totals(asked) == without_sums(path, asked)
