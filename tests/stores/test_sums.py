@@ -158,7 +158,7 @@ def test_an_older_file_gets_its_sums(store: SqliteStore, path: Path) -> None:
             connection.execute(f"DROP TABLE {name}")
         for event in ("delete", "update"):
             connection.execute(f"DROP TRIGGER sums_{event}")
-        connection.execute("PRAGMA user_version = 1")
+        connection.execute("PRAGMA user_version = 2")
     connection.close()
     asked = Question("dmarc-aggregate", by=("class", "source.ip"), size=100)
     assert store.totals(asked) == without_sums(path, asked)
