@@ -119,8 +119,8 @@ def _filter(run: Run) -> int:
     spooled = spool(partial(os.read, run.stdin), INPUT_LIMIT)
     if not spooled.complete:
         raise OSError(f"the message has {spooled.seen} bytes, and no more than {INPUT_LIMIT} of one can be kept")
-    writer.must_be_there()
     blob = spooled.blob
+    writer.must_be_there(blob.read(blob.size - 1, blob.size) if blob.size else b"\n")
     if blob.size == 0:
         run.log("warning", "the input is empty: nothing to do")
         return 0

@@ -104,6 +104,23 @@ class Box:
         """The processes of the box, by their numbers in it, whose command line has the word in it."""
         return [pid for pid, line in self._command_lines() if word in line]
 
+    def above(self, word: str) -> list[int]:
+        """The parents of the processes whose command line has the word in it, if they are not among these."""
+        found = self.processes(word)
+        parents = {self._parent(pid) for pid in found}
+        return sorted(pid for pid in parents if pid > 1 and pid not in found)
+
+    def _parent(self, pid: int) -> int:
+        try:
+            return int(self.path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[1])
+        except (OSError, IndexError):  # gone meanwhile
+            return 0
+
+    def end(self, *pids: int) -> None:
+        """SIGTERM, and wait until they are gone."""
+        self.run("kill", "-TERM", *map(str, pids), check=False)
+        wait_until(lambda: not any(self.path(f"/proc/{pid}").exists() for pid in pids), f"{pids} do not end", 60)
+
     def kill(self, pid: int) -> bool:
         """Kill a process of the box at once; false when it had ended before."""
         return self.run("kill", "-KILL", str(pid), check=False).returncode == 0

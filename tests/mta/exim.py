@@ -92,7 +92,7 @@ class Exim:
         self.box.run("install", "-d", "-o", "Debian-exim", "-g", "Debian-exim", "/var/log/exim4", "/var/spool/exim4")
         self.box.run("chmod", "u+s", "/usr/sbin/exim4")
         self.box.run("chmod", "1777", "/var/mail")
-        self.box.spawn(self.port, "exim4", "-bdf", "-oX", f"127.0.0.1.{self.port}")
+        self._start()
 
     def deliver(self, message: bytes, *recipients: str) -> None:
         """Hand in a message and wait until every delivery was tried once."""
@@ -110,6 +110,22 @@ class Exim:
     def log(self) -> str:
         """Exim's log."""
         return self.box.path("/var/log/exim4/mainlog").read_text(encoding="utf-8", errors="replace")
+
+    def writers(self) -> list[int]:
+        """The deliveries, while a wrapper of theirs runs."""
+        return self.box.above("/bin/sh /usr/local/bin/email-report-processor-pipe")
+
+    def stop(self) -> None:
+        """All of it, as a service is stopped."""
+        self.box.end(*self.box.processes("exim4"))
+
+    def start(self) -> None:
+        """Start it, if it does not run."""
+        if not self.box.processes("exim4 -bdf"):
+            self._start()
+
+    def _start(self) -> None:
+        self.box.spawn(self.port, "exim4", "-bdf", "-oX", f"127.0.0.1.{self.port}")
 
     def close(self) -> None:
         """End it."""

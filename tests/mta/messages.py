@@ -49,6 +49,17 @@ def report(rows: int = 2, *, organisation: str = "Reporter Example", text: int =
     return message.as_bytes()
 
 
+def big_report() -> bytes:
+    """A report that no other call has made, of more than a pipe holds: wherever it is cut, something can be read."""
+    identity = f"mta-{next(_number)}"
+    padding = "<!-- " + "about nothing " * 8000 + "-->"
+    records = "".join(_RECORD.format(last=n + 1, count=n + 1) + padding for n in range(5))
+    message = _message("Report Domain: example.org Submitter: reporter.example Report-ID: " + identity)
+    report = _REPORT.format(id=identity, name="Reporter Example", records=records)
+    message.add_attachment(report.encode(), maintype="application", subtype="xml", filename="reporter.example.xml")
+    return message.as_bytes()
+
+
 def broken_report() -> bytes:
     """A report whose gzip ends before its first row."""
     message = _message("Report Domain: example.org Submitter: reporter.example Report-ID: broken")

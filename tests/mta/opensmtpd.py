@@ -49,7 +49,7 @@ class OpenSmtpd:
         self.box.run("chgrp", "opensmtpq", "/usr/sbin/smtpctl")
         self.box.run("chmod", "g+s", "/usr/sbin/smtpctl")
         self.box.run("smtpd", "-n")
-        self.box.spawn(self.port, "smtpd", "-d")
+        self._start()
 
     def deliver(self, message: bytes, *recipients: str) -> None:
         """Hand in a message and wait until every delivery was tried once."""
@@ -59,7 +59,7 @@ class OpenSmtpd:
     def retry(self) -> None:
         """Try everything at once."""
         before = {envelope.id: envelope.tries for envelope in self._queue()}
-        self.box.run("smtpctl", "schedule", "all")
+        self.box.run("smtpctl", "schedule", "all", check=False)
         wait_until(
             lambda: all(envelope.tries > before.get(envelope.id, -1) for envelope in self._queue()),
             "the queue is not run",
@@ -71,6 +71,29 @@ class OpenSmtpd:
         """How many envelopes are in the queue."""
         return len(self._queue())
 
+    def writers(self) -> list[int]:
+        """All of it, while a wrapper of its runs: one process writes and another one has started the wrapper."""
+        return self._all() if self.box.processes("/bin/sh /usr/local/bin/email-report") else []
+
+    def stop(self) -> None:
+        """In an orderly way."""
+        self.box.end(*self._all())
+
+    def start(self) -> None:
+        """Start it again: one of its processes that ended takes the others with it."""
+        wait_until(lambda: not self._all() or self._runs(), lambda: f"it neither runs nor ends: {self._all()}", 60)
+        if not self._all():
+            self._start()
+
+    def _all(self) -> list[int]:
+        return [pid for word in ("smtpd -d", "smtpd: ") for pid in self.box.processes(word)]
+
+    def _runs(self) -> bool:
+        return self.box.run("smtpctl", "show", "status", check=False).returncode == 0
+
+    def _start(self) -> None:
+        self.box.spawn(self.port, "smtpd", "-d")
+
     def close(self) -> None:
         """End it."""
         self.box.close()
@@ -79,5 +102,8 @@ class OpenSmtpd:
         return all(envelope.tries and envelope.state == "pending" for envelope in self._queue())
 
     def _queue(self) -> list[Envelope]:
-        lines = self.box.run("smtpctl", "show", "queue").stdout.decode().splitlines()
+        shown = self.box.run("smtpctl", "show", "queue", check=False)
+        if shown.returncode:  # it was ended, see promises.Ender
+            return [Envelope("", 0, "unknown")]
+        lines = shown.stdout.decode().splitlines()
         return [Envelope(columns[0], int(columns[10]), columns[11]) for columns in (line.split("|") for line in lines)]

@@ -33,6 +33,8 @@ alias_database = hash:/etc/aliases
 default_privs = email-report
 recipient_delimiter =
 maillog_file = /var/log/postfix.log
+service_throttle_time = 1s
+transport_retry_time = 1s
 """
 _MASTER = """
 127.0.0.1:{port} inet n - n - - smtpd
@@ -110,6 +112,19 @@ class Postfix:
     def log(self) -> str:
         """Postfix's own log."""
         return self.box.path("/var/log/postfix.log").read_text(errors="replace")
+
+    def writers(self) -> list[int]:
+        """local(8) or pipe(8), while a wrapper of theirs runs."""
+        return self.box.above("/bin/sh /usr/local/bin/email-report-processor-pipe")
+
+    def stop(self) -> None:
+        """In an orderly way."""
+        self.box.run("postfix", "stop")
+
+    def start(self) -> None:
+        """Start it, if it does not run."""
+        if not self.box.processes("/usr/lib/postfix/sbin/master"):
+            self.box.run("/usr/lib/postfix/sbin/master", "-w")
 
     def close(self) -> None:
         """End it."""

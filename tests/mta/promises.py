@@ -149,6 +149,48 @@ def killed(server: Server, behind: Behind, to: str) -> None:
     assert _datasets(behind) == {"dmarc-aggregate": rows, "report": sent}
 
 
+class Mortal(Server, Protocol):
+    """A mail server that can be ended while it writes."""
+
+    def writers(self) -> list[int]:
+        """The processes that write to a run of the program now."""
+        ...
+
+    def stop(self) -> None:
+        """End it in an orderly way, whatever it is doing."""
+        ...
+
+    def start(self) -> None:
+        """Start it again; nothing where it runs."""
+        ...
+
+
+def cut_short(server: Mortal, behind: Behind, to: str, times: int) -> None:
+    """The mail server ended while it wrote, killed and stopped in turn: nothing lost, doubled, salvaged, or kept."""
+    sent = 0
+    with contextlib.closing(Ender(server, times)) as ender:
+        while ender.ends < times:
+            sent += 1
+            server.deliver(messages.big_report(), to)
+            ender.pause()
+            settle(server)
+            ender.go_on()
+    settle(server)
+    assert server.waiting() == 0
+    assert [path.read_bytes()[:500] for path in _kept(server.box)] == []
+    assert _datasets(behind) == {"dmarc-aggregate": 5 * sent, "report": sent}
+    assert ender.in_vain < 3 * times, "it hardly ever died in mid-write"
+
+
+def settle(server: Mortal) -> None:
+    """Nothing waits any more."""
+    for _ in range(20):
+        server.start()
+        if not server.waiting():
+            return
+        server.retry()
+
+
 CHECKS: tuple[Check, ...] = (stored, store_down, duplicate, no_report, broken, full_disk, bad_settings, misbehaving)
 
 
@@ -194,6 +236,59 @@ class Killer:
                 self.kills += self.server.box.kill(self._random.choice(victims))
             else:
                 time.sleep(0.01)
+
+
+class Ender:
+    """Ends a mail server at random moments while it writes, in a thread of its own: by SIGKILL, or orderly."""
+
+    def __init__(self, server: Mortal, times: int) -> None:
+        self.server = server
+        self.times = times
+        self.ends = self.in_vain = 0
+        self._over = threading.Event()
+        self._may = threading.Event()
+        self._may.set()
+        self._idle = threading.Lock()
+        self._random = random.Random(5)
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def pause(self) -> None:
+        """None for now, until `go_on`."""
+        self._may.clear()
+        with self._idle:
+            return
+
+    def go_on(self) -> None:
+        """More of them."""
+        self._may.set()
+
+    def close(self) -> None:
+        """No more."""
+        self._over.set()
+        self._may.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while self.ends < self.times and not self._over.is_set():
+            self._may.wait()
+            with self._idle:
+                if self._may.is_set() and self.server.writers():
+                    time.sleep(self._random.uniform(0, 0.25))
+                    self._end()
+            time.sleep(0.005)
+
+    def _end(self) -> None:
+        writers = self.server.writers()
+        if not writers:  # it had written everything by then
+            self.in_vain += 1
+        elif self.ends % 2:
+            self.server.stop()
+            self.server.start()
+            self.ends += 1
+        else:
+            self.ends += self.server.box.kill(self._random.choice(writers))
+            self.server.start()
 
 
 def _datasets(behind: Behind) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -36,6 +37,11 @@ def test_promise(check: promises.Check, way: str, server: OpenSmtpd, behind: Beh
 
 def test_killed_fifty_times(server: OpenSmtpd, behind: Behind) -> None:
     promises.run(promises.killed, server, behind, WAYS["action"])
+
+
+@pytest.mark.parametrize("way", ["action", "forward"])
+def test_ended_a_hundred_times_while_it_writes(server: OpenSmtpd, behind: Behind, way: str) -> None:
+    promises.run(partial(promises.cut_short, times=100), server, behind, WAYS[way])
 
 
 def test_two_recipients_of_one_message_are_stored_once(server: OpenSmtpd, behind: Behind) -> None:

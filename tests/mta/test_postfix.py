@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -37,6 +38,17 @@ def test_promise(check: promises.Check, way: str, server: Postfix, behind: Behin
 
 def test_killed_fifty_times(server: Postfix, behind: Behind) -> None:
     promises.run(promises.killed, server, behind, WAYS["pipe"])
+
+
+@pytest.mark.parametrize("way", ["pipe", "forward"])
+def test_ended_while_it_writes(server: Postfix, behind: Behind, way: str) -> None:
+    promises.run(partial(promises.cut_short, times=4), server, behind, WAYS[way])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("way", ["pipe", "forward"])
+def test_ended_a_hundred_times_while_it_writes(server: Postfix, behind: Behind, way: str) -> None:
+    promises.run(partial(promises.cut_short, times=100), server, behind, WAYS[way])
 
 
 def test_two_recipients_of_one_message_are_stored_once(server: Postfix, behind: Behind) -> None:
