@@ -303,7 +303,7 @@ AGGREGATE_RULES: tuple[Rule, ...] = (
         "aligned-spf-only",
         "Only the verdict on SPF is pass, and a signature of a domain of From's organization passed: `adkim=s`.",
         _only_spf_and_dkim("pass"),
-        "Relax the alignment of DKIM (adkim=r), or sign as the From domain: SPF alone breaks in forwarding.",
+        "Relax adkim=s, or sign as the From domain: SPF alone breaks in forwarding. Where it is relaxed, the reporter errs.",
     ),
     Rule(
         "A2t",
@@ -327,7 +327,7 @@ AGGREGATE_RULES: tuple[Rule, ...] = (
         "Only the verdict on DKIM is pass, and SPF passed for a domain of From's organization, as under `aspf=s`, or of"
         " `own_domains`.",
         _only_dkim_and_spf("pass"),
-        "Nothing; relax the alignment of SPF (aspf=r) or send with the From domain if SPF should count as well.",
+        "Nothing. SPF counts as well when you relax aspf=s; where it is relaxed, the reporter contradicts itself.",
     ),
     Rule(
         "A3t",
