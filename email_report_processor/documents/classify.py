@@ -303,7 +303,7 @@ AGGREGATE_RULES: tuple[Rule, ...] = (
         "aligned-spf-only",
         "Only the verdict on SPF is pass, and a signature of a domain of From's organization passed: `adkim=s`.",
         _only_spf_and_dkim("pass"),
-        "Relax adkim=s, or sign as the From domain: SPF alone breaks in forwarding. Where it is relaxed, the reporter errs.",
+        "Relax adkim=s, or sign as the From domain: SPF alone breaks in forwarding. If it is relaxed, they err.",
     ),
     Rule(
         "A2t",

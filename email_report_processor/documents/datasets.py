@@ -156,7 +156,7 @@ _FEEDBACK = (
     Field("feedback.original_mail_from", KEYWORD, "Original-Mail-From", "RFC 5965 §3.2", "MAIL FROM of the failed message; empty is the null reverse-path.", "bounce@example.org"),
     Field("feedback.original_rcpt_to", KEYWORD, "Original-Rcpt-To", "RFC 5965 §3.2", "Its recipients.", ["user@example.com"], many=True),
     Field("feedback.original_envelope_id", KEYWORD, "Original-Envelope-Id", "RFC 5965 §3.2", "Its envelope id.", "QQ314159"),
-    Field("feedback.reported_domain", DOMAIN, "Reported-Domain", "RFC 5965 §3.2", "The domains that the report is about.", ["example.org"], many=True),
+    Field("feedback.reported_domain", ONE_DOMAIN, "Reported-Domain", "RFC 5965 §3.2", "The domains that the report is about.", ["example.org"], many=True),
     Field("feedback.reported_uri", LONG_KEYWORD, "Reported-URI", "RFC 5965 §3.2", "The URIs that the report is about.", ["https://phish.example/login"], many=True),
     Field("feedback.reporting_mta", KEYWORD, "Reporting-MTA", "RFC 5965 §3.2", "The reporting host.", "dns; mx.example.com"),
     Field("feedback.authentication_results", LONG_KEYWORD, "Authentication-Results", "RFC 5965 §3.2", "What the reporter found, as reported.", ["mx.example.com; dmarc=fail header.from=example.org"], many=True),

@@ -16,14 +16,16 @@ import hashlib
 from collections.abc import Sequence
 
 from ..message.bounds import Bounds, Problem
-from ..message.mail import Part
-from ..values.dates import without_comments
+from ..message.mail import BEGINNING, Part
+from ..values.patterns import pattern
 from .feedback_documents import Text, report_of
-from .feedback_fields import is_known
+from .feedback_fields import is_known, type_of
 from .feedback_parts import Found, find
 from .notice import read_notice
 from .report import Context, Report
-from .sample import decode, open_sample, read_fields, sample_bytes
+from .sample import Sample, begins_with_header, decode, open_sample, read_fields, sample_bytes
+
+_EMPTY_LINE = pattern(r"(?:\r\n|\n|\r)[ \t]*(?:\r\n|\n|\r)")
 
 
 def read(part: Part, context: Context) -> Report | Problem | None:
@@ -61,8 +63,17 @@ def _open(found: Found, context: Context) -> Text | Problem:
         fields = _fields_of_header(found.report)
     if not fields:
         return Problem(_place(found.report), "the feedback part has no field of RFC 5965")
-    text = Text(fields, fields, sample, False, sha256)
+    if sample is None:
+        sample = _sample_below(decode(data), bounds)
+    text = Text(fields, fields, sample, False, sha256, samples=found.samples)
     return _with_xarf(text, found, bounds) if _says_xarf(fields, found.beside) else text
+
+
+def _sample_below(text: str, bounds: Bounds) -> Sample | None:
+    """The message in the same text: some who pass a report on make one text of all its parts."""
+    below = _EMPTY_LINE.split(text.lstrip("\r\n"), maxsplit=1)[1:]
+    data = "".join(below).encode("utf-8", "replace")
+    return open_sample(data, bounds) if begins_with_header(data[:BEGINNING]) else None
 
 
 def _with_xarf(text: Text, found: Found, bounds: Bounds) -> Text:
@@ -78,7 +89,7 @@ def _with_xarf(text: Text, found: Found, bounds: Bounds) -> Text:
 
 
 def _says_xarf(fields: Sequence[Sequence[str]], beside: Sequence[Part]) -> bool:
-    types = {without_comments(value[:200]).lower() for name, value in fields if name.lower() == "feedback-type"}
+    types = {type_of(value) for name, value in fields if name.lower() == "feedback-type"}
     return "xarf" in types or any(part.name.lower() == "xarf.json" for part in beside)
 
 

@@ -1,15 +1,16 @@
 """From what a feedback report says to its documents: a row, and the `report` document."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..documents.datasets import ARF, FAILURE, REPORT, SCHEMA_VERSION, Dataset
 from ..documents.document import Document, make_id, sum_ids
 from ..message.mail import domain_of
 from ..values import authres
-from ..values.dates import read_rfc5322, without_comments
+from ..values.dates import read_rfc5322
 from ..values.fields import Fields, read_domain, write_date
-from .feedback_fields import ARRIVAL, Draft, put_fields, put_sample, put_urls, put_values, read_date
+from .feedback_fields import ARRIVAL, Draft, put_fields, put_sample, put_urls, put_values, read_date, type_of
 from .report import Context, Envelope, Report
 from .sample import Sample, author
 
@@ -28,6 +29,7 @@ class Text(NamedTuple):
     sample: Sample | None
     notice: bool
     sha256: str  # of the part that it was read from
+    samples: int = 1  # messages beside it, of which the first is the sample
     xarf: "Xarf | None" = None
 
 
@@ -36,23 +38,42 @@ def _put_timestamp(draft: Draft, text: Text, envelope: Envelope) -> str:
 
     Returns the date that every copy of the report has: that of the report mail only where the id is of this mail.
     """
+    arrival = _arrival(draft, text)
+    written = "" if text.sample is None else _quiet_date(text.sample.get("date") or "")
+    said = arrival or written
+    timestamp = next(
+        (date for date, most in ((arrival, _ARRIVED), (written, _WRITTEN)) if _is_near(date, envelope, most)), ""
+    )
+    if said and said != timestamp:
+        draft.warn(f"@timestamp: {said} is too far from the date of the report mail")
+    if not timestamp and (timestamp := envelope.received) and not said:
+        draft.warn("@timestamp: neither an arrival nor a date of the sample, taken from the report mail")
+    if timestamp:
+        draft.fields["@timestamp"] = timestamp
+    else:
+        draft.warn("@timestamp: when it was stored, as there is no date anywhere")
+    return said or (envelope.date if envelope.received and envelope.message_id and not _named(text) else "")
+
+
+def _arrival(draft: Draft, text: Text) -> str:
     arrivals = [value for name, value in text.fields if name.lower() in ARRIVAL and value]
     if not arrivals and text.xarf is not None and text.xarf.date:
         arrivals = [text.xarf.date]
     if len(arrivals) > 1:
         draft.warn("Arrival-Date: given more than once, the first counts")
-    timestamp = read_date(draft, "@timestamp", arrivals[0]) if arrivals else ""
-    if not timestamp and text.sample is not None:
-        timestamp = _quiet_date(text.sample.get("date") or "")
-    own = timestamp
-    if not timestamp and (timestamp := envelope.received):
-        draft.warn("@timestamp: neither an arrival nor a date of the sample, taken from the report mail")
-        own = envelope.date if envelope.message_id and not _named(text) else ""
-    if timestamp:
-        draft.fields["@timestamp"] = timestamp
-    else:
-        draft.warn("@timestamp: when it was stored, as there is no date anywhere")
-    return own
+    return read_date(draft, "@timestamp", arrivals[0]) if arrivals else ""
+
+
+# How long before its report a message may have arrived (a complaint comes when somebody reads it), and be dated by its
+# sender, who may write anything.
+_ARRIVED, _WRITTEN = timedelta(days=400), timedelta(days=30)
+_AHEAD = timedelta(days=2)  # zones, and clocks that are wrong
+
+
+def _is_near(date: str, envelope: Envelope, before: timedelta) -> bool:
+    if not (date and envelope.received):
+        return date != ""
+    return -before <= datetime.fromisoformat(date) - datetime.fromisoformat(envelope.received) <= _AHEAD
 
 
 def _quiet_date(text: str) -> str:
@@ -64,8 +85,8 @@ def _quiet_date(text: str) -> str:
 
 def _dataset(text: Text) -> Dataset:
     """Failure reports by their Feedback-Type; one that has none (malformed) by its Auth-Failure field."""
-    names = {name.lower(): without_comments(value[:1000]).lower() for name, value in reversed(text.fields)}
-    kind = names.get("feedback-type", "auth-failure" if "auth-failure" in names else "")
+    names = {name.lower(): value for name, value in reversed(text.fields)}
+    kind = type_of(names.get("feedback-type", "auth-failure" if "auth-failure" in names else ""))
     return FAILURE if text.notice or kind == "auth-failure" else ARF
 
 
@@ -79,6 +100,8 @@ def _document(text: Text, context: Context) -> Document:
         put_values(draft, text.xarf.values, context.options)
         draft.warnings += text.xarf.warnings
     draft.fields["count"] = draft.fields.get("feedback.incidents") or 1
+    if text.samples > 1:
+        draft.warn(f"sample: the first of {text.samples} messages is used")
     put_sample(draft, text.sample, context.options)
     put_urls(draft, text.sample, context.options)
     date = _put_timestamp(draft, text, context.envelope)

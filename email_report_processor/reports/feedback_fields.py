@@ -4,6 +4,7 @@ Every value goes through its field's type; what cannot be read becomes `raw` and
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ..documents.datasets import FAILURE
 from ..message.mail import addresses
@@ -36,6 +37,8 @@ _WIRE: Mapping[str, Field] = {
 }
 _BY_NAME = FAILURE.by_name
 _RECIPIENTS = frozenset({"feedback.original_rcpt_to", "feedback.reported_uri"})
+_BETWEEN = pattern(r"[\s,;]+")
+_ADDRESS_TYPE = pattern(r"(?i)\A\s*rfc822\s*;")  # as in delivery status notifications (RFC 3464 §2.3.1)
 _COMMENT = pattern(r"\(([^()\s]{3,253})\)")
 _IN_BRACKETS = pattern(r"[\[(]([0-9A-Fa-f.:]{2,45})[\])]")
 
@@ -62,7 +65,7 @@ class Draft:
     def put(self, field: Field, text: str) -> None:
         """Read a value by the field's type. One that may occur once keeps its first value."""
         try:
-            value = believed(field.type.read(self.cut(field.name, text)), field.type, self.max_count)
+            value = believed(self._read(field, self.cut(field.name, text)), field.type, self.max_count)
         except ValueError:
             self.fields.setdefault(f"raw.{field.name}", clean(text)[: self.limit])
             self.warn(f"{field.name}: cannot be read")
@@ -75,6 +78,18 @@ class Draft:
             values.append(value)
         else:
             self.warn(f"{field.name}: more than {VALUES} values")
+
+    def _read(self, field: Field, text: str) -> Any:
+        try:
+            return field.type.read(text)
+        except ValueError:
+            if not field.type.repair:
+                raise
+        from ..values.repairs import read_or_repair  # 1 ms, only for what cannot be read as it stands
+
+        value, done = read_or_repair(field.type, text)
+        self.warn(f"{field.name}: {done}")
+        return value
 
     def cut(self, name: str, text: str) -> str:
         """The text within the bound for strings."""
@@ -99,19 +114,37 @@ def _plain(value: str) -> list[str]:
     return [without_comments(value)]
 
 
+def type_of(value: str) -> str:
+    """A Feedback-Type as the registry has it (RFC 5965 §7.3)."""
+    return without_comments(value[:1000]).strip(" \"';,.").replace("_", "-").lower()
+
+
+def _type(value: str) -> list[str]:
+    return [type_of(value)]
+
+
+def _domains(value: str) -> list[str]:
+    """One by RFC 5965; some put several into one field."""
+    return [domain for domain in _BETWEEN.split(without_comments(value)) if domain]
+
+
+def _uri(value: str) -> list[str]:
+    return [value.strip("<> ")]
+
+
 def _listed(value: str) -> list[str]:
     """A list as RFC 7489 §7.3.1 writes Identity-Alignment; also for Auth-Failure, which is one word by RFC 6591."""
     return [word.strip() for word in without_comments(value).split(",")]
 
 
 def _envelope_address(value: str) -> list[str]:
-    return [bare_address(value)]
+    return [bare_address(_ADDRESS_TYPE.sub("", value))]
 
 
 def _recipients(value: str) -> list[str]:
     """One by RFC 5965; some put several into one field."""
-    several = [bare_address(one) for one in value.split(",")]
-    return several if all("@" in one for one in several) else [bare_address(value)]
+    several = [address for one in value.split(",") for address in _envelope_address(one)]
+    return several if all("@" in one for one in several) else _envelope_address(value)
 
 
 def _host_address(value: str) -> list[str]:
@@ -125,13 +158,14 @@ def _host_address(value: str) -> list[str]:
 
 
 _PREPARE: Mapping[str, Callable[[str], list[str]]] = {
-    "feedback.type": _plain,
+    "feedback.type": _type,
     "feedback.auth_failure": _listed,
     "feedback.delivery_result": _plain,
     "feedback.identity_alignment": _listed,
     "feedback.original_mail_from": _envelope_address,
     "feedback.original_rcpt_to": _recipients,
-    "feedback.reported_domain": _plain,
+    "feedback.reported_domain": _domains,
+    "feedback.reported_uri": _uri,
     "feedback.dkim_domain": _plain,
     "feedback.dkim_selector": _plain,
     "feedback.incidents": _plain,

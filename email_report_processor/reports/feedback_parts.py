@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..message.mail import BEGINNING, Part
-from ..values.dates import without_comments
 from ..values.patterns import pattern
-from .feedback_fields import is_known
+from .feedback_fields import is_known, type_of
 from .notice import is_notice
 from .sample import TYPES, begins_with_header, decode, read_fields
 
@@ -29,6 +28,7 @@ class Found(NamedTuple):
     notice: bool
     beside: Sequence[Part] = ()  # where an X-ARF report may be
     yaml: bool = False  # the report is X-ARF, in a text part
+    samples: int = 1  # messages behind it
 
 
 def find(part: Part) -> list[Found]:
@@ -55,11 +55,15 @@ def _find_among(siblings: Sequence[Part]) -> list[Found]:
     ends = [*places[1:], len(siblings)]  # one report a message is the rule; each gets the sample behind it
     everything = siblings if len(places) == 1 else ()
     return [
-        Found(one, _find_sample(behind, everything), False, [*behind, *everything])
+        Found(one, _find_sample(behind, everything), False, [*behind, *everything], samples=_samples(behind))
         for one, behind in (
             (siblings[begin], siblings[begin + 1 : end]) for begin, end in zip(places, ends, strict=False)
         )
     ]
+
+
+def _samples(parts: Sequence[Part]) -> int:
+    return sum(part.content_type in TYPES for part in _flat(parts))
 
 
 def _find_yaml(part: Part, siblings: Sequence[Part]) -> list[Found]:
@@ -85,7 +89,7 @@ def _is_feedback(part: Part) -> bool:
         return False
     said = {name.lower(): value for name, value in read_fields(head) if is_known(name)}
     # User-Agent and Version are required as well (RFC 5965 §3.1); forms on web sites have such fields, too
-    kind = without_comments(said.get("feedback-type", "")[:200]).lower()
+    kind = type_of(said.get("feedback-type", "")[:200])
     return (kind in _REGISTERED and len(said) >= 3) or (kind != "" and len(said) >= 6)
 
 

@@ -65,7 +65,7 @@ def _read_part(part: Part, bounds: Bounds) -> xarf.Xarf | None:
 def _text(found: xarf.Xarf, sha256: str, bounds: Bounds) -> Text:
     """A report that has no feedback part."""
     sample = None if found.evidence is None else open_sample(found.evidence, bounds)
-    return Text([["Feedback-Type", "xarf"]], ["xarf", found.said], sample, False, sha256, found)
+    return Text([["Feedback-Type", "xarf"]], ["xarf", found.said], sample, False, sha256, xarf=found)
 
 
 def _bytes(payload: Payload, limit: int) -> tuple[bytes, Damaged | OverBound | None]:

@@ -434,6 +434,82 @@ def test_timestamp(arrival: str, date: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arrival", "date", "expected"),
+    [
+        # The mail is of 2026-11-19T12:00:00Z. An arrival may be older than a date in the sender's hand.
+        ("Wed, 15 Oct 2025 12:00:00 +0000", "", "2025-10-15T12:00:00Z"),
+        ("Tue, 14 Oct 2025 12:00:00 +0000", "", "2026-11-19T12:00:00Z"),
+        ("Sat, 21 Nov 2026 12:00:00 +0000", "", "2026-11-21T12:00:00Z"),
+        ("Sat, 21 Nov 2026 12:00:01 +0000", "", "2026-11-19T12:00:00Z"),
+        ("Thu, 1 Jan 1970 00:00:00 +0000", "Thu, 19 Nov 2026 10:00:00 +0000", "2026-11-19T10:00:00Z"),
+        ("", "Tue, 20 Oct 2026 12:00:00 +0000", "2026-10-20T12:00:00Z"),
+        ("", "Tue, 20 Oct 2026 11:59:59 +0000", "2026-11-19T12:00:00Z"),
+        ("", "Sat, 16 May 2026 12:00:00 +0000", "2026-11-19T12:00:00Z"),  # 187 days
+        ("", "Fri, 31 Dec 9999 12:00:00 +0000", "2026-11-19T12:00:00Z"),
+    ],
+)
+def test_a_date_far_from_the_report_mail_is_not_believed(arrival: str, date: str, expected: str) -> None:
+    arrived = f"Arrival-Date: {arrival}\n" if arrival else ""
+    fields = one(arf(FAILED + arrived, (f"Date: {date}\n" if date else "") + SAMPLE))
+    assert fields["@timestamp"] == expected
+    said = write_date(read_rfc5322(arrival or date))
+    warning = f"@timestamp: {said} is too far from the date of the report mail"
+    assert (warning in fields.get("warnings", ())) is (said != expected)
+    assert not date or fields["sample.date"] == write_date(read_rfc5322(date))
+
+
+def test_without_a_date_of_the_mail_every_date_is_believed() -> None:
+    head = "From: r@example.net\nMessage-ID: <m@example.net>\n"
+    fields = one(arf(FAILED, "Date: Sat, 16 May 2026 12:00:00 +0000\n" + SAMPLE, head=head))
+    assert fields["@timestamp"] == "2026-05-16T12:00:00Z"
+
+
+@pytest.mark.parametrize("said", ['"auth-failure"', "auth_failure", "Auth-Failure;", "auth-failure (dmarc)"])
+def test_a_type_written_otherwise(said: str) -> None:
+    row, _ = documents(arf(DATED.replace("auth-failure", said, 1)))
+    assert (row.dataset, row.fields["feedback.type"]) == ("dmarc-failure", "auth-failure")
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "value", "warned"),
+    [
+        ("Source-IP: 192.0.2.1:2525", "source.ip", "192.0.2.1", True),
+        ("Source-IP: 192.0.2.1, 192.0.2.2", "raw.source.ip", "192.0.2.1, 192.0.2.2", True),
+        (
+            "Reported-Domain: example.org, example.net",
+            "feedback.reported_domain",
+            ["example.org", "example.net"],
+            False,
+        ),
+        ("Reported-Domain: https://www.example.org/x", "feedback.reported_domain", ["www.example.org"], True),
+        ("Reported-Domain: a@example.org", "feedback.reported_domain", ["example.org"], True),
+        ("Reported-Domain: example org|net", "raw.feedback.reported_domain", "org|net", True),
+        ("Reported-URI: <http://x.example/a>", "feedback.reported_uri", ["http://x.example/a"], False),
+        ("Original-Mail-From: rfc822; <b@example.net>", "feedback.original_mail_from", "b@example.net", False),
+        ("Original-Rcpt-To: RFC822;b@example.net", "feedback.original_rcpt_to", ["b@example.net"], False),
+    ],
+)
+def test_values_in_other_shapes(line: str, name: str, value: Any, warned: bool) -> None:
+    fields = one(arf(f"{DATED}{line}\n"))
+    assert fields[name] == value
+    assert bool(fields.get("warnings")) is warned
+
+
+def test_a_report_and_its_sample_in_one_text() -> None:
+    head = b"From: r@example.net\nDate: Thu, 19 Nov 2026 12:00:00 +0000\n\n"
+    fields = one(head + DATED.encode() + b"\n\n" + SAMPLE.replace("text", "http://x.example/").encode())
+    assert (fields["sample.subject"], fields["url.domain"]) == ("s", ["x.example"])
+    assert "sample.subject" not in one(head + DATED.encode() + b"\nHello,\nSubject: s\nFrom: a@example.org\n")
+
+
+def test_several_samples_are_said() -> None:
+    raw = arf(DATED, SAMPLE).replace(b"--b--", b"--b\nContent-Type: message/rfc822\n\n" + SAMPLE.encode() + b"\n--b--")
+    fields = one(raw)
+    assert fields["sample.message_id"] == "s@example.org"
+    assert fields["warnings"] == ["sample: the first of 2 messages is used"]
+
+
+@pytest.mark.parametrize(
     ("line", "name", "value"),
     [
         ("Original-Mail-From: <>", "feedback.original_mail_from", ""),
