@@ -64,7 +64,7 @@ def _opener(read: Callable[[Blob, Found], Iterator[bytes]], get: Callable[[], Bl
 
 
 def _tar(get: Callable[[], Blob], limit: int) -> Contents:
-    from .tarred import read_tar, read_tarred  # 1 ms
+    from .tarred import read_tar, read_tarred  # 0.6 ms
 
     files: list[Inside] = []
     note = ""
@@ -79,7 +79,7 @@ def _tar(get: Callable[[], Blob], limit: int) -> Contents:
 
 
 def _compound(get: Callable[[], Blob], _limit: int) -> Contents:
-    from .outlook import is_message, msg_as_mime  # 3 ms
+    from .outlook import is_message, msg_as_mime  # 2 ms
 
     try:
         if not is_message(get()):
@@ -90,13 +90,13 @@ def _compound(get: Callable[[], Blob], _limit: int) -> Contents:
 
 
 def _tnef(get: Callable[[], Blob], _limit: int) -> Contents:
-    from .tnef import tnef_as_mime  # 3 ms
+    from .tnef import tnef_as_mime  # 2 ms
 
     return Contents((Inside("", lambda: tnef_as_mime(get()), message=True),))
 
 
 def _signed(get: Callable[[], Blob], _limit: int) -> Contents:
-    from .signed import content_of  # 1 ms
+    from .signed import content_of  # 0.4 ms
 
     first = b""
     try:
