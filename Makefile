@@ -5,7 +5,7 @@ BIN := .venv/bin
 MINUTES ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help python venv prerequisites nodes node lint test test-long test-mta fuzz bench demo pictures docs clean
+.PHONY: help python venv prerequisites nodes node lint test test-long test-mta fuzz bench bench-peer demo pictures docs clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -50,6 +50,9 @@ fuzz: venv ## mutated messages, MINUTES=30 of CPU time
 
 bench: venv nodes ## the benchmarks of benchmarks/README.md
 	$(BIN)/python -m benchmarks
+
+bench-peer: venv ## the same work by parsedmarc, which this installs into an environment of its own
+	$(BIN)/python -m benchmarks peer
 
 demo: venv ## sample messages through the filter, and what became of them
 	@$(BIN)/python -m tools.demo

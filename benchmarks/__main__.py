@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests import nodes
 
-from . import big_report, imports, lmtp, logins, one_message, page
+from . import big_report, imports, lmtp, logins, one_message, page, peer
 
 
 def _with_node(bench: Callable[[str], bool]) -> bool:
@@ -25,7 +25,10 @@ BENCHMARKS: dict[str, Callable[[], bool]] = {
     "logins": logins.main,
     "page": page.main,
 }
-LONG: dict[str, Callable[[], bool]] = {"logins-long": lambda: logins.main(*logins.LONG)}  # only when named
+LONG: dict[str, Callable[[], bool]] = {  # only when named
+    "logins-long": lambda: logins.main(*logins.LONG),
+    "peer": peer.main,  # which it installs
+}
 
 
 def main(names: list[str]) -> int:
