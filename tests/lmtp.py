@@ -93,7 +93,11 @@ class Listener:
         self.path = program.directory / "lmtp"
         self.log = program.directory / "log"
         self.process = program.start(f"--lmtp={address or f'unix:{self.path}'}", f"--log={self.log}", *flags, **start)
-        self.wait_until(lambda: f"[{self.process.pid}]: info: listens on" in self.said, "listens not")
+        try:
+            self.wait_until(lambda: f"[{self.process.pid}]: info: listens on" in self.said, "listens not")
+        except AssertionError:
+            self.process.kill()
+            raise
 
     def __enter__(self) -> "Listener":
         return self
