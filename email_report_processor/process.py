@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from .documents.classify import Site
 from .documents.completion import Completion
-from .documents.encode import encode
 from .documents.enrich import Databases
 from .documents.layout import date_of, index_of
 from .documents.senders import Senders
@@ -228,12 +227,11 @@ def _rows(reports: list[Report], job: Job, tally: Tally) -> Iterator[Row]:
             key = (dataset, date or date_of(layers[0] if layers else own))
             if key not in indices:
                 indices[key] = index(*key, now, job.layout)
-            layers = completion.layers(document)
             if "warnings" in own:
                 tally.repaired += len(own["warnings"])
             if "salvaged" in own:
                 tally.salvaged += own["salvaged"]
-            yield Row(indices[key], id_, encode(own, layers))
+            yield Row(indices[key], id_, completion.encode(document))
 
 
 def index(dataset: str, date: str, now: str, layout: Layout) -> str:

@@ -4,13 +4,24 @@ Rows of one kind repeat: what depends on nothing but a layer is worked out once 
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..values.fields import Fields, Layer
 from .classify import OF_THE_POLICY, Site, classify
 from .document import Document
+from .encode import Prepared, encode, fill, prepare
 from .enrich import Databases, source_name
 from .senders import Senders
+
+_FORMS = 2048  # that are remembered: a report has a few, an attacker's has as many as rows
+
+
+class _Known(NamedTuple):
+    """How rows of one kind are written."""
+
+    head: Layer
+    layer: Layer
+    form: Prepared
 
 
 class Completion:
@@ -30,13 +41,21 @@ class Completion:
         self._databases = databases
         self._by_address = bool(site.own_networks) or bool(senders and (senders.networks or senders.systems))
         self._first = self._stamped = Layer()
+        # By the identity of the last layer, and the names of the own fields that differ.
+        self._forms: dict[tuple[int, tuple[str, ...]], _Known] = {}
         self._policy: tuple[tuple[str, Any], ...] = ()  # what the rules look at in the first layer
 
     def layers(self, document: Document) -> tuple[Layer, ...]:
         """Add what is missing to the document's own fields, and return its layers, completed too."""
-        dataset, _, own, layers, _ = document
+        self._place(document.own)
+        return self._layers(document)
+
+    def _place(self, own: Fields) -> None:
         if self._databases is not None and "source.ip" in own:
             own |= self._databases.look_up(own["source.ip"])
+
+    def _layers(self, document: Document) -> tuple[Layer, ...]:
+        dataset, _, own, layers, _ = document
         if not layers:
             own |= self._undated | own | self._event
             own |= self._said_of(own)
@@ -51,6 +70,28 @@ class Completion:
         if sender:
             own["source.name"] = sender
         return (self._stamped, *layers[1:-1], classified)
+
+    def encode(self, document: Document) -> bytes:
+        """The document with everything that is missing, as JSON. Rows of one kind are written into one form."""
+        own, layers = document.own, document.layers
+        self._place(own)
+        names = tuple(own)
+        known = self._forms.get((id(layers[-1]), names)) if layers else None
+        if known is not None and known.layer is layers[-1] and known.head is layers[0]:
+            return fill(known.form, own.values())
+        completed = self._layers(document)
+        if completed and not self._by_address:
+            self._remember(names, {name: own[name] for name in own if name not in names}, layers, completed)
+        return encode(own, completed)
+
+    def _remember(
+        self, names: tuple[str, ...], constant: Fields, layers: tuple[Layer, ...], completed: tuple[Layer, ...]
+    ) -> None:
+        form = prepare(names, constant, completed)
+        if form is not None:
+            if len(self._forms) >= _FORMS:
+                self._forms.clear()
+            self._forms[id(layers[-1]), names] = _Known(layers[0], layers[-1], form)
 
     def _noted(self, layer: Layer, dataset: str) -> tuple[Layer, str]:
         """The layer with the class of all documents that have it, and who sends them."""

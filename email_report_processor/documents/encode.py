@@ -67,6 +67,32 @@ def _layered(fields: Fields, layers: Sequence[Layer]) -> bytes:
     return b"{" + b",".join(members)
 
 
+class Prepared(NamedTuple):
+    """Documents that have the same layers and own fields of the same names, but for the values of those."""
+
+    before: bytes
+    own: str  # with %s for the JSON of each value
+
+
+def prepare(names: tuple[str, ...], constant: Fields, layers: Sequence[Layer]) -> Prepared | None:
+    """Documents with these layers, own fields of these names, and constant ones; None when it is not that simple."""
+    members = [layer.json or _write(layer) for layer in layers]
+    every = (*names, *constant)
+    text, order = _layout(every)
+    places = list(range(len(every))) if order is None else list(order(list(range(len(every)))))  # type: ignore[arg-type]
+    in_turn = [place for place in places if place < len(names)] == list(range(len(names)))
+    if "%" in "".join(every) or not in_turn or not _stand_alone(every, *map(_TOPS, layers)):
+        return None
+    written = ["%s"] * len(names) + [one.replace("%", "%%") for one in _written(constant.values())]
+    own = text % tuple(written[place] for place in places)
+    return Prepared(b"{" + b",".join(members) + b",", own[1:])
+
+
+def fill(prepared: Prepared, values: Iterable[Any]) -> bytes:
+    """One of these documents, as `encode` would write it."""
+    return prepared.before + _utf8(prepared.own % tuple(_written(values)))
+
+
 def _write(layer: Layer) -> bytes:
     layer.json = _utf8(_object(layer)[1:-1])
     layer.tops = _tops(layer)

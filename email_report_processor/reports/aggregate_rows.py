@@ -12,8 +12,8 @@ from .aggregate_values import MOST, WARNINGS, Value, Warnings, memo, put, read_v
 from .xml.reader import Shapes
 from .xml.shape import partly_reported
 
-_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_IPV4 = pattern(rf"(?:{_OCTET}\.){{3}}{_OCTET}\Z")  # canonical already: read_ip costs 3 µs
+OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = pattern(rf"(?:{OCTET}\.){{3}}{OCTET}\Z")  # canonical already: read_ip costs 3 µs
 
 
 class Rest(NamedTuple):

@@ -1,12 +1,14 @@
 """Documents as one JSON object a line: `{"_index": …, "_id": …, "_source": …}`."""
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any, BinaryIO, NoReturn
 
 from .store import Found, Question, Row, Selection, StoreError, Total, Written
 
 REMEMBERED = 20_000  # ids of one call; 5 MB
+_TOGETHER = 128  # lines of one write
 
 
 class NdjsonStore:
@@ -24,14 +26,19 @@ class NdjsonStore:
         """
         stored = already = 0
         seen: set[str] = set()
+        lines: list[bytes] = []
         for row in rows:
             if row.id in seen:
                 already += 1
                 continue
             if len(seen) < REMEMBERED:
                 seen.add(row.id)
-            self._put(_line(row))
+            lines.append(_line(row))
             stored += 1
+            if len(lines) == _TOGETHER:
+                self._put(b"".join(lines))
+                lines.clear()
+        self._put(b"".join(lines))
         try:
             self._stream.flush()
         except (OSError, ValueError) as error:  # ValueError: the stream is closed
@@ -67,5 +74,9 @@ class NdjsonStore:
 
 
 def _line(row: Row) -> bytes:
-    index, id_ = encode_basestring(row.index).encode(), encode_basestring(row.id).encode()
-    return b'{"_index":%b,"_id":%b,"_source":%b}\n' % (index, id_, row.source)
+    return b'%b%b,"_source":%b}\n' % (_before(row.index), encode_basestring(row.id).encode(), row.source)
+
+
+@lru_cache(maxsize=64)  # a report has two
+def _before(index: str) -> bytes:
+    return b'{"_index":%b,"_id":' % encode_basestring(index).encode()

@@ -22,7 +22,7 @@ CHUNK = 64 * 1024  # bytes given to expat and decoded at once
 MOST_TAGS = 20_000  # of one record, or outside of all: a tag costs 300 bytes of memory while a shape is worked out
 
 _REPORT = pattern(rf"<{PREFIX}(?:feedback|report_metadata|policy_published)[\s/>]")
-_ROOT = pattern(rf"\s*<{PREFIX}feedback[\s/>]")
+ROOT = pattern(rf"\s*<{PREFIX}feedback[\s/>]")
 _HTML = ("<html", "<!doctype html")
 _QUOTED_BEFORE = pattern(r"(?:\A|[\r\n])[ \t]*+>++[ \t][ \t>]*+\Z")  # a mail that quotes a report is none
 
@@ -60,10 +60,10 @@ def survey(
     """
     damage: list[str] = []
     sha256 = hashlib.sha256()
-    pieces = _hashed(_pieces(payload.chunks, damage), sha256)
+    pieces = _hashed(pieces_of(payload.chunks, damage), sha256)
     first = next(pieces, b"")
     encoding, complaint = guess_encoding(first)
-    if not _may_be_report(first.decode(encoding, REPAIR)):
+    if not may_be_report(first.decode(encoding, REPAIR)):
         return None
     from .judge import DefusedXmlException, Judge, why_forbidden  # 1 ms; only for what looks like a report
 
@@ -81,9 +81,9 @@ def survey(
     complaint = "".join(damage) or judge.complaint or (text.repaired and f"bytes that are not {encoding}") or ""
     return Survey(
         encoding,
-        *_read_head(outside.text, containers, bounds.xml_depth),
+        *read_head(outside.text, containers, bounds.xml_depth),
         outside.first_tag(),
-        _ROOT.match(outside.text) is not None,
+        ROOT.match(outside.text) is not None,
         sha256.hexdigest(),
         rows,
         not complaint,
@@ -92,7 +92,7 @@ def survey(
     )
 
 
-def _may_be_report(start: str) -> bool:
+def may_be_report(start: str) -> bool:
     """Whether a text that begins like this may be a report, or what is left of one."""
     found = _REPORT.search(start)
     if not found or start.lstrip()[:20].lower().startswith(_HTML):
@@ -109,7 +109,7 @@ def surveyed_bodies(payload: Payload, surveyed: Survey, bounds: Bounds) -> Itera
 def bodies(payload: Payload, encoding: str, bounds: Bounds) -> Iterator[str]:
     """The inside of each record, in order: the second pass over what `survey` has seen. Raises nothing of its own."""
     text = Text(encoding)
-    return records(plain(text.read(_pieces(payload.chunks, [])), []), Outside(2**62), bounds.record_bytes)
+    return records(plain(text.read(pieces_of(payload.chunks, [])), []), Outside(2**62), bounds.record_bytes)
 
 
 _small: Recent[list[str]] = Recent()  # records of small reports, by SHA-256 and bound
@@ -172,7 +172,7 @@ def _hashed(pieces: Iterator[bytes], sha256: "hashlib._Hash") -> Iterator[bytes]
         yield piece
 
 
-def _pieces(chunks: Callable[[], Iterator[bytes]], damage: list[str]) -> Iterator[bytes]:
+def pieces_of(chunks: Callable[[], Iterator[bytes]], damage: list[str]) -> Iterator[bytes]:
     """The payload in pieces of CHUNK, however it is cut; where it breaks it ends, and `damage` says why."""
     held: list[bytes] = []
     size = 0
@@ -202,7 +202,7 @@ def _heads(containers: frozenset[str], depth: int) -> Shapes[None]:
     return Shapes(containers, depth, lambda _: None, root="")
 
 
-def _read_head(text: str, containers: frozenset[str], depth: int) -> tuple[Shape, list[str]]:
+def read_head(text: str, containers: frozenset[str], depth: int) -> tuple[Shape, list[str]]:
     """What stands outside of the records: its shape, and the text of each leaf. Raises OverBound."""
     if text.count("<") > MOST_TAGS:
         raise OverBound(f"more than {MOST_TAGS} tags outside of the records")
