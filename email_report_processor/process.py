@@ -222,16 +222,21 @@ def _rows(reports: list[Report], job: Job, tally: Tally) -> Iterator[Row]:
     completion = Completion(now, job.site, job.senders, job.databases)
     for report in reports:
         indices: dict[tuple[str, str], str] = {}
+        head, name = None, ""  # of the row before: rows of a report share their first layer
         for document in report.documents():
             dataset, id_, own, layers, date = document
-            key = (dataset, date or date_of(layers[0] if layers else own))
-            if key not in indices:
-                indices[key] = index(*key, now, job.layout)
+            if not layers or layers[0] is not head or date:
+                key = (dataset, date or date_of(layers[0] if layers else own))
+                head, name = (
+                    layers[0] if layers and not date else None,
+                    indices.get(key) or index(*key, now, job.layout),
+                )
+                indices[key] = name
             if "warnings" in own:
                 tally.repaired += len(own["warnings"])
             if "salvaged" in own:
                 tally.salvaged += own["salvaged"]
-            yield Row(indices[key], id_, completion.encode(document))
+            yield Row(name, id_, completion.encode(document))
 
 
 def index(dataset: str, date: str, now: str, layout: Layout) -> str:

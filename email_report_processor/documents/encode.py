@@ -90,7 +90,8 @@ def prepare(names: tuple[str, ...], constant: Fields, layers: Sequence[Layer]) -
 
 def fill(prepared: Prepared, values: Iterable[Any]) -> bytes:
     """One of these documents, as `encode` would write it."""
-    return prepared.before + _utf8(prepared.own % tuple(_written(values)))
+    text = prepared.own % tuple(_written(values))
+    return prepared.before + (text.encode() if text.isascii() else _utf8(text))
 
 
 def _write(layer: Layer) -> bytes:

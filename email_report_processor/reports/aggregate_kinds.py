@@ -57,7 +57,7 @@ class Kinds:
         self._judged |= keys
 
     def _learn(self, key: tuple[str, ...], body: str, address: str, count: str) -> Kind | None:
-        if len(body) > _LONGEST or body.count("<") > _MOST_TAGS:
+        if len(body) > _LONGEST or body.count("<") > _MOST_TAGS or "record" in body:
             return None
         rows = list(self._reader.rows(body))
         plan, texts = rows[0]

@@ -87,7 +87,7 @@ def _usual(payload: Payload, bounds: Bounds, reader: RowReader) -> _Read | None:
     rows = Recognised(kinds_of(reader), bounds.max_count)
     try:
         surveyed = survey_usual(payload, bounds, CONTAINERS, rows)
-    except DefusedXmlException:  # `survey` says the same
+    except (DefusedXmlException, OverBound):  # `survey` says it, where it is the first thing to be said
         return None
     return _Read(payload, surveyed, rows) if surveyed is not None and reports_in(surveyed) < 2 else None
 

@@ -15,6 +15,7 @@ HUGE = 50_000  # rows above which the table is used
 
 _COUNT_BITS = 24  # enough for 16 million repetitions; reports are bounded at 2 million rows
 _COUNT = (1 << _COUNT_BITS) - 1
+_PLACE = (1 << 64) - 1
 
 
 class Repetitions(Protocol):
@@ -49,8 +50,9 @@ class Table:
     def count(self, digest: bytes) -> int:
         """See Repetitions."""
         slots, size = self.slots, self.size
-        mark = (int.from_bytes(digest[:5], "big") or 1) << _COUNT_BITS  # 0 is an empty slot
-        place = int.from_bytes(digest[5:13], "big") % size
+        number = int.from_bytes(digest[:13], "big")
+        mark = (number >> 64 or 1) << _COUNT_BITS  # 0 is an empty slot
+        place = (number & _PLACE) % size
         while slot := slots[place]:
             if slot & ~_COUNT == mark:
                 slots[place] = slot + 1

@@ -77,7 +77,7 @@ class _Skeleton:
 
     def _record(self, part: str, shown: list[str]) -> bool:
         before, found, body = part.partition(_START)
-        judged = self.sink.take(body) if found else None
+        judged = self.sink.take(body) if found and len(body) <= self.bounds.record_bytes else None
         if judged is None or not (not before or before.isspace() or self._outside(before, shown)):
             return False
         shown.append("<record/>" if judged else part[len(before) :] + _END)

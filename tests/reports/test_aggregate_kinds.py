@@ -1,0 +1,190 @@
+"""Rows that repeat are recognised: what is said of them is what is said when each is read by itself."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks import messages
+from email_report_processor.documents.classify import Site
+from email_report_processor.documents.completion import Completion
+from email_report_processor.documents.encode import encode
+from email_report_processor.message.bounds import Bounds, Problem
+from email_report_processor.reports import aggregate_kinds, dmarc_aggregate, repetitions
+from email_report_processor.reports.dmarc_aggregate import read
+from email_report_processor.reports.reading import read_message
+from email_report_processor.reports.report import Context, Envelope, Options
+from tests.places import CORPUS, GOLDEN
+from tests.reports.test_dmarc_aggregate import CONTEXT, HEAD, payload, row, xml
+
+
+@contextmanager
+def switched_off() -> Iterator[None]:
+    with patch.object(dmarc_aggregate, "_usual", lambda *_: None):
+        yield
+
+
+def said(data: bytes, context: Context = CONTEXT) -> Any:
+    """Everything that is said of a payload."""
+    found = read(payload(data), context)
+    if found is None or isinstance(found, Problem):
+        return found
+    return found.head, found.rows, [(one.dataset, one.id, one.fields) for one in found.documents()]
+
+
+def is_recognised(data: bytes, bounds: Bounds = CONTEXT.options.bounds) -> bool:
+    found = dmarc_aggregate._survey(payload(data), bounds)
+    return found is not None and found.rows is not None
+
+
+def assert_alike(data: bytes, context: Context = CONTEXT) -> None:
+    """Twice, as the second time all kinds are known."""
+    with switched_off():
+        expected = said(data, context)
+    assert said(data, context) == expected
+    assert said(data, context) == expected
+
+
+def generated(rows: int) -> bytes:
+    return b"".join(messages.xml(rows))
+
+
+@pytest.mark.parametrize("rows", [1, 9, 3000])
+def test_generated_reports(rows: int) -> None:
+    data = generated(rows)
+    assert is_recognised(data)
+    assert_alike(data)
+
+
+def test_more_rows_than_the_dict_of_repetitions_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repetitions, "HUGE", 100)
+    assert_alike(xml(*[row(f"192.0.2.{number % 7}", str(number % 3)) for number in range(300)]))
+
+
+def files() -> list[Path]:
+    golden = [one for one in GOLDEN.glob("dmarc-aggregate/*") if one.suffix != ".json"]
+    return sorted(golden + [one for one in CORPUS.glob("aggregate*/*") if one.stat().st_size < 300_000])
+
+
+def test_golden_pairs_and_the_corpus() -> None:
+    """Messages that share kinds, one after the other."""
+    quick = [_documents(path) for path in files()]
+    with switched_off():
+        assert [_documents(path) for path in files()] == quick
+
+
+def _documents(path: Path) -> list[Any]:
+    reading = read_message(path.read_bytes())
+    return [
+        reading.problems,
+        [(one.dataset, one.id, one.fields) for report in reading.reports for one in report.documents()],
+    ]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        xml(row("2001:db8::1"), row("2001:DB8::1"), row("2001:db8:0:0::1")),
+        xml(row("192.0.2.010"), row("192.0.2.1 "), row("")),
+        xml(row(count="0"), row(count="01"), row(count="1000000001"), row(count="-1"), row(count="2.0")),
+        xml(row(more="<x>&amp;&#65;</x>"), row(more="<x>%s %% %</x>"), row(more="<x>é \N{PILE OF POO}</x>")),
+        xml(row(evaluated="<disposition>drop</disposition>"), row(results="<spf>pass</spf>")),
+        xml(row(), row().replace("<record>", "<record >"), row().replace("record>", "n:record>")),
+        xml(row(more="<row><source_ip>192.0.2.2</source_ip></row>")),
+        xml(row(more="<count>7</count>"), row(more="<source_ip>192.0.2.9</source_ip>")),
+        xml(row(more="<record/>")),
+        xml(row(), head=HEAD) + xml(row("192.0.2.2"), head=HEAD.replace("r-1", "r-2")),
+        xml(row()).replace(b"<feedback>", b"<?xml version='1.0' encoding='us-ascii'?><feedback lang='\xc3\xa9'>"),
+        xml(row()).replace(b"<feedback>", b"<?xml version='1.0' encoding='iso-8859-1'?><feedback a='\xe9'>"),
+        b"\xef\xbb\xbf" + xml(row()),
+        xml(row()).decode().encode("utf-16"),
+        xml(row().replace("</auth_results>", "")),
+        xml(row(more="&unknown;")),
+        xml(row(more="\x01")),
+        xml(row())[:-3],
+        xml(row()) + b"<tail/>",
+        b"<!-- x -->" + xml(row()),
+        xml(row(), "<!-- <record> -->", row()),
+        xml(row(), "<!DOCTYPE x>", row()),
+        xml(row(), "</record>", row()),
+        xml(row(), "text & more", row()),
+        xml(),
+    ],
+)
+def test_what_is_unusual(data: bytes) -> None:
+    assert_alike(data)
+    # Its kinds are known now, and stand among others.
+    assert_alike(data.replace(b"</feedback>", row("192.0.2.77").encode() + b"</feedback>", 1))
+
+
+PIECES = st.sampled_from(
+    [
+        *(row(), row("192.0.2.2", "3"), row(more="\n"), row(more="<x/>"), row(evaluated=""), row("2001:db8::9")),
+        *("<record>", "</record>", "<row>", "</row>", "<", ">", "&", "&amp;", "\r\n", " ", "<!--", "-->", "<![CDATA["),
+        *("record", "<x>", "</x>", "<record/>", "<source_ip>", "</source_ip>", "<count>1</count>", "é", "\0"),
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=8), st.integers(1, 400))
+@settings(max_examples=150)
+def test_any_report(pieces: list[str], size: int) -> None:
+    data = xml(row(), *pieces, row("192.0.2.3"))
+    with switched_off():
+        expected = said(data)
+    assert said(data) == expected
+    found = read(payload(data, size), CONTEXT)
+    assert (found is None or isinstance(found, Problem)) == (expected is None or isinstance(expected, Problem))
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        Bounds(rows=2),
+        Bounds(xml_depth=4),
+        Bounds(record_bytes=300),
+        Bounds(max_count=5),
+        Bounds(max_count=5000),
+        Bounds(string_chars=9),
+    ],
+)
+def test_bounds(bounds: Bounds) -> None:
+    context = Context(Envelope(bare=True), Options(bounds=bounds))
+    assert_alike(xml(row(), row(count="6"), row("192.0.2.2", "5001")), context)
+
+
+def test_a_kind_that_was_never_well_formed_is_shown_to_expat() -> None:
+    broken = xml(row(more="&unknown;"))
+    for _ in range(3):
+        found = read(payload(broken), CONTEXT)
+        assert not isinstance(found, Problem | None)
+        assert found.head["salvaged"]
+    assert not is_recognised(broken)
+
+
+def test_kinds_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aggregate_kinds, "KINDS", 5)
+    few = xml(*[row(evaluated=f"<x>{number}</x>") for number in range(5)])
+    many = xml(*[row(evaluated=f"<x>{number}</x>") for number in range(6)])
+    assert is_recognised(few)
+    assert not is_recognised(many)
+    assert_alike(few)
+    assert_alike(many)
+
+
+def test_rows_of_one_kind_are_written_into_one_form() -> None:
+    completion, plain = (Completion("2026-11-21T08:00:00Z", Site()) for _ in range(2))
+    data = xml(row(), row("192.0.2.2"), row(evaluated="<disposition>100%s</disposition>"), row("x"), row("192.0.2.3"))
+    for one, other in zip(read_twice(data), read_twice(data), strict=True):
+        assert completion.encode(one) == encode(other.own, plain.layers(other))
+
+
+def read_twice(data: bytes) -> list[Any]:
+    found = read(payload(data), CONTEXT)
+    assert not isinstance(found, Problem | None)
+    return list(found.documents())
