@@ -114,8 +114,10 @@ def test_every_field_survives(dataset: Any) -> None:
 
 
 def test_it_is_quick() -> None:
-    """A report of 100,000 rows is to take seconds: 10 µs a document where this was measured, 40 allowed here."""
+    """Flat fields to nested JSON in less time than json.dumps takes for the flat ones."""
     fields = {field.name: field.example for field in AGGREGATE.fields if not field.objects}
-    best = min(timeit.repeat(lambda: encode(fields), number=500, repeat=5)) / 500
-    print(f"{best * 1e6:.1f} µs for {len(fields)} fields")
-    assert best < 40e-6
+    pairs = [
+        [timeit.timeit(lambda: work(fields), number=200) for work in (encode, json.dumps)] for _ in range(15)
+    ]  # in turn, so that both meet the same moods of the machine
+    ours, theirs = (min(times) for times in zip(*pairs, strict=True))
+    assert ours < 2 * theirs
