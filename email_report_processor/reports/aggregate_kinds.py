@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..values.fields import Fields, Layer, read_ip
+from ..values.patterns import pattern
 from ..values.remembered import remembered
 from .aggregate_rows import OCTET, RowReader
 from .aggregate_values import WARNINGS
@@ -19,11 +20,11 @@ _LONGEST = 4096  # characters of a record; an honest one has about 700
 _MOST_TAGS = 60
 _BLOCK = 2048  # rows that are packed together: a row then takes some 20 bytes
 
-_USUAL = re.compile(
+_USUAL = pattern(
     rf"([^<]*+<row>[^<]*+<source_ip>)((?:{OCTET}\.){{3}}{OCTET}|[0-9a-f:]{{2,39}})(</source_ip>[^<]*+<count>)"
     r"([1-9][0-9]{0,8}|0)(</count>.*)",
     re.DOTALL,
-).fullmatch
+)
 
 
 class Kind(NamedTuple):
@@ -85,7 +86,7 @@ class Recognised:
 
     def take(self, body: str) -> bool | None:
         """Take a record: whether records like it are known to be well-formed; None when it is not a usual one."""
-        found = _USUAL(body)
+        found = _USUAL.fullmatch(body)
         if found is None:
             return None
         before, address, between, count, behind = found.groups()

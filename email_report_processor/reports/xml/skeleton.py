@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ...message.bounds import Bounds, OverBound
 from ...message.payload import Payload
+from ...values.patterns import pattern
 from .encoding import Text, guess_encoding
 from .judge import DefusedXmlException, Judge
 from .plain import DECLARATION, may_be_special
@@ -23,7 +24,7 @@ __all__ = ["DefusedXmlException", "survey_usual"]
 _END = "</record>"
 _START = "<record>"
 _MOST_WAITING = 64 * 1024  # characters that are no whole record yet
-_UTF_8 = re.compile(r"(?!.*\sencoding)|.*\sencoding\s*=\s*[\"']utf-?8[\"']", re.IGNORECASE)
+_UTF_8 = pattern(r"(?!.*\sencoding)|.*\sencoding\s*=\s*[\"']utf-?8[\"']", re.IGNORECASE)
 
 
 class Sink(Protocol):
