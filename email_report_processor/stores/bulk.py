@@ -59,6 +59,7 @@ class Outcome(NamedTuple):
     rejected: tuple[Rejected, ...] = ()
     unfinished: tuple[Row, ...] = ()  # to be sent again
     trouble: Trouble | None = None  # why, when there are any
+    unknown: bool = False  # whether some of these may be stored all the same
 
 
 def size_of(row: Row) -> int:
@@ -123,7 +124,7 @@ def outcome(name: str, rows: Sequence[Row], answer: Answer) -> Outcome:
     items = _items(name, answer)
     if len(items) != len(rows):
         reason = f"answered for {len(items)} of {len(rows)} documents"
-        return Outcome(unfinished=tuple(rows), trouble=Trouble(reason))
+        return Outcome(unfinished=tuple(rows), trouble=Trouble(reason), unknown=True)
     stored = already = 0
     rejected: list[Rejected] = []
     unfinished: list[Row] = []

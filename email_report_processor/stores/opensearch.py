@@ -20,6 +20,7 @@ from .patience import Patience
 from .store import Found, Question, Row, Selection, StoreError, Total, Written
 
 _COUNT = {"size": 0, "track_total_hits": True, "query": {"match_all": {}}}
+_NEW_INDICES = 16  # in one request: making one takes a tenth of a second or more, and a request has its time limit
 _BULK_PARAMETERS = {"filter_path": bulk.FILTER}
 
 
@@ -51,15 +52,17 @@ class OpenSearchStore:
         self._prefix = prefix
         self._pipelines = options.pipelines
         self._bulk_bytes = options.bulk_bytes
+        self._made: set[str] = set()  # indices that have a document of ours
 
     def write(self, rows: Iterable[Row]) -> Written:
         """See Store."""
         written = Written(0, 0)
-        for chunk in _chunks(rows, lambda: self._bulk_bytes):
+        for chunk in _chunks(rows, lambda: self._bulk_bytes, self._made):
             pipelines = self._prepared(chunk)
             new = self._elsewhere.without(chunk)
             written += Written(0, len(chunk) - len(new)) + self._store(new, pipelines)
             self._elsewhere.made({row.index for row in new})
+            self._made |= {row.index for row in new}
         return written
 
     def write_together(self, parcels: Sequence[Sequence[Row]]) -> list[Written | StoreError]:
@@ -165,14 +168,20 @@ class OpenSearchStore:
         return dataset
 
     def _store(self, rows: Sequence[Row], pipelines: Mapping[str, str]) -> Written:
-        """All of the rows, however often it takes."""
+        """All of the rows, however often it takes.
+
+        Once it is unknown what became of them, those that are there then are taken to be ours: the answer was lost.
+        """
         written = Written(0, 0)
+        unknown = False
         patience = self._client.patience()
         while rows:
             result = self._attempt(rows, pipelines, patience)
             if isinstance(result, Written):  # sent in halves
                 return written + result
-            written += Written(result.stored, result.already, result.rejected)
+            ours = result.already if unknown else 0
+            written += Written(result.stored + ours, result.already - ours, result.rejected)
+            unknown = unknown or result.unknown
             if len(result.unfinished) < len(rows):
                 patience.progress()
             rows = result.unfinished
@@ -185,7 +194,8 @@ class OpenSearchStore:
         answer = self._client.send("POST", "/_bulk", _BULK_PARAMETERS, data, patience, "application/x-ndjson")
         trouble = answer if isinstance(answer, Trouble) else bulk.overload(answer)
         if trouble is not None:
-            return Outcome(unfinished=tuple(rows), trouble=trouble)
+            refused = trouble.unheard or (isinstance(answer, Answer) and answer.status == 429)
+            return Outcome(unfinished=tuple(rows), trouble=trouble, unknown=not refused)
         assert isinstance(answer, Answer)
         if answer.status == 413 and len(rows) > 1:
             self._bulk_bytes = max(1, len(data) // 2)  # the next ones too
@@ -196,13 +206,19 @@ class OpenSearchStore:
         return bulk.outcome(self.name, rows, answer)
 
 
-def _chunks(rows: Iterable[Row], limit: Callable[[], int]) -> Iterator[list[Row]]:
+def _chunks(rows: Iterable[Row], limit: Callable[[], int], made: set[str]) -> Iterator[list[Row]]:
+    """Rows that are sent at once: so many bytes, and so many indices that may have to be made first."""
     chunk: list[Row] = []
+    new: set[str] = set()
     size = 0
     for row in rows:
-        if chunk and size + bulk.size_of(row) > limit():
+        full = row.index not in made and row.index not in new and len(new) >= _NEW_INDICES
+        if chunk and (full or size + bulk.size_of(row) > limit()):
             yield chunk
             chunk, size = [], 0
+            new.clear()
+        if row.index not in made:
+            new.add(row.index)
         chunk.append(row)
         size += bulk.size_of(row)
     if chunk:

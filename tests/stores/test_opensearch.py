@@ -202,6 +202,25 @@ def test_once(fake: FakeOpenSearch, open_: Open, clock: Clock, fault: Fault) -> 
 
 
 @pytest.mark.parametrize("fault", STILL_COMES, ids=str)
+def test_what_is_new_is_counted_as_new(fake: FakeOpenSearch, open_: Open, fault: Fault) -> None:
+    """Also where the answer was lost and a second request finds what the first one stored."""
+    fake.faults = [fault]
+    assert open_().write(ROWS) == Written(5, 0)
+
+
+def test_many_new_indices_go_in_several_requests(fake: FakeOpenSearch, open_: Open) -> None:
+    """Each has the time limit of a request for no more indices than can be made in it."""
+    rows = [
+        row._replace(index=f"email-report-report-{2012 + n // 12}.{n % 12 + 1:02d}") for n in range(40) for row in ROWS
+    ]
+    store = open_()
+    assert store.write(rows) == Written(200, 0)
+    assert [len({index for index, _ in keys}) for keys in fake.bulks] == [16, 16, 8]
+    assert store.write(rows) == Written(0, 200)
+    assert len(fake.bulks) == 4
+
+
+@pytest.mark.parametrize("fault", STILL_COMES, ids=str)
 def test_always(fake: FakeOpenSearch, open_: Open, clock: Clock, fault: Fault) -> None:
     """StoreError at the end of the time budget, which only progress prolongs."""
     fake.always = fault
@@ -229,7 +248,7 @@ def test_only_unfinished_items_are_sent_again(fake: FakeOpenSearch, open_: Open)
 def test_slow_answers(fake: FakeOpenSearch, open_: Open) -> None:
     """Too slow for the time limit of a request: stored, unknown, asked again."""
     fake.faults = [Fault(delay=2)]
-    assert open_(timeout=0.2).write(ROWS) == Written(0, 5)
+    assert open_(timeout=0.2).write(ROWS) == Written(5, 0)
     fake.always = Fault(delay=2)
     with pytest.raises(StoreError, match=r"gave no answer within 0\.2 s"):
         open_(timeout=0.2, budget=0.5).write(ROWS)
