@@ -208,7 +208,7 @@ SMTP_TLS = Dataset(
         *_PERIOD_REPORT,
         Field("tls.record", KEYWORD, "", "ours", "policy: the sums of one policy; failure: one failure detail.", "policy"),
         Field("policy.type", WORD, "policies/policy/policy-type", "RFC 8460 §4.4", "tlsa, sts or no-policy-found.", "sts"),
-        Field("policy.domain", DOMAIN, "policies/policy/policy-domain", "RFC 8460 §4.4", "The domain whose policy this is.", "example.org"),
+        Field("policy.domain", ONE_DOMAIN, "policies/policy/policy-domain", "RFC 8460 §4.4", "The domain whose policy this is.", "example.org"),
         Field("policy.string", KEYWORD, "policies/policy/policy-string", "RFC 8460 §4.4", "The policy's lines.", ["version: STSv1", "mode: enforce"], many=True),
         Field("policy.mx_host", KEYWORD, "policies/policy/mx-host", "RFC 8460 §4.4", "The policy's MX patterns (`mx-host` or `mx-host-pattern`).", ["*.mail.example.org"], many=True),
         Field("sessions.successful", COUNT, "policies/summary/total-successful-session-count", "RFC 8460 §4.4", "Sessions that were fine; on policy documents only.", 5326),

@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Set
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from ..documents.datasets import REPORT, SCHEMA_VERSION, SMTP_TLS
@@ -17,10 +17,11 @@ from ..message.bounds import Bounds, Problem
 from ..message.payload import Damaged, OverBound, Payload
 from ..values import authres
 from ..values.dates import lacks_offset, read_rfc3339
-from ..values.fields import MAX_STRING, Field, Fields, believed, clean, read_domain, write_date
+from ..values.fields import EPOCH, MAX_STRING, Field, Fields, believed, clean, read_domain, write_date
 from .lenient_json import UnreadableError, begins_like_object, canonical, decode, is_blank, read_object
 from .report import TOO_EARLY, Context, Envelope, Kind, Report
 
+_LONGEST = timedelta(days=400)  # of a period
 _LIST = 100  # entries of one list that are stored; policies have a handful of lines
 _REASON = 200  # characters of a warning
 _MEMBERS = frozenset({"organization-name", "date-range", "contact-info", "report-id", "policies"})
@@ -269,12 +270,14 @@ def _put_envelope(fields: Fields, context: Context) -> None:
 def _put_period(fields: Fields, period: Object, envelope: Envelope) -> None:
     begin = _put_date(fields, "report.begin", period.get("start-datetime"))
     end = _put_date(fields, "report.end", period.get("end-datetime"))
+    if begin and end and not begin <= end <= begin + _LONGEST:
+        reason = "before the begin" if end < begin else f"more than {_LONGEST.days} days after the begin"
+        _keep_raw(fields, "report.end", fields.pop("report.end"), ValueError(reason))
+        end, begin = None, None if envelope.received else begin
     middle = end or begin
-    if begin and end and begin <= end:
+    if begin and end:
         fields["report.duration"] = int((end - begin).total_seconds())
         middle = begin + (end - begin) / 2
-    elif begin and end:
-        _warn(fields, "report.end", "before the begin")
     if end and envelope.received:
         fields["report.delay"] = delay = int((datetime.fromisoformat(envelope.received) - end).total_seconds())
         if delay < 0:
@@ -294,13 +297,25 @@ def _put_date(fields: Fields, name: str, said: Any) -> datetime | None:
         return None
     try:
         value = read_rfc3339(text)
+        done = "no offset, taken for UTC" if lacks_offset(text) else ""
     except ValueError as error:
-        _keep_raw(fields, name, text[:MAX_STRING], error)
-        return None
-    if lacks_offset(text):
-        _warn(fields, name, "no offset, taken for UTC")
+        try:
+            value, done = _other_date(text)
+        except ValueError:
+            _keep_raw(fields, name, text[:MAX_STRING], error)
+            return None
+    if done:
+        _warn(fields, name, done)
     fields[name] = write_date(value)
     return value
+
+
+def _other_date(text: str) -> tuple[datetime, str]:
+    """Unix time, a day alone, a date of mail, and what had to be done to read it. Raises ValueError."""
+    from ..values.repairs import read_or_repair  # 1 ms, only for what is no date of RFC 3339
+
+    date, done = read_or_repair(EPOCH, text)
+    return datetime.fromisoformat(date), done or "Unix time, not a date"
 
 
 def _documents(loaded: _Loaded, head: Fields, bounds: Bounds) -> Iterator[Document]:
@@ -367,13 +382,31 @@ def _put(fields: Fields, field: Field, said: Any, bounds: Bounds) -> None:
         if len(text) > limit:
             _warn(fields, field.name, f"cut at {limit} characters")
         try:
-            values.append(believed(field.type.read(text[:limit]), field.type, bounds.max_count))
+            values.append(believed(_value(fields, field, text[:limit]), field.type, bounds.max_count))
         except ValueError as error:
             if text.strip():
                 _keep_raw(fields, field.name, text[:limit], error)
     values = [value for value in values if value != ""]
     if values:
         fields[field.name] = values if field.many else values[0]
+
+
+def _value(fields: Fields, field: Field, text: str) -> Any:
+    try:
+        return field.type.read(text)
+    except ValueError:
+        if not (field.type.repair and text.strip()):
+            raise
+        from ..values.repairs import read_or_repair  # 1 ms, only for what cannot be read as it stands
+
+        try:
+            value, done = read_or_repair(field.type, text)
+        except ValueError:
+            value = None
+        if value is None:
+            raise
+    _warn(fields, field.name, done)
+    return value
 
 
 def _texts(said: Any) -> list[str]:

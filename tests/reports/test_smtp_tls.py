@@ -340,6 +340,15 @@ def test_what_cannot_be_normalised(said: Object, names: list[str], raw: str) -> 
     assert [warning.split(": ")[0] for warning in document.fields["warnings"]] == names
 
 
+def test_what_can_be_told_is_read() -> None:
+    detail = {"sending-mta-ip": "192.0.2.1:25", "receiving-ip": "[2001:db8::1]:25"}
+    _, document, _ = documents(report(policies=[policy(detail, **{"policy-domain": "postmaster@example.org"})]))
+    assert document.fields["source.ip"] == document.fields["failure.sending_mta_ip"] == "192.0.2.1"
+    assert document.fields["failure.receiving_ip"] == "2001:db8::1"
+    assert document.fields["policy.domain"] == "example.org"
+    assert len(document.fields["warnings"]) == 4
+
+
 @pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1e400", b"9" * 5000])
 def test_numbers_that_are_none(number: bytes) -> None:
     data = json.dumps(report()).encode().replace(b": 3", b": " + number)
@@ -355,7 +364,10 @@ def test_numbers_that_are_none(number: bytes) -> None:
         (("2026-11-19T00:00:00Z", "2026-11-20T00:00:00Z"), "2026-11-19T12:00:00Z", 86400, []),
         (("2026-11-19T02:00:00+02:00", "2026-11-20T00:00:00Z"), "2026-11-19T12:00:00Z", 86400, []),
         (("2026-11-19T00:00:00", "2026-11-20T00:00:00Z"), "2026-11-19T12:00:00Z", 86400, ["report.begin"]),
-        (("2026-11-20T00:00:00Z", "2026-11-19T00:00:00Z"), "2026-11-19T00:00:00Z", None, ["report.end"]),
+        (("2026-11-20T00:00:00Z", "2026-11-19T00:00:00Z"), "2026-11-20T06:00:00Z", None, ["report.end", "@timestamp"]),
+        (("2026-11-19T00:00:00Z", "9999-12-31T00:00:00Z"), "2026-11-20T06:00:00Z", None, ["report.end", "@timestamp"]),
+        (("2025-10-15T00:00:00Z", "2026-11-19T00:00:00Z"), "2026-05-03T00:00:00Z", 400 * 86400, []),
+        (("1795046400", "2026-11-20"), "2026-11-19T12:00:00Z", 86400, ["report.begin", "report.end"]),
         ((None, "2026-11-20T00:00:00Z"), "2026-11-20T00:00:00Z", None, []),
         (("2026-11-19T00:00:00Z", "soon"), "2026-11-19T00:00:00Z", None, ["report.end"]),
         (("x", "y"), "2026-11-20T06:00:00Z", None, ["report.begin", "report.end", "@timestamp"]),
