@@ -49,7 +49,7 @@ class Connections:
         now = asyncio.get_running_loop().time()
         for one in list(self.all):
             if now - one.heard > self.bounds.idle and one.session.message is None:
-                one.end("421 4.4.2 nothing came for too long")
+                one.expire()
 
     def end(self) -> None:
         """Take no new message; those that are on their way may come to their end."""
@@ -124,6 +124,13 @@ class Connection(asyncio.Protocol):
         else:
             self.transport.write(f"{reply}\r\n".encode())
             self.transport.close()
+
+    def expire(self) -> None:
+        """Nothing came for too long; who does not even read the last reply is cut off."""
+        if self.transport.is_closing():
+            self.transport.abort()
+        else:
+            self.end("421 4.4.2 nothing came for too long")
 
     def _went_on(self, replies: bytes) -> None:
         if self.transport.is_closing():

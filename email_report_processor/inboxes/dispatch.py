@@ -161,7 +161,12 @@ class Dispatch:
             return None
         if time.monotonic() < self._rest:
             return None  # `tick` comes again
-        worker = Busy(self._start())
+        try:
+            worker = Busy(self._start())
+        except OSError as error:  # no memory, no descriptors, too many processes
+            self._log("error", f"no process can be started to read messages: {error.strerror}")
+            self._rest = time.monotonic() + RESTING
+            return None
         self._workers.append(worker)
         self._loop.add_reader(worker.process.channel, self._hear, worker)
         return worker

@@ -149,7 +149,10 @@ class Resident:
         self._setup.log("info", f"listens on {self._listening.name}, stores into {self._setup.choice.url}")
         systemd.notify(os.environ, "READY=1")
         ticking = asyncio.create_task(self._tick())
-        await self._over.wait()
+        over = asyncio.create_task(self._over.wait())
+        await asyncio.wait({over, ticking}, return_when=asyncio.FIRST_COMPLETED)
+        if ticking.done():
+            ticking.result()  # a bug of ours: nothing would end any more, so this process does, with its traceback
         systemd.notify(os.environ, "STOPPING=1")
         for server in servers:
             server.close()

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import resource
 import signal
 import socket
 import sqlite3
@@ -174,6 +175,33 @@ def test_a_client_that_does_not_read(listen: Listen) -> None:
                 deaf.socket.sendall(b"NOOP\r\n" * 10_000)
         assert codes(listener.send(messages.message(1))) == ["250"]
         assert memory(listener.process.pid) < 64 * 1024**2
+
+
+def test_a_client_that_does_not_read_its_farewell(listen: Listen) -> None:
+    listener = listen(settings="[lmtp]\nconnections = 1\nidle = 1\n")
+    with listener.client() as deaf:
+        deaf.socket.sendall(b"NOOP\r\n" * 20_000 + b"QUIT\r\n")
+
+        def greeted() -> bool:
+            with Client(listener.path) as other:
+                return other.reply().startswith("220 ")
+
+        listener.wait_until(greeted)
+
+
+def test_no_process_can_be_started(listen: Listen, state: Path) -> None:
+    """Without a descriptor for its socket: 451, until there is one."""
+    listener = listen("--deadline=2")
+    with listener.client() as client:
+        client.envelope()
+        used = len(os.listdir(f"/proc/{listener.process.pid}/fd"))
+        limit = resource.prlimit(listener.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(listener.process.pid, resource.RLIMIT_NOFILE, (used, limit[1]))
+        client.socket.sendall(stuffed(messages.message(1, "1")))
+        assert client.reply().startswith("451 ")
+        resource.prlimit(listener.process.pid, resource.RLIMIT_NOFILE, limit)
+        assert codes(client.send(messages.message(1, "1"))) == ["250"]
+    assert rows(state) == {"1": 2}  # the log file could not be opened either: syslog has the lines
 
 
 def memory(pid: int) -> int:
