@@ -33,7 +33,7 @@ def check_indices(
     faults = store.faults({one.name: one.dataset for one in expected})
     if faults:
         fault = next(iter(faults.values()))
-        yield failure("indices", f"{fault.text}{_more(len(faults))}", fault.remedy)
+        yield failure("templates", f"{fault.text}{_more(len(faults))}", fault.remedy)
         return
     there = {one.name: store.request("GET", f"/{quote(one.name)}").status for one in expected}
     last = all(one.begin <= now for one in expected)
@@ -46,7 +46,7 @@ def check_indices(
             store.request("DELETE", "/" + ",".join(map(quote, made)), None, {"ignore_unavailable": "true"})
     if refusals:
         text, remedy = refusals[0]
-        yield failure("indices", f"{text}{_more(len(refusals))}", remedy)
+        yield failure("rights", f"{text}{_more(len(refusals))}", remedy)
     else:
         yield ok("indices", f"those of this period and of the next one, such as {tried[-1].name}, can be filled")
 

@@ -44,9 +44,9 @@ def check_opensearch(store: OpenSearchStore, options: OpenSearchOptions, layout:
         answer = store.request("GET", f"/_index_template/{templates.base_name(prefix)}-*")
         yield from _check_access(store.name, options, answer)
         if answer.status in {200, 404}:
-            yield from _check_templates(prefix, answer)
+            there = yield from passed_on(_check_templates(prefix, answer))
             written = yield from passed_on(check_writing(store, options, prefix))
-            if written:  # else it would be said twice
+            if there and written:  # else it would be said twice
                 yield from check_indices(store, options, prefix, layout.index_period, datetime.now(UTC))
             yield from _check_clock(store, answer)
     except StoreError as error:
