@@ -18,7 +18,7 @@ _BEHIND = 1024  # bytes that tell whether a place is one
 _ARCHIVES = rb"H4sI|UEsDB|QlpoO|/Td6WFo|KLUv/|N3q8ryc|UmFyIRoH|0M8R4KGxGu|eJ8\+I"
 _TEXTS = rb"(?:77u/)?(?:PD94bWw|PGZlZWRi|ey[AJI]|ew[ok]|ew0K|W3s[iK]|W3sN|Wwo|Ww0K)|//48AD8A|UmVjZWl2ZWQ6"
 _PLACE = re.compile(
-    rb"[\r\n][ \t>]{0,20}(?:"
+    rb"[\r\n][ \t>]{0,20}+(?:"
     rb"(?P<uu>begin(?P<posix>-base64)?[ \t]+[0-7]{3,4}[ \t]+(?P<name>[^\r\n]{1,400}))"
     rb"(?:\r\n|\r|\n)(?P<line>[^\r\n]{0,100})"
     rb"|(?P<base64>(?:%b)[A-Za-z0-9+/]{16}|(?:%b)[A-Za-z0-9+/]{48})"
