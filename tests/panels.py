@@ -167,6 +167,8 @@ def requests(one: Json, patterns: Mapping[str, Json], filters: Iterable[Query], 
     if kind == "metrics":
         ui = json.loads(one["attributes"]["uiStateJSON"])
         yield from _tsvb(state["params"] | {"ui": ui}, list(filters), time)
+    elif kind == "vega":
+        yield _vega(json.loads(state["params"]["spec"]), filters, time)
     elif kind == "input_control_vis":
         yield from _controls(one, state["params"], patterns, time)
     else:
@@ -206,6 +208,14 @@ def _controls(one: Json, params: Json, patterns: Mapping[str, Json], time: Range
         query = time.query(pattern["timeFieldName"])
         aggs = {"termsAgg": {"terms": {"field": control["fieldName"], "order": {"_count": "desc"}}}}
         yield Request(pattern["title"], _body(query, aggs), query.holds, control)
+
+
+def _vega(spec: Json, filters: Iterable[Query], time: Range) -> Request:
+    """`%context%` and `%timefield%` become the query (src/plugins/vis_type_vega, es_query_parser)."""
+    url = spec["data"][0]["url"]
+    assert url["%context%"] is True
+    query = _all([time.query(url["%timefield%"]), *filters])
+    return Request(url["index"], _body(query, url["body"]["aggs"]), query.holds, url["body"])
 
 
 # Core visualizations
@@ -287,7 +297,7 @@ def _timeseries(params: Json, series: Json, time: Range) -> Json:
     bounds = {"min": int(time.start.timestamp() * 1000), "max": int(time.end.timestamp() * 1000)}
     by_day = {
         "field": params["time_field"],
-        "calendar_interval": params["interval"],
+        "calendar_interval": params["interval"].removeprefix(">="),  # of a month, `auto` would be less than a day
         "min_doc_count": 0,
         "time_zone": "UTC",
         "extended_bounds": bounds,

@@ -94,9 +94,7 @@ FORMATS = {
     "source.as.number": o.link("https://stat.ripe.net/AS{{value}}"),
     "file.hash.sha256": o.link("https://www.virustotal.com/gui/file/{{value}}"),
     "failure.result_type": o.lookup({name: f"{name}: {meaning}" for name, meaning in FAILURE_TYPES.items()}),
-    "policy.type": o.lookup(
-        {"tlsa": "tlsa (DANE)", "sts": "sts (MTA-STS)", "no-policy-found": "no-policy-found (neither)"}
-    ),
+    "policy.type": o.lookup({"tlsa": "DANE (tlsa)", "sts": "MTA-STS (sts)", "no-policy-found": "no policy found"}),
     **dict.fromkeys(("event.ingested", "report.begin", "report.end", "report.received"), o.MINUTES),
     "report.duration": o.SECONDS,
     "report.delay": o.SECONDS,

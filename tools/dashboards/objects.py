@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from email_report_processor.documents.datasets import Dataset
+from email_report_processor.pages.worldmap import table as table_of_countries
 from email_report_processor.stores.templates import mapped_fields
 
 Object = dict[str, Any]
@@ -332,37 +333,123 @@ def coordinates(id_: str, title: str, pattern: Pattern, value: Agg, field: str, 
     return visualization(id_, title, "tile_map", params, [value, grid], pattern=pattern, query=query)
 
 
-def countries(id_: str, title: str, pattern: Pattern, value: Agg, field: str, *, query: str = "") -> Object:
-    """Countries coloured by a number. The shapes come from maps.opensearch.org by default."""
-    join = {"type": "id", "name": "iso2", "description": "ISO 3166-1 alpha-2 code"}
-    layer = {
-        "name": "World Countries",
-        "origin": "elastic_maps_service",
-        "id": "world_countries",
-        "layerId": "elastic_maps_service.World Countries",
-        "isEMS": True,
-        "format": {"type": "geojson"},
-        "created_at": "2017-04-26T17:12:15.978370",
-        "attribution": "",
-        "fields": [join],
+def countries(id_: str, title: str, pattern: Pattern, field: str) -> Object:
+    """A world map by Vega: countries by messages, circles by what failed. The shapes are in it, so it works offline."""
+    return visualization(id_, title, "vega", {"spec": dump(_world(pattern, field))})
+
+
+def _world(pattern: Pattern, field: str) -> Json:
+    world = table_of_countries()
+    failed = {"filter": {"term": {"dmarc.result": "fail"}}, "aggs": {"messages": _SUM}}
+    by = {"terms": {"field": field, "size": 250}, "aggs": {"messages": _SUM, "failed": failed}}
+    url = {
+        "%context%": True,  # the filters and the query of the dashboard
+        "%timefield%": pattern.time_field,
+        "index": pattern.title,
+        "body": {"size": 0, "aggs": {"countries": by}},
     }
-    params = {
-        "legendPosition": "bottomright",
-        "addTooltip": True,
-        "colorSchema": "Yellow to Red",
-        "emsHotLink": "",
-        "isDisplayWarning": True,
-        "wms": {"enabled": False, "options": {"format": "image/png", "transparent": True}},
-        "mapZoom": 2,
-        "mapCenter": [25, 10],
-        "outlineWeight": 1,
-        "showAllShapes": True,
-        "layerChosenByUser": "default",
-        "selectedLayer": layer,
-        "selectedJoinField": join,
+    shapes = [
+        {"code": code, "name": name, "x": x, "y": y, "path": path}
+        for code, (name, x, y, path) in world["countries"].items()
+    ]
+    values = ["messages.value", "failed.messages.value"]
+    found = {"type": "lookup", "from": "mail", "key": "key", "fields": ["code"], "values": values}
+    return {
+        "$schema": "https://vega.github.io/schema/vega/v5.json",
+        "autosize": {"type": "none"},
+        "signals": [
+            {"name": "zoom", "update": f"min(width / {world['width']}, height / {world['height']})"},
+            {"name": "left", "update": f"(width - zoom * {world['width']}) / 2"},
+        ],
+        "data": [
+            {"name": "mail", "url": url, "format": {"property": "aggregations.countries.buckets"}},
+            {
+                "name": "world",
+                "values": shapes,
+                "transform": [{**found, "as": ["messages", "failed"], "default": 0}],
+            },
+            {
+                "name": "most",
+                "source": "world",
+                "transform": [
+                    {"type": "aggregate", "fields": ["messages", "failed"], "ops": ["max", "max"], "as": ["m", "f"]}
+                ],
+            },
+        ],
+        "scales": [{"name": "shade", "type": "linear", "domain": [0, 1], "range": ["#C6E1F5", "#0B5F99"]}],
+        "marks": [_land(), _dots(), _circles(), _NOTHING],
     }
-    by = terms(field, "Country", 250) | {"schema": "segment"}
-    return visualization(id_, title, "region_map", params, [value, by], pattern=pattern, query=query)
+
+
+_SUM: Json = {"sum": {"field": "count"}}
+_MOST = "data('most')[0].m"
+_SHADE = f"datum.messages > 0 ? scale('shade', log(1 + datum.messages) / log(1 + {_MOST})) : '#DDE2EA'"
+_HINT = "{title: datum.name, 'messages': format(datum.messages, ','), 'not authenticated': format(datum.failed, ',')}"
+
+
+def _land() -> Json:
+    fixed = {"path": {"field": "path"}, "x": {"signal": "left"}, "y": {"value": 0}, "stroke": {"value": "#FFFFFF"}}
+    moving = {"scaleX": {"signal": "zoom"}, "scaleY": {"signal": "zoom"}, "fill": {"signal": _SHADE}}
+    return {
+        "type": "path",
+        "from": {"data": "world"},
+        "encode": {"update": {**fixed, **moving, "strokeWidth": {"value": 0.5}, "tooltip": {"signal": _HINT}}},
+    }
+
+
+def _dots() -> Json:
+    """Countries too small to be seen."""
+    return {
+        "type": "symbol",
+        "from": {"data": "world"},
+        "encode": {
+            "update": {
+                **_PLACE,
+                "size": {"signal": "datum.path || datum.messages <= 0 ? 0 : 40"},
+                "fill": {"signal": _SHADE},
+                "tooltip": {"signal": _HINT},
+            }
+        },
+    }
+
+
+_PLACE: Json = {"x": {"signal": "left + zoom * datum.x"}, "y": {"signal": "zoom * datum.y"}}
+
+
+def _circles() -> Json:
+    size = "datum.failed > 0 ? max(30, 1800 * zoom * datum.failed / data('most')[0].f) : 0"
+    return {
+        "type": "symbol",
+        "from": {"data": "world"},
+        "encode": {
+            "update": {
+                **_PLACE,
+                "size": {"signal": size},
+                "fill": {"value": FAIL},
+                "fillOpacity": {"value": 0.5},
+                "stroke": {"value": FAIL},
+                "tooltip": {"signal": _HINT},
+            }
+        },
+    }
+
+
+_NOTHING: Json = {
+    "type": "text",
+    "encode": {
+        "update": {
+            "x": {"signal": "width / 2"},
+            "y": {"signal": "height / 2"},
+            "align": {"value": "center"},
+            "fontSize": {"value": 14},
+            "fill": {"value": "#69707D"},
+            "text": {
+                "signal": "length(data('mail')) ? '' : 'No country is known: choose a longer time, or install the extra"
+                " [geo] (docs/pages.md)'"
+            },
+        }
+    },
+}
 
 
 # TSVB: time lines with a line of their own, rates, and tables with rates
@@ -445,7 +532,7 @@ def _tsvb(id_: str, title: str, type_: str, pattern: Pattern, rows: Sequence[Jso
         "default_index_pattern": pattern.title,
         "time_field": pattern.time_field,
         "default_timefield": pattern.time_field,
-        "interval": "1d",
+        "interval": ">=1d",  # of a long time it grows: TSVB answers more than 2,000 buckets with an error
         "drop_last_bucket": 0,
         "axis_position": "left",
         "axis_formatter": "number",

@@ -70,7 +70,13 @@ def _over_time() -> o.Object:
         o.series("bad", "failed", o.FAIL, o.sum_of(_BAD)),
         o.line("rate", "rate of ok (right)", o.LINE, o.rate(_GOOD, _BAD)),
     ]
-    return o.time_line(_id("over-time"), "Sessions ok and failed by day", TLS, rows, query=_POLICIES)
+    return o.time_line(
+        _id("over-time"),
+        "Sessions ok and failed by day",
+        TLS,
+        rows,
+        query=f"{_POLICIES} and not report.duration > 93600",
+    )
 
 
 def _rated(id_: str, title: str, by: tuple[str, str], size: int = 50) -> o.Object:
