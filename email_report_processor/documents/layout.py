@@ -67,6 +67,7 @@ def stored_date(source: Mapping[str, Any]) -> str:
     return "" if report.get("format") in _WITH_PERIOD else str(source.get("@timestamp", ""))
 
 
+WITH_ROWS = ("dmarc-aggregate", "smtp-tls")  # a report of these may have a million
 _WITH_PERIOD = ("draft", "rfc7489", "rfc9990", "rfc8460")
 
 
@@ -78,6 +79,15 @@ def overlapping(index: str, others: Iterable[str], prefix: str) -> list[str]:
     dataset = dataset_of(index, prefix)
     own = _span(index)
     return [one for one in others if one != index and dataset_of(one, prefix) == dataset and _meet(own, _span(one))]
+
+
+def covering(day: str, indices: Iterable[str]) -> list[str]:
+    """Those of some indices whose period has this date (RFC 3339) in it, and those that have no period."""
+    try:
+        begin = _read(day).date()
+    except ValueError:
+        begin = date.min
+    return [one for one in indices if (span := _span(one))[0] <= begin <= span[1]]
 
 
 def _meet(one: Span, other: Span) -> bool:

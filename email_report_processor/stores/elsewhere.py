@@ -7,6 +7,7 @@ never holds tells by its refusal whether there is such a document, at once and n
 """
 
 import hashlib
+import json
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from json.encoder import encode_basestring
 from urllib.parse import quote
 
 from ..documents.datasets import BY_NAME
-from ..documents.layout import overlapping
+from ..documents.layout import OUT_OF_RANGE, WITH_ROWS, covering, dataset_of, overlapping, stored_date
 from . import bulk
 from .bulk import Answer
 from .client import Client
@@ -46,7 +47,7 @@ class Elsewhere:
             self._indices = self._remembered() or self._look()
             self._until = time.monotonic() + _KNOWN_FOR
             self._others.clear()
-        questions = [(row, other) for row in rows for other in self._others_of(row.index)]
+        questions = [(row, other) for row in rows for other in self._others_for(row)]
         if not questions:
             return list(rows)
         found: set[str] = set()
@@ -63,6 +64,13 @@ class Elsewhere:
         if self._file:
             with suppress(OSError):  # it is believed for an hour at the most
                 os.unlink(self._file)
+
+    def _others_for(self, row: Row) -> list[str]:
+        """Of rows that are out of range there may be a million: not each index is asked for each of them."""
+        others = self._others_of(row.index)
+        if not row.index.endswith(OUT_OF_RANGE) or dataset_of(row.index, self._prefix) not in WITH_ROWS:
+            return others
+        return covering(stored_date(json.loads(row.source)), others)
 
     def _others_of(self, index: str) -> list[str]:
         if index not in self._others:

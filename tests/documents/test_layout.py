@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from email_report_processor.documents.layout import (
     GRANULARITIES,
+    covering,
     dataset_of,
     index_of,
     overlapping,
@@ -116,12 +117,20 @@ def test_only_what_lies_ahead_depends_on_the_clock(date: datetime, now: datetime
 def test_where_else_a_document_may_lie(own: str, others: list[str]) -> None:
     there = ["2026", "2026.01", "2026.11", "2026.12", "2026.11.05", "2026.12.05", "2026.w01", "2026.w44", "2026.w48"]
     names = [f"x-smtp-tls-{one}" for one in [*there, "2026.w49", "2026.13", "all", "outofrange", "odd"]]
-    found = overlapping(f"x-smtp-tls-{own}", [*names, "x-report-all", "y-smtp-tls-all"], "x-")
+    found = overlapping(f"x-smtp-tls-{own}", [*names, "x-arf-all", "y-report-all"], "x-")
     assert set(found) >= {f"x-smtp-tls-{one}" for one in others}
     assert f"x-smtp-tls-{own}" not in found
     assert all(one.startswith("x-smtp-tls-") for one in found)
     if own == "2026.11":
         assert {one.rpartition("-")[2] for one in found} == {*others, "2026.13"}
+
+
+def test_of_a_date_few_indices() -> None:
+    names = [f"x-smtp-tls-{one}" for one in ("all", "2011.12", "2012", "2026.11", "2026.w48", "outofrange")]
+    always = [names[0], names[-1]]
+    assert covering("2026-11-25T10:00:00Z", names) == [names[0], names[3], names[4], names[-1]]
+    assert covering("2012-05-01T00:00:00Z", names) == [names[0], names[2], names[-1]]
+    assert covering("1970-05-01T00:00:00Z", names) == covering("", names) == always
 
 
 @pytest.mark.parametrize(

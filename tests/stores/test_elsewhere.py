@@ -125,3 +125,12 @@ def test_together(open_: Open, prefix: str) -> None:
         [row(prefix, "2026.11")],
     ]
     assert open_().write_together(parcels) == [Written(1, 1), Written(0, 1), Written(0, 1)]
+
+
+def test_rows_out_of_range_are_looked_for_where_their_date_is(open_: Open, prefix: str, node: Node) -> None:
+    """The clock was set back: what is stored lies ahead now. Other months are not asked."""
+    source = encode({"event.dataset": "smtp-tls", "report.begin": "2026-11-19T00:00:00Z"})
+    rows = [Row(f"{prefix}smtp-tls-{period}", f"{n:040x}", source) for n, period in enumerate(("2026.11", "2026.10"))]
+    assert open_().write(rows) == Written(2, 0)
+    moved = [one._replace(index=f"{prefix}smtp-tls-outofrange") for one in rows]
+    assert open_().write(moved) == Written(1, 1)
