@@ -64,9 +64,9 @@ def test_memory_is_flat(run_filter: Program, state: Path) -> None:
         looking.join()
     for name, sizes in (("listener", looking.listeners), ("workers", looking.workers)):
         early, late = halves(sizes)
-        most = sorted(sizes)[len(sizes) * 95 // 100]
+        most = sorted(sizes)[len(sizes) * 9 // 10]  # above it a worker is at something hostile, and replaced behind it
         print(
-            f"{name}: {median(early) / MEBI:.1f}, then {median(late) / MEBI:.1f} MiB, 95 of 100 below {most / MEBI:.1f}"
+            f"{name}: {median(early) / MEBI:.1f}, then {median(late) / MEBI:.1f} MiB, 9 of 10 below {most / MEBI:.1f}"
         )
         assert abs(median(early) - median(late)) < 5 * MEBI
         assert most < 60 * MEBI
