@@ -20,6 +20,7 @@ class Bounds(NamedTuple):
     json_depth: int = 32  # arrays and objects within each other
     json_values: int = 500_000  # values of one JSON report, counted by its commas and brackets; 41 in a real one
     rows: int = 800_000  # rows of one report, and of all reports of a message: 20 s of CPU
+    kinds: int = 50_000  # records of one report unlike each other but for address and count; fewer when they are long
     rows_floor: int = 10_000  # rows of all reports of a message, and
     bytes_per_row: int = 4  # one more for so many bytes of the message; real ones have 23 at the least
     tls_rows: int = 200_000  # rows of all SMTP TLS reports of a message

@@ -27,6 +27,12 @@ _USUAL = pattern(
 )
 
 
+def kind_of(body: str) -> str | tuple[str, ...]:
+    """What records of one kind have in common; the whole text of one that is unlike others."""
+    found = _USUAL.fullmatch(body)
+    return found.group(1, 3, 5) if found else body
+
+
 class Kind(NamedTuple):
     """What all rows share that have the same text around address and count."""
 
@@ -76,8 +82,9 @@ class Kinds:
 class Recognised:
     """The rows of one report of usual records: of each its address, its count and the number of its kind."""
 
-    def __init__(self, kinds: Kinds, max_count: int) -> None:
+    def __init__(self, kinds: Kinds, max_count: int, most: int) -> None:
         self._kinds = kinds
+        self._most = min(KINDS, most)
         self._max_count = max_count
         self._numbers: dict[tuple[str, ...], int] = {}
         self._of_report: list[Kind] = []
@@ -105,7 +112,7 @@ class Recognised:
         return judged
 
     def _add(self, key: tuple[str, ...], body: str, address: str, count: str) -> int | None:
-        kind = self._kinds.get(key, body, address, count) if len(self._of_report) < KINDS else None
+        kind = self._kinds.get(key, body, address, count) if len(self._of_report) < self._most else None
         if kind is None:
             return None
         self._of_report.append(kind)

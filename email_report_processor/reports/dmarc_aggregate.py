@@ -18,7 +18,7 @@ from ..message.payload import Payload
 from ..message.payload import head as head_of
 from ..values.fields import Fields, Layer
 from .aggregate_head import Head, head_values, read_head, reports_in
-from .aggregate_kinds import Kinds, Recognised
+from .aggregate_kinds import Kinds, Recognised, kind_of
 from .aggregate_names import CONTAINERS
 from .aggregate_rows import RowReader, row_reader
 from .repetitions import repetitions
@@ -69,7 +69,7 @@ def _survey(payload: Payload, bounds: Bounds) -> _Read | None:
     usual = _usual(payload, bounds, reader)
     if usual is not None:
         return usual
-    again = partial(survey, bounds=bounds, containers=CONTAINERS, rows_in=reader.rows_in)
+    again = partial(survey, bounds=bounds, containers=CONTAINERS, rows_in=reader.rows_in, kind_of=kind_of)
     surveyed = again(payload)
     if surveyed is not None and reports_in(surveyed) > 1:
         payload = payload._replace(chunks=_first_report(payload.chunks))
@@ -84,7 +84,7 @@ def _usual(payload: Payload, bounds: Bounds, reader: RowReader) -> _Read | None:
         return None
     from .xml.skeleton import DefusedXmlException, survey_usual  # 2 ms, only for what looks like a report
 
-    rows = Recognised(kinds_of(reader), bounds.max_count)
+    rows = Recognised(kinds_of(reader), bounds.max_count, bounds.kinds)
     try:
         surveyed = survey_usual(payload, bounds, CONTAINERS, rows)
     except (DefusedXmlException, OverBound):  # `survey` says it, where it is the first thing to be said

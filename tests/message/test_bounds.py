@@ -187,6 +187,7 @@ CASES = [
     Case("xml_depth", 20, deep_xml),
     Case("record_bytes", 2000, lambda size: aggregate(one_record(size))),
     Case("json_depth", 10, deep_json),
+    Case("kinds", 10, lambda kinds: aggregate(unlike(kinds))),
     Case("rows", 10, lambda rows: aggregate(distinct(rows)), "xml"),
     Case("rows", 10, lambda rows: tls(policies=rows), "tls"),
     Case("json_values", 100, lambda values: tls(extra=[0] * (values - 14))),
@@ -195,6 +196,11 @@ CASES = [
     Case("tls_rows", 10, lambda rows: tls(policies=rows)),
     Case("bytes_per_row", 1000, few_bytes, "", {"rows_floor": 0}),
 ]
+
+
+def unlike(kinds: int) -> str:
+    """Records of 40 tags of which no two are of one kind."""
+    return "".join(f"<record><a{number}/>{'<b/>' * 39}</record>" for number in range(kinds))
 
 
 def one_record(size: int) -> str:

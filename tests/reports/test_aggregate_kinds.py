@@ -188,3 +188,18 @@ def read_twice(data: bytes) -> list[Any]:
     found = read(payload(data), CONTEXT)
     assert not isinstance(found, Problem | None)
     return list(found.documents())
+
+
+def test_records_unlike_each_other_are_bounded() -> None:
+    """Each costs as much as ten that are alike."""
+
+    def found(rows: int, bounds: Bounds, more: str = "") -> Any:
+        data = xml(*[row(evaluated=f"<x>{number}</x>{more}") for number in range(rows)], *[row()] * 9)
+        with switched_off():
+            return read(payload(data), Context(Envelope(bare=True), Options(bounds=bounds)))
+
+    assert not isinstance(found(6, Bounds(kinds=7)), Problem)
+    over = found(12, Bounds(kinds=7))
+    assert isinstance(over, Problem)
+    assert "bounds.kinds = 7" in over.reason
+    assert isinstance(found(6, Bounds(kinds=7), "<y/>" * 100), Problem)
