@@ -86,6 +86,7 @@ class Recognised:
         self._kinds = kinds
         self._most = min(KINDS, most)
         self._max_count = max_count
+        self._digits = len(str(max_count))
         self._numbers: dict[tuple[str, ...], int] = {}
         self._of_report: list[Kind] = []
         self._blocks: list[bytes] = []
@@ -121,7 +122,9 @@ class Recognised:
 
     def _is_plain(self, address: str, count: str) -> bool:
         """Whether both are stored as they are reported."""
-        return (":" not in address or _is_canonical(address)) and (len(count) < 4 or int(count) <= self._max_count)
+        return (":" not in address or _is_canonical(address)) and (
+            len(count) < self._digits or int(count) <= self._max_count
+        )
 
     def well_formed(self) -> None:
         """The report that these rows are of was found to be well-formed."""
