@@ -102,7 +102,18 @@ def read(blob: Blob, job: Job) -> Work | Outcome:
 
 def stored(work: Work, written: Written) -> Outcome:
     """What became of a message whose rows were given to a store."""
-    return Outcome(work.reading, written, work.tally.repaired, judge(work.reading, written, work.tally))
+    verdict = judge(work.reading, written, work.tally)
+    return Outcome(work.reading, written, work.tally.repaired, verdict, _partly_known(work, written))
+
+
+def _partly_known(work: Work, written: Written) -> tuple[str, ...]:
+    """A note for the log when some rows of a report were there and others were not: sums may not agree then."""
+    if len(work.reports) != 1 or not (written.already and written.stored):
+        return ()
+    whole = written.already + written.stored + len(written.rejected)
+    why = "an attempt that was not finished, a revised report, or another one under the same id and period"
+    where = "Intake health: Reports with several versions"
+    return (f"{written.already} of {whole} documents were there before: {why} ({where})",)
 
 
 def failed(work: Work, error: "PureError | MemoryError") -> Outcome:

@@ -10,6 +10,7 @@ import pytest
 
 from email_report_processor.documents.classify import Site, classify
 from email_report_processor.documents.document import Document
+from email_report_processor.documents.encode import decode
 from email_report_processor.message.blob import Memory
 from email_report_processor.message.bounds import Problem
 from email_report_processor.process import Job, process
@@ -299,4 +300,20 @@ def test_a_bare_report_without_any_date_is_stored_and_kept(tmp_path: Path) -> No
     assert len(found) == 2
     assert all(b'"@timestamp":"2026-11-21T08:00:00Z"' in one.source for one in found)
     assert process(Memory(data), job).written == Written(0, 2)
+    store.close()
+
+
+def test_two_reports_under_one_id_are_told_in_the_log(tmp_path: Path) -> None:
+    """As rspamd sends them: rows that are equal in both are stored once, and the second report is another version."""
+    store = SqliteStore(str(tmp_path / "reports.sqlite"))
+    job = Job(lambda: store, lambda: "2026-11-21T08:00:00Z", tmp_path / "kept")
+    first, second = xml(row(), row("192.0.2.2", "7")), xml(row(), row("192.0.2.3", "2"))
+    assert process(Memory(first), job).notes == ()
+    outcome = process(Memory(second), job)
+    assert outcome.written == Written(2, 1)
+    assert [note.partition(":")[0] for note in outcome.notes] == ["1 of 3 documents were there before"]
+    assert process(Memory(second), job).notes == ()
+    reports = [one for one in (decode(one.source) for one in store.scan()) if one["event.dataset"] == "report"]
+    assert len(reports) == 2
+    assert len({one["report.identity"] for one in reports}) == 1
     store.close()
