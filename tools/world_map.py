@@ -29,6 +29,21 @@ NO_MAIL = {"AQ"}  # a third of the height, and no mail servers to speak of
 # Shapes without an id that are shown with the country that ISO 3166 counts them to, or under a code in use.
 WITHOUT_ID = {"Kosovo": "XK", "Somaliland": "SO", "N. Cyprus": "CY", "Siachen Glacier": "IN", "Indian Ocean Ter.": "CX"}
 
+# Codes of their own that the shapes have within another country, or not at all: dots at these degrees.
+DOTS = {
+    "BQ": (-68.3, 12.2),
+    "CC": (96.8, -12.2),
+    "GF": (-53.1, 4.0),
+    "GI": (-5.35, 36.14),
+    "GP": (-61.55, 16.25),
+    "MQ": (-61.0, 14.65),
+    "RE": (55.5, -21.1),
+    "SJ": (16.0, 78.5),
+    "TK": (-171.8, -9.2),
+    "TV": (179.2, -8.5),
+    "YT": (45.15, -12.8),
+}
+
 Point = tuple[float, float]
 Ring = list[Point]
 
@@ -58,6 +73,10 @@ def table(topology: Mapping[str, Any], iso: Sequence[Mapping[str, str]]) -> dict
         for code, some in sorted(rings.items())
     }
     countries = {code: [names[code], *_shape(some)] for code, some in placed.items()}
+    for code in DOTS.keys() - countries.keys():
+        x, y = equal_earth(*DOTS[code])
+        countries[code] = [names[code], round((x - left) * scale), round((top - y) * scale), ""]
+    countries = dict(sorted(countries.items()))
     return {"width": WIDTH, "height": round((top - bottom) * scale), "countries": countries}
 
 
