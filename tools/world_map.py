@@ -75,7 +75,8 @@ def table(topology: Mapping[str, Any], iso: Sequence[Mapping[str, str]]) -> dict
     countries = {code: [names[code], *_shape(some)] for code, some in placed.items()}
     for code in DOTS.keys() - countries.keys():
         x, y = equal_earth(*DOTS[code])
-        countries[code] = [names[code], round((x - left) * scale), round((top - y) * scale), ""]
+        place = min(max(round((x - left) * scale), 8), WIDTH - 8)  # no shape reaches as far as Tuvalu
+        countries[code] = [names[code], place, round((top - y) * scale), ""]
     countries = dict(sorted(countries.items()))
     return {"width": WIDTH, "height": round((top - bottom) * scale), "countries": countries}
 
