@@ -5,6 +5,7 @@ Exim, OpenSMTPD and Postfix exclude one another as packages; unpacked into direc
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -28,6 +29,19 @@ def unpacked(name: str, *packages: str) -> Path:
             _run("dpkg-deb", "-x", str(archive), str(place / "root"))
         _merge_usr(place / "root")
         shutil.rmtree(place / "archives", ignore_errors=True)
+        (place / ".complete").touch()
+    return place / "root"
+
+
+def newer(name: str, release: str, *packages: str) -> Path:
+    """The same from another release of Debian, with everything that the packages need, its C library too."""
+    place = CACHE / f"{name}-{_system((release, *packages))}"
+    if not (place / ".complete").exists():
+        shutil.rmtree(place, ignore_errors=True)
+        for archive in _download_from(release, place / "apt", packages):
+            _run("dpkg-deb", "-x", str(archive), str(place / "root"))
+        _merge_usr(place / "root")
+        shutil.rmtree(place / "apt", ignore_errors=True)
         (place / ".complete").touch()
     return place / "root"
 
@@ -62,6 +76,35 @@ def _download(place: Path, packages: tuple[str, ...]) -> list[Path]:
         _run("apt-get", "update")
         _run(*install, *options, *packages)
     return sorted(place.glob("*.deb"))
+
+
+def _download_from(release: str, place: Path, packages: tuple[str, ...]) -> list[Path]:
+    """With lists and a status of their own: nothing of this system is asked or changed."""
+    for folder in ("lists/partial", "archives/partial"):
+        (place / folder).mkdir(parents=True)
+    (place / "status").touch()
+    keys = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+    (place / "sources.list").write_text(f"deb [signed-by={keys}] {_mirror()} {release} main\n")
+    settings = {
+        "Dir::Etc::sourcelist": place / "sources.list", "Dir::Etc::sourceparts": "/dev/null", "Dir::State": place,
+        "Dir::State::lists": place / "lists", "Dir::State::status": place / "status", "Dir::Cache": place,
+        "Dir::Cache::archives": place / "archives", "APT::Sandbox::User": "root", "Debug::NoLocking": "1",
+        "Acquire::Languages": "none",
+    }  # fmt: skip
+    options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
+    _run("apt-get", *options, "update")
+    _run("apt-get", *options, "install", "-y", "--download-only", "--no-install-recommends", *packages)
+    return sorted((place / "archives").glob("*.deb"))
+
+
+def _mirror() -> str:
+    """Where this system has its packages from."""
+    for path in (Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))):
+        text = path.read_text(errors="replace") if path.is_file() else ""
+        found = re.search(r"^(?:URIs:|deb(?: \[[^\]]*\])?)\s+(https?://\S+/debian)/?(?=\s)", text, re.MULTILINE)
+        if found:
+            return found[1]
+    raise UnavailableError("no mirror of Debian in /etc/apt")
 
 
 def _merge_usr(root: Path) -> None:
