@@ -5,10 +5,10 @@ from pathlib import Path
 
 from email_report_processor.cluster.saved_objects import write
 
-from . import failures, intake_health, mail_authentication, smtp_tls
+from . import failures, intake_health, logins, mail_authentication, smtp_tls
 
 FOLDER = Path(__file__).resolve().parents[2] / "contrib/dashboards"
-DASHBOARDS = (mail_authentication, failures, smtp_tls, intake_health)
+DASHBOARDS = (mail_authentication, failures, smtp_tls, intake_health, logins)
 
 
 def files() -> dict[str, bytes]:

@@ -20,6 +20,7 @@ DASHBOARDS = {
     "failures": "DMARC failures and feedback",
     "smtp-tls": "SMTP TLS",
     "intake-health": "Intake health",
+    "logins": "Logins",
 }
 
 
