@@ -16,6 +16,7 @@ DAY = 86400.0
 MAX_NETWORKS = 50_000  # networks with failures; the oldest go first: a stranger can fail from anywhere
 MAX_STRANGERS = 20_000  # accounts that never logged in, such as those that a stranger makes up
 _DISORDER = 3600.0  # seconds by which lines of a log may be out of order
+_NETWORK_WINDOWS = 7  # after which a network is forgotten: a phone has a new one every hour
 _MOST = 500  # accounts of one network, or networks that failed for one account
 _HABIT_DAYS = 30
 _SENDING = frozenset({"postfix", "exim"})  # each of their lines is a message
@@ -154,7 +155,7 @@ class Memory:
                 new.append("country")
             if self._is_new(account.systems, place.system, login, place):
                 new.append("system")
-            if self._is_new(account.networks, place.network, login, place):
+            if self._is_new(account.networks, place.network, login, place, self.window * _NETWORK_WINDOWS):
                 new.append("network")
             network = self.networks.get(place.network)
             if network is not None and network.failed.pop(login.account, None) is not None:
@@ -168,9 +169,9 @@ class Memory:
         self.changed_accounts.add(login.account)
         return account, new
 
-    def _is_new(self, values: dict[str, Seen], value: str, login: Login, place: Place) -> bool:
+    def _is_new(self, values: dict[str, Seen], value: str, login: Login, place: Place, horizon: float = 0.0) -> bool:
         seen, time = values.get(value), login.time
-        if seen is not None and time - seen.last < self.horizon:
+        if seen is not None and time - seen.last < (horizon or self.horizon):
             seen.last = max(seen.last, time)
             return False
         if seen is not None:
@@ -312,7 +313,7 @@ def _shrink(values: dict[str, Any], most: int) -> list[str]:
 
 def _forget(account: Account, now: float, window: float, horizon: float) -> None:
     for values, age in (
-        (account.networks, horizon),
+        (account.networks, window * _NETWORK_WINDOWS),
         (account.systems, horizon),
         (account.countries, horizon),
         (account.failing, window),

@@ -57,7 +57,7 @@ class Places:
         self._systems = frozenset(_system(text) for text in options.ignore_systems)
         self._countries = frozenset(text.upper() for text in options.ignore_countries)
         self._names = tuple(text.lower().lstrip("*") for text in options.ignore_names)
-        self.of = lru_cache(maxsize=65536)(self._of)
+        self.of = lru_cache(maxsize=16384)(self._of)
 
     def fields(self, address: str) -> Mapping[str, Any]:
         """What the databases know of an address, as fields of documents."""

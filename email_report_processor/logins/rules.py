@@ -153,7 +153,7 @@ def _volume(moment: Moment) -> Found | None:
     sent = days.get(today, 0)
     if sent < moment.options.volume:
         return None
-    busiest = max((number for day, number in days.items() if day < today), default=0)
+    busiest = max((number for day, number in days.items() if day < today - 1), default=0)  # it may have begun yesterday
     if sent <= moment.options.habit * busiest:
         return None
     return "alarm", f"{sent} messages in a day; the busiest of the days before had {busiest}", moment.account.sent

@@ -200,6 +200,16 @@ def test_volume() -> None:
     assert finding.lines[-1] == b"line 180"
 
 
+def test_volume_that_begins_before_midnight() -> None:
+    """The theft's own first hours are no habit."""
+    world = World(volume=30, habit=5)
+    world.habit(server="postfix")
+    for number in range(60):
+        world.login(24 * 30 + 23 + number / 20, server="postfix")
+    (finding,) = [one for one in world.findings if one.rule == "volume"]
+    assert finding.sentence == "30 messages in a day; the busiest of the days before had 1"
+
+
 def test_volume_within_the_habit() -> None:
     world = World(volume=30, habit=5)
     for day in range(3):

@@ -66,10 +66,12 @@ class World:
         self.findings += found
         return found
 
-    def habit(self, days: int = 30, account: str = "alice@example.org", where: str = "") -> float:
+    def habit(
+        self, days: int = 30, account: str = "alice@example.org", where: str = "", server: str = "dovecot"
+    ) -> float:
         """A login a day for so long; the hour after it."""
         for day in range(days):
-            assert self.login(24 * day + 9, where, account) == []
+            assert self.login(24 * day + 9, where, account, server=server) == []
         return 24.0 * days + 9
 
     def rules(self) -> list[str]:
