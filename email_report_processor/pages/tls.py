@@ -22,14 +22,14 @@ TO_DO = {
     "starttls-not-supported": "the MX offered no STARTTLS: switch it on, or remove this MX",
     "certificate-host-mismatch": "the certificate does not name the MX: renew it with all MX names",
     "certificate-expired": "the certificate had expired: renew it, and let something renew it in time",
-    "certificate-not-trusted": "the chain was not trusted: send the intermediate certificates, use a public CA",
-    "validation-failure": "the check failed for another reason: the reason code says more",
-    "tlsa-invalid": "the TLSA record does not match the certificate: publish the new one before a new key is used",
-    "dnssec-invalid": "DNSSEC did not validate: look at the zone's signatures",
-    "dane-required": "the sender requires DANE and found no usable TLSA record",
-    "sts-policy-fetch-error": "the policy could not be fetched: look at the web server of mta-sts.",
-    "sts-policy-invalid": "the policy is malformed: check the file",
-    "sts-webpki-invalid": "the certificate of the mta-sts. web server is not valid: renew it",
+    "certificate-not-trusted": "the sender does not trust the issuer: send the whole chain, use a public CA",
+    "validation-failure": "anything else that went wrong: see the reason code below",
+    "tlsa-invalid": "a TLSA record is broken or matches no certificate: publish the new one before changing keys",
+    "dnssec-invalid": "the zone's signatures did not validate: check DNSSEC of the domain and of the MX",
+    "dane-required": "the sender demands DANE and the MX has no usable TLSA records: publish them",
+    "sts-policy-fetch-error": "the MTA-STS policy could not be fetched: check https://mta-sts.DOMAIN/.well-known/mta-sts.txt",
+    "sts-policy-invalid": "the MTA-STS policy could not be read: check its lines",
+    "sts-webpki-invalid": "the MX certificate does not satisfy MTA-STS: public CA, right name, not expired",
 }
 
 

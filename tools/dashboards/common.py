@@ -3,6 +3,7 @@
 from email_report_processor.cluster.saved_objects import PREFIX
 from email_report_processor.documents import classify
 from email_report_processor.documents.datasets import AGGREGATE, BY_NAME, FAILURE, REPORT, SMTP_TLS
+from email_report_processor.pages.tls import TO_DO
 
 from . import objects as o
 
@@ -64,21 +65,6 @@ CLASS_FORMATS = {
     "class_rule": o.lookup(_to_do()),
 }
 
-# What to do about a failure type (RFC 8460 §4.3).
-FAILURE_TYPES = {
-    "starttls-not-supported": "the MX offered no STARTTLS: switch it on, or remove this MX",
-    "certificate-host-mismatch": "the certificate does not name the MX: renew it with all MX names",
-    "certificate-expired": "the certificate had expired: renew it, and let something renew it in time",
-    "certificate-not-trusted": "the sender does not trust the issuer: send the whole chain, use a public CA",
-    "validation-failure": "anything else that went wrong: see the reason code below",
-    "tlsa-invalid": "a TLSA record is broken or matches no certificate: publish the new one before changing keys",
-    "dnssec-invalid": "the zone's signatures did not validate: check DNSSEC of the domain and of the MX",
-    "dane-required": "the sender demands DANE and the MX has no usable TLSA records: publish them",
-    "sts-policy-fetch-error": "the MTA-STS policy could not be fetched: check https://mta-sts.DOMAIN/.well-known/mta-sts.txt",
-    "sts-policy-invalid": "the MTA-STS policy could not be read: check its lines",
-    "sts-webpki-invalid": "the MX certificate does not satisfy MTA-STS: public CA, right name, not expired",
-}
-
 _VERDICT = o.coloured(**{"pass": o.PASS, "fail": o.FAIL})
 _ADDRESS = o.link("https://stat.ripe.net/{{value}}")
 FORMATS = {
@@ -94,7 +80,7 @@ FORMATS = {
     "failure.receiving_ip": _ADDRESS,
     "source.as.number": o.link("https://stat.ripe.net/AS{{value}}"),
     "file.hash.sha256": o.link("https://www.virustotal.com/gui/file/{{value}}"),
-    "failure.result_type": o.lookup({name: f"{name}: {meaning}" for name, meaning in FAILURE_TYPES.items()}),
+    "failure.result_type": o.lookup({name: f"{name}: {meaning}" for name, meaning in TO_DO.items()}),
     "policy.type": o.lookup({"tlsa": "DANE (tlsa)", "sts": "MTA-STS (sts)", "no-policy-found": "no policy found"}),
     **dict.fromkeys(("event.ingested", "report.begin", "report.end", "report.received"), o.MINUTES),
     "report.duration": o.SECONDS,

@@ -1,7 +1,9 @@
 """SMTP TLS: do other servers reach mine over TLS, and if not, what is wrong? (RFC 8460)"""
 
+from email_report_processor.pages.tls import TO_DO
+
 from . import objects as o
-from .common import FAILURE_TYPES, PATTERNS, TLS, id_of, links
+from .common import PATTERNS, TLS, id_of, links
 
 NAME = "smtp-tls"
 
@@ -95,15 +97,16 @@ def _domains() -> o.Object:
 
 
 def _what_failed() -> o.Object:
+    """One key, so that the order is true; the domains and MX of each stand below."""
     aggs = [
         _SESSIONS,
+        o.different("policy.domain", "Domains"),
         o.different("failure.receiving_mx_hostname", "MX"),
         o.different("report.org_name", "Reporters"),
         o.metric("max", "@timestamp", "Last seen"),
         o.terms(
             "failure.result_type", "What failed: what it means, what to do (a session may count under several)", 20
         ),
-        o.terms("policy.domain", "Domain", 20, missing="—"),
     ]
     return o.table(
         _id("what-failed"),
@@ -111,7 +114,7 @@ def _what_failed() -> o.Object:
         TLS,
         aggs,
         query=_FAILURES,
-        widths=(850, 240, 95, 60, 105),
+        widths=(850, 95, 80, 60, 105),
         rows=0,
     )
 
@@ -170,7 +173,7 @@ def _failures_over_time() -> o.Object:
             o.sum_of("failure.failed_session_count"),
             where=f'failure.result_type: "{name}"',
         )
-        for name, colour in zip(FAILURE_TYPES, colours, strict=True)
+        for name, colour in zip(TO_DO, colours, strict=True)
     ]
     return o.time_line(_id("failures-over-time"), "What failed, by day", TLS, rows, query=_FAILURES)
 
