@@ -471,7 +471,7 @@ def test_the_answer_is_lost_after_storing(node: nodes.Node, deliver: Deliver, pr
         delivery = deliver(proxy.url, prefixed(prefix))
         assert delivery() == 0
         assert proxy.lost == 1
-    assert f"stored=0, already={len(EXPECTED)}, " in delivery.said
+    assert f"stored={len(EXPECTED)}, already=0, " in delivery.said
     assert_once(in_node(node, prefix), EXPECTED)
 
 

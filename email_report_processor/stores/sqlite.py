@@ -22,6 +22,7 @@ _T = TypeVar("_T")
 
 _BATCH_ROWS = 2000
 _BATCH_BYTES = 2 * 1024**2
+_SMALL = 1024**2  # bytes: making the file may already take more than such a limit, and leaves nothing to measure
 _PAGE_ROWS = 500  # read at once by `scan`: between pages nothing is locked and the log can be folded in
 _FORM = 3  # of the tables, and of the views beside their fields
 
@@ -341,7 +342,7 @@ def _explain(error: sqlite3.Error, path: str, budget: float) -> StoreError:
     remedy = _REMEDIES.get(_code(error), "see the message of SQLite")
     waited = f" (waited {budget:g} s)" if _code(error) in _LOCKED else ""
     size, limit = size_state(path)
-    if limit and _code(error) in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL} and size > limit * 0.8:
+    if limit and _code(error) in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL} and (size > limit * 0.8 or limit < _SMALL):
         remedy = (
             f"the file has {size} of the {limit} bytes that the mail server allows (RLIMIT_FSIZE): run the filter by "
             "pipe(8) instead of .forward, or store into OpenSearch"
