@@ -40,7 +40,11 @@ class Message(NamedTuple):
 
 
 class Content:
-    """The data of a message: dots undone, up to CR LF . CR LF (RFC 5321 §4.5.2)."""
+    """The data of a message: dots undone, up to CR LF . CR LF (RFC 5321 §4.5.2), its lines with the LF of this host.
+
+    CR LF belongs to the wire. Every local delivery writes LF: else what is neither base64 nor quoted-printable would
+    have another SHA-256 here than behind a pipe, and so would a kept copy.
+    """
 
     def __init__(self) -> None:
         self._held = b"\r\n"  # what may become a mark; the line of DATA ended just before
@@ -71,10 +75,10 @@ class Content:
         return self._own(b"".join(pieces)), rest
 
     def _own(self, piece: bytes) -> bytes:
-        """Without the line break that stood before the message."""
+        """Without the line break that stood before the message. A CR LF is never cut in two."""
         strange = min(self._before, len(piece))
         self._before -= strange
-        return piece[strange:]
+        return piece[strange:].replace(b"\r\n", b"\n")
 
 
 class Session:
