@@ -8,7 +8,7 @@ from ..alerts.evaluate import evaluate
 from ..alerts.rules import RULES
 from ..settings import Settings, SettingsError, state_dir
 from .looking import looking
-from .text import fail, table
+from .text import fail, say, table
 
 _FILE = "alerts.json"  # in the state directory: what was told
 
@@ -41,6 +41,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         raise SettingsError(f"[alerts] quiet: {error}") from error
     for fault in faults:
         fail(fault, 1)
+    failed = f", {len(faults)} of them failed" if faults else ""
+    say(f"{len(events)} wrong now; what is new was told by {', '.join(ways)}{failed}.")
     return 1 if faults else 0
 
 

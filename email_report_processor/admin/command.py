@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -34,6 +35,9 @@ COMMANDS = {
     "summary": "is my mail authenticated, who sends in my name, what do I have to fix",
     "verdict": "say of a sender whether it is yours, a service, a forwarder, a stranger, or to be ignored",
 }
+
+
+_NEGATED = re.compile(r"-\(|-[A-Za-z@][A-Za-z0-9_.@]*:\S")
 
 
 def run() -> None:
@@ -85,4 +89,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         add_common(command, stream=False)
         if name in argv:  # a sub-command that is not asked for need not be loaded
             importlib.import_module(f".{name}", __package__).add_arguments(command)
-    return made.parse_args(argv)
+    return made.parse_args([_as_query(one) for one in argv])
+
+
+def _as_query(argument: str) -> str:
+    """`-class:spoof` is part of a query: what has a blank in it is no flag for argparse."""
+    return f" {argument}" if _NEGATED.match(argument) else argument

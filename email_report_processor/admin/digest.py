@@ -13,7 +13,7 @@ from ..pages.overview import overview
 from ..settings import Settings, SettingsError
 from ..values.fields import write_date
 from .looking import looking
-from .text import fail
+from .text import fail, say
 
 _ROWS = 200  # of the figures that are compared
 
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Send it. 0 when it was sent or there was nothing to say, 1 when nobody took it."""
     with looking(settings) as (look, options):
-        to = tuple(arguments.to) or options.mail_to
+        to = tuple(arguments.to) or options.mail_to or (("postmaster@localhost",) if arguments.print else ())
         if not to:
             raise SettingsError("nobody gets it: say --to ADDRESS, or set [alerts] mail_to")
         events = tuple(evaluate(look, options)) if not arguments.domain else ()
@@ -42,8 +42,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             for period in (now, before)
         ]
         digest = Digest(pages[0], pages[1], events)
-    if not (arguments.always or digest.says_something()):
-        return 0
+    if not (arguments.always or arguments.print or digest.says_something()):
+        return say("There is nothing to say; --always sends it all the same.")
     sender = options.mail_from or to[0]
     about = f" about {arguments.domain}" if arguments.domain else ""
     title = f"E-mail reports{about}, {arguments.period} to {now.until[:10]}"
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         send_mail(message, options._replace(mail_from=sender))
     except ChannelError as error:
         return fail(str(error), 1)
-    return 0
+    return say(f"Sent to {', '.join(to)}.")
 
 
 def _periods(now: datetime, name: str) -> tuple[Period, Period]:

@@ -7,7 +7,7 @@ from ..advice import journal, journal_page
 from ..checking.record import read_name
 from ..flags import now
 from ..job import choose_store
-from ..pages.asking import Scope
+from ..pages.asking import Scope, ask
 from ..pages.figure import Period
 from ..settings import Settings
 from .showing import add_forms, show
@@ -32,9 +32,13 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         return fail(str(error), 2)
     store = choose_store(settings, os.environ).open()
     try:
-        entries = journal.read(store, Scope(period, domain))
+        scope = Scope(period, domain)
+        entries = journal.read(store, scope)
+        known = entries or any(one.documents for one in ask(store, scope, "dmarc-aggregate", sum=()))
     finally:
         store.close()
+    if not entries and not known:
+        return fail(f"there are no reports about {domain} in this time: name another one, or --since all", 2)
     page = journal_page.page(entries, domain, period, store.name, now())
     show(page, arguments, widest=160)
     return 0

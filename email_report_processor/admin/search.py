@@ -18,8 +18,17 @@ from ..stores.store import Found, Selection
 from .text import fail, progress, table
 
 _SAVED = "searches"  # the section of saved searches
-_COLUMNS = ("@timestamp", "class", "count", "source.ip", "source.geo.country_iso_code", "source.as.number")
-_ABOUT = ("sample.subject", "identifiers.header_from", "policy.domain", "report.id")  # the first that is there
+# Each column of the table shows the first of these fields that a document has.
+_COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("when", ("@timestamp",)),
+    ("dataset", ("event.dataset",)),
+    ("what", ("class", "failure.result_type", "event.outcome", "policy.type", "report.format")),
+    ("number", ("count", "failure.failed_session_count", "sessions.failed", "messages")),
+    ("from", ("source.ip",)),
+    ("country", ("source.geo.country_iso_code",)),
+    ("AS", ("source.as.number",)),
+    ("about", ("sample.subject", "identifiers.header_from", "user.name", "policy.domain", "report.org_name")),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,13 +119,14 @@ def _write_messages(found: Iterable[Found], directory: Path) -> int:
             number += 1
             text = sample["headers"].rstrip("\n") + "\n\n" + sample.get("body", "")
             (directory / f"{one.row.id}.eml").write_text(text, "utf-8")
+    sys.stderr.write(f"{number} of them have a sample, now in {directory}\n")
     return number
 
 
 def _write_table(found: Iterable[Found], limit: int) -> int:
     rows = list(_rows(found))
     if rows:
-        print(table(("when", "class", "messages", "from", "country", "AS", "about"), rows, indent=""))
+        print(table((*(name for name, _ in _COLUMNS), "id"), rows, indent=""))
     if limit and len(rows) == limit:
         print(f"\nThese are the newest {limit}; --limit 0 shows all.")
     if not rows:
@@ -127,8 +137,10 @@ def _write_table(found: Iterable[Found], limit: int) -> int:
 def _rows(found: Iterable[Found]) -> Iterator[list[Any]]:
     for one in found:
         fields = decode(one.row.source)
-        yield [*(fields.get(name) for name in _COLUMNS), _about(fields)]
+        yield [*(_cell(fields, names) for _, names in _COLUMNS), one.row.id]
 
 
-def _about(fields: Mapping[str, Any]) -> str:
-    return next((str(fields[name]) for name in _ABOUT if fields.get(name)), "")
+def _cell(fields: Mapping[str, Any], names: Iterable[str]) -> Any:
+    name = next((name for name in names if fields.get(name) is not None), "")
+    value = fields.get(name)
+    return f"AS{value}" if name == "source.as.number" else value

@@ -16,6 +16,13 @@ def fail(message: str, status: int) -> int:
     return status
 
 
+def say(sentence: str) -> int:
+    """Tell a person at a terminal what was done, and nobody else; returns 0."""
+    if sys.stdout.isatty():
+        print(sentence)
+    return 0
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, indent: str = "  ", width: int = 0) -> str:
     """Rows in columns: numbers to the right, text to the left; the last column wraps at the terminal's width."""
     width = width or terminal_width()

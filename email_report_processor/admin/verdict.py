@@ -5,6 +5,7 @@ import json
 import os
 import pwd
 import tempfile
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def _place(what: str) -> dict[str, Any]:
     if what[:2].upper() == "AS" and what[2:].isdigit():
         return {"as": int(what[2:])}
     if "/" in what or ":" in what or what.replace(".", "").isdigit():
-        return {"network": what}
+        return {"network": _network(what)}
     if "." in what:
         return {"domain": what}
     raise SettingsError(
@@ -107,12 +108,26 @@ def _place(what: str) -> dict[str, Any]:
     )
 
 
+def _network(text: str) -> str:
+    """Without host bits, so that one network is one entry. Raises SettingsError."""
+    try:
+        return str(ip_network(text, strict=False)) if "/" in text else str(ip_address(text))
+    except ValueError as error:
+        raise SettingsError(f"{text!r} is neither a network such as 192.0.2.0/24 nor an address") from error
+
+
 def _list(entries: list[Any]) -> int:
+    today = now()[:10]
     rows = [
-        [_what(one), *(str(one.get(name, "")) for name in _COLUMNS[1:])] for one in entries if isinstance(one, dict)
+        [_what(one), *(_said(one, name, today) for name in _COLUMNS[1:])] for one in entries if isinstance(one, dict)
     ]
     print(table(_COLUMNS, rows, indent="") if rows else "no verdicts yet: email-report-admin verdict 192.0.2.0/24 mine")
     return 0
+
+
+def _said(entry: dict[str, Any], name: str, today: str) -> str:
+    text = str(entry.get(name, ""))
+    return f"{text} (over)" if name == "until" and text and text < today else text
 
 
 def _what(entry: dict[str, Any]) -> str:

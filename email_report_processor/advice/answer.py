@@ -107,7 +107,8 @@ def _fix(cost: Cost, group: Group, turn: str, number: int) -> Fix:
     evidence = f"{words.count(number, 'message')} of {words.count(len(hosts), 'host')}, {FATES[group.fate]}."
     advice = how(group.class_ or "spoof")
     if group.fate == "unknown":
-        advice = f"Say whose it is: email-report-admin verdict {_named(group.sender)} service. {advice}"
+        word = "stranger (or mine, service)" if group.class_ == "spoof" else "service (or mine, forwarder, stranger)"
+        advice = f"Say whose it is: email-report-admin verdict {_named(group.sender)} {word}. {advice}"
     shown = tuple(Host(address or "-", "", messages) for address, messages in hosts.most_common(_SHOWN))
     subject = " · ".join(one for one in (group.sender, group.author) if one) or "-"
     return Fix(

@@ -17,7 +17,7 @@ FATES = {
     "kept": "delivered, and would still be",
     "lost": "wanted, and would be lost",
     "forwarded": "forwarded or from a list: no record saves it at this receiver",
-    "unknown": "nobody has said whose it is",
+    "unknown": "nobody has said whose they are",
     "stopped": "of strangers, and would be stopped",
     "ignored": "not looked at, as a verdict says",
     "refused": "was not delivered already",

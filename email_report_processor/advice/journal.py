@@ -20,6 +20,7 @@ _AGGREGATE, _TLS = "dmarc-aggregate", "smtp-tls"
 _WITHIN = 45  # days from the first reporter to the last that one change may take
 WINDOW = 14  # days before a change, and after it, whose mail is compared
 _GONE = 14  # days without a sign, until the end of the time, after which a selector counts as gone
+_SHORT = 3  # days between first and last sight of a selector below which it is chance
 _FEW = 20  # messages below which a selector's coming and going is chance
 
 Sighting = tuple[str, str, str]  # day, reporter, value
@@ -131,9 +132,9 @@ def _selectors(store: Store, scope: Scope) -> Iterator[Change]:
             seen[parts[1]][str(one.key[0])] += one.sums[0]
     days = sorted(str(one.key[0]) for one in groups)
     for selector, counts in seen.items():
-        if counts.total() < _FEW:
-            continue
         first, last = min(counts), max(counts)
+        if counts.total() < _FEW or _apart(first, last) < _SHORT:
+            continue
         if _apart(days[0], first) > _GONE:
             yield Change("DKIM selector", "", selector, first, ())
         if _apart(last, days[-1]) > _GONE:

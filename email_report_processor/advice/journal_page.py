@@ -25,7 +25,9 @@ def answer(entries: Sequence[Entry]) -> Answer:
     change, before, after = newest
     what = f"{change.what} went from {change.before or 'none'} to {change.after or 'none'} on {change.first}."
     if not (before.messages and after.messages):
-        return Answer(question, "?", f"{what} There are no reports of the {WINDOW} days before it and after it yet.")
+        return Answer(
+            question, "?", f"{what} There are no reports of the {WINDOW} days before it, or of those after it."
+        )
     spoofs = f"Spoofs delivered: {words.number(before.spoofs)} before, {words.number(after.spoofs)} after."
     refused = f"Own mail refused: {words.number(before.refused)} before, {words.number(after.refused)} after."
     return Answer(
@@ -82,16 +84,19 @@ def _changes(entries: Sequence[Entry], period: Period) -> Figure:
             _who(change.reporters),
             _band(before),
             _band(after),
-            before.spoofs,
-            after.spoofs,
-            before.refused,
-            after.refused,
+            *_numbers("spoofs", before, after),
+            *_numbers("refused", before, after),
         )
         for change, before, after in entries
     )
     note = f"Before and after are {WINDOW} days each: before the first reporter saw it, and after the last one did."
     empty = "Nothing changed in this time, as far as reporters say."
     return Figure("changes", "What changed", _COLUMNS, rows, unit="changes", period=period, note=note, empty=empty)
+
+
+def _numbers(name: str, *effects: Effect) -> tuple[int | None, ...]:
+    """A figure of each window; None where there are no reports."""
+    return tuple(getattr(one, name) if one.messages else None for one in effects)
 
 
 def _who(reporters: Sequence[tuple[str, str]]) -> str:

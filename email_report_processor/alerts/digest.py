@@ -99,8 +99,13 @@ def _html(digest: Digest, title: str, drawn: Mapping[str, bytes]) -> str:
 
 def _subject(digest: Digest, title: str) -> str:
     things = sum(one.turn == "fix" for one in digest.page.fixes)
-    todo = f"{words.count(things, 'thing')} to fix" if things else "nothing to fix"
-    return f"{title}: {digest.page.answers[0].number} authenticated, {todo}"
+    rate = digest.page.answers[0].number
+    parts = [
+        f"{words.count(len(digest.events), 'thing')} wrong now" if digest.events else "",
+        f"{rate} authenticated" if rate != "-" else "no reports",
+        f"{words.count(things, 'thing')} to fix" if things else "nothing to fix",
+    ]
+    return f"{title}: {', '.join(part for part in parts if part)}"
 
 
 def _message_id(digest: Digest, to: Sequence[str], sender: str) -> str:
@@ -113,7 +118,7 @@ def _plain(digest: Digest, title: str) -> str:
     parts = [f"{title}\n{words.period(digest.page.period)}"]
     parts += [f"{one.question}\n{text.wrap(one.sentence, 76, '  ')}" for one in digest.page.answers]
     if digest.events:
-        parts.append("Wrong now\n" + "\n".join(_item(f"{one.sentence} {one.do}") for one in digest.events))
+        parts.append("Wrong now\n" + "\n".join(_item(f"{one.level}: {one.sentence} {one.do}") for one in digest.events))
     if changes := digest.changes():
         parts.append("What changed\n" + "\n".join(_item(one) for one in changes))
     parts += text.fixes((one for one in digest.page.fixes if one.turn in _TURNS), 76)

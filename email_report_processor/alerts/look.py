@@ -15,6 +15,7 @@ _GROUPS = 100_000
 _NOT_FORGED: Mapping[str, Any] = {"report.authentication": "fail"}
 RECENT = timedelta(days=1)
 BEFORE = timedelta(days=28)
+LATE = timedelta(days=14)  # that a report comes after its time, at the most
 
 
 class Sent(NamedTuple):
@@ -85,6 +86,10 @@ class Look:
         word = said.verdict if said else ""
         return Sent(domain, sender, address, system or 0, class_, result, disposition, reporter, group.sums[0], word)
 
+    def ever(self) -> bool:
+        """Whether any report was ever stored."""
+        return any(one.documents for one in self.store.totals(Question("report", (), ())))
+
     def ask(
         self,
         dataset: str,
@@ -95,9 +100,13 @@ class Look:
         sums: tuple[str, ...] = ("count",),
         every: bool = False,
     ) -> list[Total]:
-        """The groups of what was stored from `since` on and before `until`, but what forged reports say."""
+        """The groups of what was stored from `since` on and before `until`, but what forged reports say.
+
+        What is about a time long before is an import of old mail, and nothing to tell anybody of.
+        """
         stored: Node = Between(field_of("event.ingested"), write_date(since), write_date(until))
-        question = Question(dataset, by, sums, node=stored, size=_GROUPS, unless=_NOT_FORGED)
+        about = write_date(since - LATE)
+        question = Question(dataset, by, sums, since=about, node=stored, size=_GROUPS, unless=_NOT_FORGED)
         return self.store.totals(question._replace(every="day") if every else question)
 
 

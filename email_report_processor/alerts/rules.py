@@ -21,7 +21,6 @@ _NOTHING_DONE = frozenset({"mailing-list", "forwarded", "temperror"})
 _EXPLAINED = frozenset({"mine", "service", "forwarder", "ignore"})  # verdicts on what is no spoof
 _BROKEN = frozenset({"unreadable", "rejected", "failed", "unfinished"})  # categories of kept messages
 _ENFORCED = 5  # so much sooner are failures told where they lose mail
-_EVER = 400  # days: a store without any report in them is new
 
 
 class Rule(NamedTuple):
@@ -79,7 +78,7 @@ def new_sender(look: Look, least: float) -> Iterator[Event]:
             text = (
                 f"{_plain(sender)} sends for {_plain(domain)}: {words.count(messages, 'message')}, never seen before."
             )
-            do = f"Say whose it is: email-report-admin verdict sender:{_plain(sender)!r} service (or stranger)"
+            do = f"Whose is it? email-report-admin verdict sender:{_plain(sender)!r} stranger (or service, mine)"
             yield Event("new_sender", f"{domain} {sender}", "warning", text, do, lasts=False)
 
 
@@ -116,10 +115,11 @@ def tls_failures(look: Look, percent: float) -> Iterator[Event]:
         least = 0 if domain in expired else percent / _ENFORCED if domain in enforced else percent
         if bad and 100 * bad >= least * (good + bad):
             why = " A certificate has expired." if domain in expired else ""
-            lost = " The policy is enforced: this mail was not delivered." if domain in enforced else ""
-            failed = words.count(bad, "TLS session")
-            text = f"{failed} to {_plain(domain)} failed of {words.number(good + bad)}.{why}{lost}"
-            do = f"email-report-admin search dataset:smtp-tls 'policy.domain:{_plain(domain)}' since:2d"
+            lost = " The policy is enforced: this mail waits, or is returned." if domain in enforced else ""
+            sessions = f"{words.number(bad)} of {words.count(good + bad, 'TLS session')}"
+            text = f"{sessions} to {_plain(domain)} failed.{why}{lost}"
+            query = f"dataset:smtp-tls policy.domain:{_plain(domain)} event.ingested:>=2d failure.result_type:*"
+            do = f"email-report-admin search '{query}'"
             yield Event("tls_failures", domain, "critical" if at_once else "warning", text, do)
 
 
@@ -143,7 +143,7 @@ def _enforced(look: Look) -> set[str]:
 
 
 def changed(look: Look, reporters: float) -> Iterator[Event]:
-    """The published policy, a DKIM selector or an MTA-STS mode is another than in four weeks, as reports say."""
+    """The published policy, a DKIM selector or an MTA-STS mode differs from the four weeks before, as reports say."""
     for domain, what, before, after in changes.found(look, int(reporters)):
         then, now = _plain(before) or "none", _plain(after) or "none"
         text = f"{_plain(domain)}: {what} went from {then} to {now}, say reporters."
@@ -188,7 +188,12 @@ def unreadable(look: Look, least: float) -> Iterator[Event]:
 
 def store_stands_still(look: Look, hours: float) -> Iterator[Event]:
     """No report was stored for a day."""
-    if _reports(look, timedelta(hours=hours)) == 0 and _reports(look, timedelta(days=_EVER)):
+    if _reports(look, timedelta(hours=hours)):
+        return
+    if not look.ever():
+        do = "See the prefix of the indices, and that reports can arrive: email-report-admin doctor, then dns"
+        yield Event("store_stands_still", "store", "warning", "No report was ever stored here.", do)
+    else:
         text = f"No report was stored within {hours:.0f} hours."
         do = "See that mail arrives and what the filter logs: email-report-admin doctor"
         yield Event("store_stands_still", "store", "critical", text, do)

@@ -25,7 +25,7 @@ def test_a_table(search: Program) -> None:
     found = search(b"", "search", "dataset:dmarc-failure", "count:>2")
     assert found.status == 0
     head, line = found.stdout.splitlines()
-    assert head.split() == ["when", "class", "messages", "from", "country", "AS", "about"]
+    assert head.split() == ["when", "dataset", "what", "number", "from", "country", "AS", "about", "id"]
     assert "2001:db8::25" in line
 
 
@@ -57,6 +57,13 @@ def test_a_query_that_cannot_be_read_says_where(search: Program) -> None:
     assert found.status == 2
     assert "write a number" in found.stderr
     assert found.stderr.splitlines()[-1].index("^") == found.stderr.splitlines()[-2].index("count:many")
+
+
+def test_a_query_may_begin_with_what_it_leaves_out(search: Program) -> None:
+    assert search(b"", "search", "-class:nothing", "dataset:dmarc-failure").status == 0
+    assert search(b"", "search", "-(class:nothing", "or", "count:>100)", "-dataset:report").status == 0
+    assert search(b"", "search", "-class:*").status == 0  # the document of a report that has none
+    assert search(b"", "search", "-x").status == 2
 
 
 def test_an_unknown_dataset(search: Program) -> None:

@@ -128,7 +128,7 @@ def test_the_answer_in_words() -> None:
     assert "192.0.2.1" in lost
     unknown = shown(reckon([row(count=3)], REJECT, SITE))
     assert "nobody has said whose 3 messages are" in unknown
-    assert "email-report-admin verdict 198.51.100.1 service" in unknown
+    assert "email-report-admin verdict 198.51.100.1 stranger (or mine, service)" in unknown
     nothing = shown(reckon([row(policy_evaluated__dkim="pass", count=5)], REJECT, SITE))
     assert "It loses nothing." in nothing
     assert "One reporter alone says all of this." in nothing

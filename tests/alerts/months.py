@@ -9,7 +9,7 @@ from typing import Any
 from email_report_processor.alerts.look import Look
 from email_report_processor.documents.senders import Senders, read_senders
 from email_report_processor.stores.kept import Kept
-from email_report_processor.stores.query import Between
+from email_report_processor.stores.query import Between, field_of
 from email_report_processor.stores.store import Question, Total
 from email_report_processor.values.fields import write_date
 
@@ -33,12 +33,12 @@ class Days:
         self.documents = [list(documents(number)) for number in range(DAYS)]
 
     def totals(self, question: Question) -> list[Total]:
-        stored = question.node
+        stored = question.node or Between(field_of("event.ingested"), "", "9999")
         assert isinstance(stored, Between)
         counts: defaultdict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
         sizes: Counter[tuple[Any, ...]] = Counter()
         for document in self._between(str(stored.low), str(stored.high)):
-            if document["event.dataset"] == question.dataset:
+            if document["event.dataset"] == question.dataset and document["@timestamp"] >= question.since:
                 for key in _keys(document, question):
                     sizes[key] += 1
                     for name in question.sum:

@@ -80,7 +80,7 @@ def test_its_form() -> None:
     message = mail(QUIET)
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["List-Id"] == "E-mail report digest <digest.example.org>"
-    assert message["Subject"] == "Week: 99% authenticated, nothing to fix"
+    assert message["Subject"] == "Week: 1 thing wrong now, 99% authenticated, nothing to fix"
     assert message["Message-ID"] == mail(QUIET)["Message-ID"]
     assert "12 messages failed." in content(message, "plain")
     html = content(message, "html")

@@ -128,6 +128,24 @@ def test_a_new_domain_is_no_alarm() -> None:
     assert {event.rule for event in evaluate(look(store, 60), OPTIONS)} <= {"tls_failures"}
 
 
+def test_a_store_without_any_report_is_no_good_sign() -> None:
+    (event,) = evaluate(look(Days(lambda number: iter(())), 60), OPTIONS)
+    assert (event.rule, event.level, event.sentence) == (
+        "store_stands_still",
+        "warning",
+        "No report was ever stored here.",
+    )
+
+
+def test_an_import_of_old_mail_is_nothing_to_tell() -> None:
+    def day(number: int) -> Iterator[Document]:
+        yield from Month(5).day(number)
+        old = Month(6).day(number, result_type="certificate-expired", tls=500, failing=500, service="old.example")
+        yield from ({**one, "@timestamp": "2016-05-05T12:00:00Z"} for one in (old if number == 60 else ()))
+
+    assert evaluate(look(Days(day), 60), OPTIONS) == []
+
+
 def test_names_of_strangers_are_one_harmless_line() -> None:
     hostile = "evil\n|x=1 <b>@channel\u202e" + "y" * 5000
 
