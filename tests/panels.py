@@ -257,6 +257,11 @@ def _bucket(agg: Json, metrics: Json, pattern: Json) -> Json:
     params = agg["params"]
     if agg["type"] == "geohash_grid":
         return {"geohash_grid": {"field": params["field"], "precision": params["precision"]}}
+    if agg["type"] == "date_histogram":
+        assert params["interval"] == "d"
+        return {"date_histogram": {"field": params["field"], "calendar_interval": "1d", "min_doc_count": 1}}
+    if agg["type"] == "filters":  # src/plugins/data/common/search/aggs/buckets/filters.ts: the label is the key
+        return {"filters": {"filters": {one["label"]: parse(one["input"]["query"]).dsl for one in params["filters"]}}}
     assert agg["type"] == "terms"
     order = params["orderBy"] if params["orderBy"] in metrics else "_count"
     terms: Json = {"field": params["field"], "size": params["size"], "order": {order: params["order"]}}

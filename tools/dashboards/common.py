@@ -5,6 +5,7 @@ from email_report_processor.documents import classify
 from email_report_processor.documents.datasets import AGGREGATE, BY_NAME, FAILURE, REPORT, SMTP_TLS
 from email_report_processor.pages.tls import TO_DO
 
+from . import bars
 from . import objects as o
 
 # Ids of our objects begin with this; they stay the same under another prefix of the indices.
@@ -95,8 +96,12 @@ PATTERNS = {
     MAIL: o.index_pattern(MAIL, AGGREGATE, FORMATS | _DAY),
     FEEDBACK: o.index_pattern(FEEDBACK, FAILURE, FORMATS | _MINUTE),
     TLS: o.index_pattern(TLS, SMTP_TLS, FORMATS | _DAY),
-    INTAKE: o.index_pattern(INTAKE, REPORT, FORMATS | _DAY),
+    INTAKE: o.index_pattern(INTAKE, REPORT, FORMATS | _DAY | {"event.ingested": o.AGO}),  # who has fallen silent
 }
+
+# At the end of each text that explains a dashboard.
+NO_DATA = """Where a panel says "No results found": choose a longer time, or see whether reports come (*Intake health*,
+`email-report-admin doctor`)."""
 
 # A colour for each class, the same on every chart; what needs nothing is calm.
 CLASS_COLOURS = {
@@ -129,9 +134,6 @@ def short(class_: str) -> str:
     return "unauthenticated (spoof)" if class_ == "spoof" else class_
 
 
-def class_series(names: list[str]) -> list[o.Json]:
-    """One series of messages for each class."""
-    return [
-        o.series(f"class-{name}", short(name), CLASS_COLOURS[name], o.sum_of("count"), where=f'class: "{name}"')
-        for name in names
-    ]
+def class_parts(names: list[str]) -> list[bars.Part]:
+    """A colour of a stack for each class."""
+    return [bars.Part(short(name), CLASS_COLOURS[name], f'class: "{name}"') for name in names]

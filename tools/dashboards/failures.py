@@ -2,13 +2,15 @@
 
 from email_report_processor.documents import classify
 
+from . import bars
 from . import objects as o
-from .common import CLASS_COLOURS, FEEDBACK, PATTERNS, class_series, id_of, links, short
+from .common import CLASS_COLOURS, FEEDBACK, NO_DATA, PATTERNS, class_parts, id_of, links, short
 
 NAME = "failures"
 
 _MESSAGES = o.total("count", "Messages")
 _DELIVERED = o.total_where("feedback.delivery_result: delivered", "count", "Delivered")
+_SPOOF = o.total_where("class: spoof", "count", "Spoof")
 _SOURCES = o.different("source.ip", "Hosts")
 
 # The classes that a failed message can have, in the order of the rules.
@@ -27,7 +29,8 @@ def _intro() -> o.Object:
 **Which messages failed, what was in them, and were they delivered?** Each report shows one message (its *count* says if
 it stands for more). Few receivers send them, so this is a sample; how much fails
 is on *Mail authentication*.
-Class is triage from what the message says of itself. Other dashboards: {links(NAME)}
+Class is triage from what the message says of itself. {NO_DATA}
+Other dashboards: {links(NAME)}
 """,
     )
 
@@ -43,9 +46,9 @@ def _first_screen() -> list[tuple[int, list[o.Panel]]]:
         (
             4,
             [
-                o.Panel(_delivered_share(), 6, titled=False),
-                o.Panel(_totals(), 14, titled=False),
-                o.Panel(choose, 28, titled=False),
+                o.Panel(_delivered_share(), 6),
+                o.Panel(_totals(), 8, titled=False),
+                o.Panel(choose, 34, titled=False),
             ],
         ),
         (8, [o.Panel(_over_time(), 20), o.Panel(_results(), 14), o.Panel(_intro(), 14, titled=False)]),
@@ -56,23 +59,21 @@ def _first_screen() -> list[tuple[int, list[o.Panel]]]:
 def _delivered_share() -> o.Object:
     share = o.share("feedback.delivery_result: delivered", "feedback.delivery_result: *", "count")
     row = o.series("share", "Failed and delivered", o.FAIL, share, formatter=o.PERCENT)
-    steps = [(0, o.PASS), (0.05, "#B0801C"), (0.25, o.FAIL)]
+    steps = [(0, o.GOOD_TILE), (0.05, o.FAIR_TILE), (0.25, o.BAD_TILE)]
     query = "event.dataset: dmarc-failure and feedback.delivery_result: *"
-    return o.big_rate(_id("delivered-share"), "Failed, and delivered all the same", FEEDBACK, row, steps, query=query)
+    return o.big_rate(_id("delivered-share"), "Failed and delivered", FEEDBACK, row, steps, query=query)
 
 
 def _totals() -> o.Object:
     numbers = [
         o.total_where("event.dataset: dmarc-failure", "count", "Failed"),
-        o.total_where("class: spoof", "count", "Spoof"),
         o.total_where("event.dataset: arf", "count", "Feedback"),
-        o.different("report.from_domain", "Reporters"),
     ]
-    return o.numbers(_id("totals"), "Messages, hosts, reporters", FEEDBACK, numbers)
+    return o.numbers(_id("totals"), "Failed messages, and feedback", FEEDBACK, numbers, size=16)
 
 
 def _over_time() -> o.Object:
-    return o.time_line(_id("over-time"), "Messages by day and class", FEEDBACK, class_series(_CLASSES))
+    return bars.by_day(_id("over-time"), "Messages by day and class", FEEDBACK, _MESSAGES, class_parts(_CLASSES))
 
 
 def _results() -> o.Object:
@@ -83,13 +84,9 @@ def _results() -> o.Object:
         "reject": o.PASS,
         "other": "#98A2B3",
     }
-    rows = [
-        o.series(f"result-{name}", name, colour, o.sum_of("count"), where=f"feedback.delivery_result: {name}")
-        for name, colour in colours.items()
-    ]
-    absent = "not feedback.delivery_result: *"
-    rows.append(o.series("result-absent", "not said", "#D3DAE6", o.sum_of("count"), where=absent))
-    return o.time_line(_id("results"), "What became of them, by day", FEEDBACK, rows)
+    parts = [bars.Part(name, colour, f"feedback.delivery_result: {name}") for name, colour in colours.items()]
+    parts.append(bars.Part("not said", "#D3DAE6", "not feedback.delivery_result: *"))
+    return bars.by_day(_id("results"), "What became of them, by day", FEEDBACK, _MESSAGES, parts)
 
 
 def _what_failed() -> o.Object:
@@ -126,10 +123,10 @@ def _subjects() -> o.Object:
     aggs = [
         _MESSAGES,
         _DELIVERED,
+        _SPOOF,
         o.terms("sample.subject", "Subject", 100, missing="(none stored)"),
-        o.terms("class", "What it is", 3),
     ]
-    return o.table(_id("subjects"), "Subjects", FEEDBACK, aggs, widths=(330, 250))
+    return o.table(_id("subjects"), "Subjects", FEEDBACK, aggs, widths=(330,))
 
 
 def _senders() -> o.Object:
@@ -183,8 +180,8 @@ def _url_hosts() -> o.Object:
 
 
 def _urls() -> o.Object:
-    aggs = [_MESSAGES, o.terms("url.full", "URL (no link: it may bite)", 100), o.terms("class", "What it is", 1)]
-    return o.table(_id("urls"), "URLs in the messages", FEEDBACK, aggs, widths=(440, 250))
+    aggs = [_MESSAGES, _SPOOF, o.terms("url.full", "URL (no link: it may bite)", 100)]
+    return o.table(_id("urls"), "URLs in the messages", FEEDBACK, aggs, widths=(560,))
 
 
 def _files() -> o.Object:

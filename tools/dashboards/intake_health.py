@@ -2,6 +2,7 @@
 
 from email_report_processor.documents.layout import OUT_OF_RANGE
 
+from . import bars
 from . import objects as o
 from .common import INTAKE, PATTERNS, id_of, links
 
@@ -26,17 +27,20 @@ def _intro() -> o.Object:
         "Intake health: how to read",
         f"""
 **Do the reports come in, whole and in time?** Each number counts reports; the time is when they were stored, so an
-import of old mail shows on the day of the import. A reporter that falls silent, a delay that grows, or warnings are
-what to look for. What could not be read at all is in `email-report-admin kept`. Other dashboards: {links(NAME)}
+import of old mail is one bar on the day of the import, beside which others look flat: draw over the days beside it. A
+reporter that falls silent, a delay that grows, or warnings are what to look for. What could not be read at all is in
+`email-report-admin kept`. Where nothing is shown: choose a longer time, or run `email-report-admin doctor`. Other
+dashboards: {links(NAME)}
 """,
     )
 
 
 def _first_screen() -> list[tuple[int, list[o.Panel]]]:
     return [
+        (9, [o.Panel(_silent(), 28), o.Panel(_last_by_domain(), 20)]),
+        (4, [o.Panel(_choose(), 48, titled=False)]),
         (4, [o.Panel(_totals(), 48, titled=False)]),
-        (8, [o.Panel(_per_day(), 20), o.Panel(_delays(), 14), o.Panel(_intro(), 14, titled=False)]),
-        (13, [o.Panel(_last_by_reporter(), 28), o.Panel(_last_by_domain(), 20)]),
+        (8, [o.Panel(_per_day(), 18), o.Panel(_delays(), 14), o.Panel(_intro(), 16, titled=False)]),
     ]
 
 
@@ -59,11 +63,8 @@ def _totals() -> o.Object:
 
 
 def _per_day() -> o.Object:
-    rows = [
-        o.series(f"dataset-{name}", name, colour, {"id": "count", "type": "count"}, where=f"report.dataset: {name}")
-        for name, colour in _COLOURS.items()
-    ]
-    return o.time_line(_id("per-day"), "Reports stored by day and kind", INTAKE, rows)
+    parts = [bars.Part(name, colour, f"report.dataset: {name}") for name, colour in _COLOURS.items()]
+    return bars.by_day(_id("per-day"), "Reports stored by day and kind", INTAKE, _REPORTS, parts)
 
 
 def _delays() -> o.Object:
@@ -83,7 +84,19 @@ def _delays() -> o.Object:
         o.series("median", "median", "#209280", percentile(50), **look),
         o.series("slowest", "slowest 5 %", "#DA8B45", percentile(95), **look),
     ]
-    return o.time_line(_id("delays"), "Hours from the end of the period to the arrival", INTAKE, rows)
+    return o.time_line(_id("delays"), "Hours to the arrival: median green, slowest 5 % orange", INTAKE, rows)
+
+
+def _silent() -> o.Object:
+    """Longest silence first; who sent a report or two, once, has not fallen silent."""
+    aggs = [
+        _ARRIVAL,
+        _REPORTS,
+        o.metric("max", "report.end", "Last period ends"),
+        o.terms("report.from_domain", "Reporter", 200, least_first=True, json_='{"min_doc_count":5}'),
+    ]
+    title = "Longest silence first: reporters of five reports and more"
+    return o.table(_id("silent"), title, INTAKE, aggs, widths=(220, 140, 90))
 
 
 def _last_by_reporter() -> o.Object:
@@ -112,9 +125,9 @@ def _last_by_domain() -> o.Object:
 
 def _details() -> list[tuple[int, list[o.Panel]]]:
     return [
-        (4, [o.Panel(_choose(), 48, titled=False)]),
+        (12, [o.Panel(_last_by_reporter(), 28), o.Panel(_long(), 20)]),
         (12, [o.Panel(_warnings(), 26), o.Panel(_authentication(), 22)]),
-        (12, [o.Panel(_versions(), 26), o.Panel(_long(), 22)]),
+        (12, [o.Panel(_versions(), 48)]),
         (12, [o.Panel(_out_of_range(), 26), o.Panel(_errors(), 22)]),
         (11, [o.Panel(_salvaged(), 48)]),
         (16, [o.Panel(documents(), 48)]),
@@ -148,16 +161,21 @@ def _authentication() -> o.Object:
 
 
 def _versions() -> o.Object:
-    """Only buckets of two and more, which has no form in the editor but the JSON of experts."""
+    """Only buckets of two and more, which has no form in the editor but the JSON of experts.
+
+    An identity is a hash, so the report's own id stands before it; different reports may have the same.
+    """
+    several = '{"min_doc_count":2}'
     aggs = [
         _REPORTS,
         o.latest("report.from_domain", "Reporter", "event.ingested"),
-        o.latest("report.id", "Report id", "event.ingested"),
         o.metric("min", "event.ingested", "First arrival"),
         _ARRIVAL,
-        o.terms("report.identity", "Identity", 100, json_='{"min_doc_count":2}'),
+        o.terms("report.id", "Report id", 100, json_=several),
+        o.terms("report.identity", "Identity", 100, json_=several),
     ]
-    return o.table(_id("versions"), "Reports with several versions (revised and sent again)", INTAKE, aggs)
+    title = "Reports with several versions (revised and sent again)"
+    return o.table(_id("versions"), title, INTAKE, aggs, widths=(420, 160, 90, 230))
 
 
 def _long() -> o.Object:
@@ -226,6 +244,10 @@ def objects() -> list[o.Object]:
     """Everything of this dashboard, the dashboard last."""
     placed = [*_first_screen(), *_details()]
     board = o.dashboard(
-        id_of(NAME), "E-mail reports: Intake health", "Do the reports come in, whole and in time?", placed
+        id_of(NAME),
+        "E-mail reports: Intake health",
+        "Do the reports come in, whole and in time?",
+        placed,
+        since="now-90d",  # who has been silent for a month is in no shorter time
     )
     return [PATTERNS[INTAKE], *(panel.object for _, row in placed for panel in row), board]

@@ -3,6 +3,7 @@
 from email_report_processor.cluster.saved_objects import PREFIX
 from email_report_processor.documents.datasets import LOGIN
 
+from . import bars
 from . import objects as o
 from .common import FORMATS, OURS, id_of, links
 
@@ -33,7 +34,8 @@ def _intro() -> o.Object:
         f"""
 **Who logs in from where?** An account with many countries or providers in a short time is what to look for: choose the
 last day. What the rules say of it, with the lines: `email-report-admin logins events --lines`. A click on an
-account narrows everything to it. Other dashboards: {links(NAME)}
+account narrows everything to it. Where a panel says "No results found": choose a longer time, or run
+`email-report-admin logins read` over a log. Other dashboards: {links(NAME)}
 """,
     )
 
@@ -59,12 +61,12 @@ def _totals() -> o.Object:
 
 
 def _per_day() -> o.Object:
-    rows = [
-        o.series("success", "logins", "#209280", o.sum_of("count"), where=_LOGIN),
-        o.series("failure", "failed", "#CC5642", o.sum_of("count"), where=_FAILED),
-        o.series("quota", "refused over a quota", "#DA8B45", o.sum_of("count"), where=_QUOTA),
+    parts = [
+        bars.Part("logins", "#209280", _LOGIN),
+        bars.Part("failed", "#CC5642", _FAILED),
+        bars.Part("refused over a quota", "#DA8B45", _QUOTA),
     ]
-    return o.time_line(_id("per-day"), "Logins by day", LOGINS, rows)
+    return bars.by_day(_id("per-day"), "Logins by day", LOGINS, _ATTEMPTS, parts)
 
 
 def _accounts() -> o.Object:

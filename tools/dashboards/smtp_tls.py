@@ -2,8 +2,9 @@
 
 from email_report_processor.pages.tls import TO_DO
 
+from . import bars
 from . import objects as o
-from .common import PATTERNS, TLS, id_of, links
+from .common import NO_DATA, PATTERNS, TLS, id_of, links
 
 NAME = "smtp-tls"
 
@@ -25,7 +26,8 @@ def _intro() -> o.Object:
         f"""
 **Do other servers reach mine over TLS?** Sessions are summed over policies; a reporter that speaks of two policies
 (DANE and MTA-STS) may mean the same sessions twice. *What failed* counts details: a session may stand under several,
-and they need not add up to the sessions. Other dashboards: {links(NAME)}
+and they need not add up to the sessions. {NO_DATA}
+Other dashboards: {links(NAME)}
 """,
     )
 
@@ -41,9 +43,9 @@ def _first_screen() -> list[tuple[int, list[o.Panel]]]:
         (
             4,
             [
-                o.Panel(_success(), 6, titled=False),
-                o.Panel(_totals(), 14, titled=False),
-                o.Panel(choose, 28, titled=False),
+                o.Panel(_success(), 6),
+                o.Panel(_totals(), 10, titled=False),
+                o.Panel(choose, 32, titled=False),
             ],
         ),
         (8, [o.Panel(_over_time(), 20), o.Panel(_domains(), 14), o.Panel(_intro(), 14, titled=False)]),
@@ -53,7 +55,7 @@ def _first_screen() -> list[tuple[int, list[o.Panel]]]:
 
 def _success() -> o.Object:
     row = o.series("rate", "Sessions over TLS", o.PASS, o.rate(_GOOD, _BAD), formatter=o.PERCENT)
-    steps = [(0, o.FAIL), (0.95, "#B0801C"), (0.99, o.PASS)]
+    steps = [(0, o.BAD_TILE), (0.95, o.FAIR_TILE), (0.99, o.GOOD_TILE)]
     return o.big_rate(_id("success"), "Sessions over TLS", TLS, row, steps, query=_POLICIES)
 
 
@@ -61,9 +63,8 @@ def _totals() -> o.Object:
     numbers = [
         o.total(_GOOD, "Ok"),
         o.total(_BAD, "Failed"),
-        o.different("report.org_name", "Reporters"),
     ]
-    return o.numbers(_id("totals"), "Sessions, domains, reporters", TLS, numbers, query=_POLICIES)
+    return o.numbers(_id("totals"), "Sessions", TLS, numbers, query=_POLICIES, size=14)
 
 
 def _over_time() -> o.Object:
@@ -74,7 +75,7 @@ def _over_time() -> o.Object:
     ]
     return o.time_line(
         _id("over-time"),
-        "Sessions ok and failed by day",
+        "Sessions by day: ok green, failed red; line: rate of ok",
         TLS,
         rows,
         query=f"{_POLICIES} and not report.duration > 93600",
@@ -165,17 +166,10 @@ def _failures_over_time() -> o.Object:
         "#CA8EAE",
         "#5B6BB5",
     ]
-    rows = [
-        o.series(
-            f"type-{name}",
-            name,
-            colour,
-            o.sum_of("failure.failed_session_count"),
-            where=f'failure.result_type: "{name}"',
-        )
-        for name, colour in zip(TO_DO, colours, strict=True)
+    parts = [
+        bars.Part(name, colour, f'failure.result_type: "{name}"') for name, colour in zip(TO_DO, colours, strict=True)
     ]
-    return o.time_line(_id("failures-over-time"), "What failed, by day", TLS, rows, query=_FAILURES)
+    return bars.by_day(_id("failures-over-time"), "What failed, by day", TLS, _SESSIONS, parts, query=_FAILURES)
 
 
 def _reasons() -> o.Object:
@@ -188,23 +182,24 @@ def _reasons() -> o.Object:
 
 
 def _policies() -> o.Object:
+    """One row for a policy: its lines and patterns as the newest report has them, else sessions stood on each."""
     aggs = [
         o.total(_GOOD, "Sessions ok"),
         o.total(_BAD, "Sessions failed"),
         o.metric("min", "@timestamp", "First seen"),
         o.metric("max", "@timestamp", "Last seen"),
+        o.latest("policy.mx_host", "MX patterns", "@timestamp"),
+        o.latest("policy.string", "Lines of the policy", "@timestamp"),
         o.terms("policy.domain", "Domain", 50),
         o.terms("policy.type", "Policy", 5),
-        o.terms("policy.mx_host", "MX pattern", 20, missing="—"),
-        o.terms("policy.string", "Line of the policy", 20, missing="—"),
     ]
     return o.table(
         _id("policies"),
-        "Policies as reported: sessions count for each line and pattern, so do not add them",
+        "Policies, as the newest report has them",
         TLS,
         aggs,
         query=_POLICIES,
-        widths=(180, 180, 200, 260),
+        widths=(180, 150, 100, 110, 100, 100, 200),
     )
 
 
