@@ -124,6 +124,58 @@ def test_a_text_leads_to_the_other_dashboards(board: Json) -> None:
     }
 
 
+def in_pixels(columns: int, window: int = 1280) -> float:
+    """The width inside of a panel: 8 pixels between panels and on each side, 15 of a scroll bar, 16 of padding."""
+    return (window - 15 - 8) * columns / 48 - 8 - 16
+
+
+def panels_of(board: Json) -> Iterator[tuple[Json, int]]:
+    """(object, width in columns) of every visualization of a dashboard."""
+    names = {to["name"]: to["id"] for to in board["references"]}
+    for one in json.loads(board["attributes"]["panelsJSON"]):
+        if BY_ID[names[one["panelRefName"]]]["type"] == "visualization":
+            yield BY_ID[names[one["panelRefName"]]], one["gridData"]["w"]
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda one: one["id"])
+def test_tables_and_controls_fit_into_a_narrow_window(board: Json) -> None:
+    """EuiDataGrid gives columns without a width what is left, and 100 pixels at least; a control has 250 and gaps."""
+    for one, columns in panels_of(board):
+        state = state_of(one)
+        if state["type"] == "table":
+            looks = json.loads(one["attributes"]["uiStateJSON"]).get("vis", {}).get("columnsWidth", [])
+            needed = sum(look["width"] for look in looks) + 100 * (len(state["aggs"]) - len(looks))
+            assert needed <= in_pixels(columns), one["id"]
+        if state["type"] == "input_control_vis":
+            assert 274 * len(state["params"]["controls"]) - 24 <= in_pixels(columns), one["id"]
+
+
+def luminance(colour: str) -> float:
+    """WCAG 2.1, relative luminance."""
+    shares = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_what_stands_on_a_coloured_tile_can_be_read() -> None:
+    """4.5:1 (WCAG 2.1, 1.4.3). What TSVB itself would write there, in a half transparent colour, is blank."""
+    tiles = [state_of(one)["params"] for one in ASKING if one["type"] == "visualization"]
+    tiles = [one for one in tiles if one.get("type") == "metric" and "series" in one]
+    assert len(tiles) >= 4
+    for tile in tiles:
+        assert [one["label"].strip() for one in tile["series"]] == [""]
+        for rule in tile["background_color_rules"]:
+            light, dark = luminance(rule["color"]) + 0.05, luminance(rule["background_color"]) + 0.05
+            assert light / dark >= 4.5, rule
+
+
+def test_no_legend_shows_a_value_of_today() -> None:
+    lines = [state_of(one)["params"] for one in ASKING if one["type"] == "visualization"]
+    lines = [one for one in lines if one.get("type") == "timeseries"]
+    assert lines
+    assert all(one["show_legend"] == 0 for one in lines)
+
+
 def test_every_class_of_failures_has_a_saved_search() -> None:
     queries = {
         json.loads(one["attributes"]["kibanaSavedObjectMeta"]["searchSourceJSON"])["query"]["query"]
@@ -707,6 +759,36 @@ def test_unsigned_mail_shows_as_unsigned(made: Indexed) -> None:
     assert bucket["1"]["value"] == unsigned
     params = state_of(BY_ID["email-report-mail-dkim"])["aggs"][1]["params"]
     assert params["missingBucketLabel"] == "unsigned"
+
+
+def test_what_there_is_to_fix_has_a_share(made: Indexed) -> None:
+    rows = rows_of(made, "dmarc-aggregate")
+    to_fix = sum(row["count"] for row in rows if turn_of(row["class"]) == "fix")
+    [bucket] = answer_of(made, "email-report-mail-share-to-fix")["share"]["timeseries"]["buckets"]
+    assert 0 < bucket["share"]["value"] == to_fix / sum(row["count"] for row in rows)
+
+
+def test_the_longest_silence_stands_first(made: Indexed) -> None:
+    last: dict[str, list[str]] = defaultdict(list)
+    start, end = (one.strftime("%Y-%m-%dT%H:%M:%SZ") for one in TIME)
+    for fields in made.of(f"{made.prefix}report-*"):
+        if start <= fields["event.ingested"] <= end:
+            for name in panels.values(fields, "report.from_domain"):
+                last[name].append(fields["event.ingested"])
+    expected = sorted(max(stored) for stored in last.values() if len(stored) >= 5)
+    [rows] = answer_of(made, "email-report-intake-silent").values()
+    found = [datetime.fromtimestamp(one["1"]["value"] / 1000, UTC) for one in rows["buckets"]]
+    assert found == [panels.moment(one) for one in expected]
+
+
+def test_a_policy_of_a_domain_stands_on_one_row(made: Indexed) -> None:
+    rows = [row for row in rows_of(made, "smtp-tls") if row["tls.record"] == "policy"]
+    aggs = state_of(BY_ID["email-report-tls-policies"])["aggs"]
+    buckets = [agg["params"]["field"] for agg in aggs if agg["schema"] == "bucket"]
+    assert buckets == ["policy.domain", "policy.type"]
+    sessions = sum(row["sessions.successful"] for row in rows)
+    found = next(iter(answer_of(made, "email-report-tls-policies").values()))["buckets"]
+    assert sum(one["1"]["value"] for one in found) == sessions
 
 
 def test_the_intake_sees_what_is_odd(made: Indexed) -> None:

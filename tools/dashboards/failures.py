@@ -46,9 +46,9 @@ def _first_screen() -> list[tuple[int, list[o.Panel]]]:
         (
             4,
             [
-                o.Panel(_delivered_share(), 6),
-                o.Panel(_totals(), 8, titled=False),
-                o.Panel(choose, 34, titled=False),
+                o.Panel(_delivered_share(), 7),
+                o.Panel(_totals(), 9, titled=False),
+                o.Panel(choose, 32, titled=False),
             ],
         ),
         (8, [o.Panel(_over_time(), 20), o.Panel(_results(), 14), o.Panel(_intro(), 14, titled=False)]),
@@ -103,7 +103,7 @@ def _what_failed() -> o.Object:
         "What failed, and what to do: most messages first",
         FEEDBACK,
         aggs,
-        widths=(500, 630, 92, 93, 73),
+        widths=(380, 0, 95, 95, 80, 80),
         rows=0,
     )
 
@@ -114,7 +114,7 @@ def _messages() -> list[tuple[int, list[o.Panel]]]:
         (13, [o.Panel(_hosts(), 26), o.Panel(_countries(), 22)]),
         (13, [o.Panel(_map(), 26), o.Panel(_kinds(), 22)]),
         (13, [o.Panel(_url_hosts(), 18), o.Panel(_urls(), 30)]),
-        (11, [o.Panel(_files(), 30), o.Panel(_feeds(), 18)]),
+        (11, [o.Panel(_files(), 26), o.Panel(_feeds(), 22)]),
         (16, [o.Panel(_searches_text(), 12, titled=False), o.Panel(searches()[0], 36)]),
     ]
 
@@ -126,7 +126,7 @@ def _subjects() -> o.Object:
         _SPOOF,
         o.terms("sample.subject", "Subject", 100, missing="(none stored)"),
     ]
-    return o.table(_id("subjects"), "Subjects", FEEDBACK, aggs, widths=(330,))
+    return o.table(_id("subjects"), "Subjects", FEEDBACK, aggs, widths=(0, 95, 95, 80))
 
 
 def _senders() -> o.Object:
@@ -136,7 +136,7 @@ def _senders() -> o.Object:
         _SOURCES,
         o.terms("sample.from", "From address", 100, missing="(none stored)"),
     ]
-    return o.table(_id("senders"), "From addresses", FEEDBACK, aggs, widths=(280,))
+    return o.table(_id("senders"), "From addresses", FEEDBACK, aggs, widths=(0, 95, 95, 80))
 
 
 def _hosts() -> o.Object:
@@ -147,7 +147,7 @@ def _hosts() -> o.Object:
         o.terms("source.domain", "Its name", 1, missing="—"),
         o.terms("source.as.organization.name", "Network", 1, missing="(not looked up)"),
     ]
-    return o.table(_id("hosts"), "Hosts (the link looks the address up)", FEEDBACK, aggs, widths=(190, 200, 190))
+    return o.table(_id("hosts"), "Hosts (the link looks the address up)", FEEDBACK, aggs, widths=(150, 0, 0, 95, 95))
 
 
 def _countries() -> o.Object:
@@ -181,7 +181,7 @@ def _url_hosts() -> o.Object:
 
 def _urls() -> o.Object:
     aggs = [_MESSAGES, _SPOOF, o.terms("url.full", "URL (no link: it may bite)", 100)]
-    return o.table(_id("urls"), "URLs in the messages", FEEDBACK, aggs, widths=(560,))
+    return o.table(_id("urls"), "URLs in the messages", FEEDBACK, aggs, widths=(0, 95, 80))
 
 
 def _files() -> o.Object:
@@ -196,7 +196,7 @@ def _files() -> o.Object:
         "Attachments: with several, names and hashes of one message are mixed",
         FEEDBACK,
         aggs,
-        widths=(450, 200),
+        widths=(0, 180, 95, 80),
     )
 
 

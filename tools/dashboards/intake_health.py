@@ -96,7 +96,7 @@ def _silent() -> o.Object:
         o.terms("report.from_domain", "Reporter", 200, least_first=True, json_='{"min_doc_count":5}'),
     ]
     title = "Longest silence first: reporters of five reports and more"
-    return o.table(_id("silent"), title, INTAKE, aggs, widths=(220, 140, 90))
+    return o.table(_id("silent"), title, INTAKE, aggs, widths=(0, 140, 90, 160))
 
 
 def _last_by_reporter() -> o.Object:
@@ -109,7 +109,7 @@ def _last_by_reporter() -> o.Object:
         o.terms("report.dataset", "Kind", 5),
     ]
     return o.table(
-        _id("last-by-reporter"), "Last report of each reporter", INTAKE, aggs, widths=(180, 150, 90, 160, 160)
+        _id("last-by-reporter"), "Last report of each reporter", INTAKE, aggs, widths=(150, 130, 80, 105, 140)
     )
 
 
@@ -120,7 +120,7 @@ def _last_by_domain() -> o.Object:
         o.different("report.from_domain", "Reporters"),
         o.terms("report.domain", "My domain", 200),
     ]
-    return o.table(_id("last-by-domain"), "Last report about each of my domains", INTAKE, aggs, widths=(190, 80, 190))
+    return o.table(_id("last-by-domain"), "Last report about each of my domains", INTAKE, aggs, widths=(170, 85, 120))
 
 
 def _details() -> list[tuple[int, list[o.Panel]]]:
@@ -141,7 +141,7 @@ def _warnings() -> o.Object:
         o.terms("warnings", "Warning: what had to be repaired", 100),
         o.terms("report.from_domain", "Reporter", 5, missing="—"),
     ]
-    return o.table(_id("warnings"), "Warnings: a report counts for each", INTAKE, aggs, widths=(420, 150))
+    return o.table(_id("warnings"), "Warnings: a report counts for each", INTAKE, aggs, widths=(0, 150, 85, 100))
 
 
 def _authentication() -> o.Object:

@@ -49,9 +49,9 @@ def _first_screen() -> list[tuple[int, list[o.Panel]]]:
         (
             4,
             [
-                o.Panel(_pass_rate(), 6),
-                o.Panel(_share_to_fix(), 6),
-                o.Panel(choose, 36, titled=False),
+                o.Panel(_pass_rate(), 7),
+                o.Panel(_share_to_fix(), 7),
+                o.Panel(choose, 34, titled=False),
             ],
         ),
         (8, [o.Panel(_over_time(), 20), o.Panel(_domains(), 14), o.Panel(_intro(), 14, titled=False)]),
@@ -202,7 +202,7 @@ def _by_name() -> o.Object:
         "Who sends in my name (first seen in the chosen time)",
         MAIL,
         [_MESSAGES, _FAILED, _HOSTS, _FIRST, _LAST, by],
-        widths=(220, 100, 80, 75, 120),
+        widths=(210, 90, 75, 70),
     )
 
 
@@ -224,7 +224,7 @@ def _by_address() -> o.Object:
         o.terms("source.ip", "Host", 100),
     ]
     title = "Hosts whose mail is not authenticated (the link looks the address up)"
-    return o.table(_id("by-address"), title, MAIL, aggs, query="dmarc.result: fail", widths=(240, 120, 90, 220))
+    return o.table(_id("by-address"), title, MAIL, aggs, query="dmarc.result: fail", widths=(200, 150, 100))
 
 
 def _by_system() -> o.Object:
@@ -235,7 +235,7 @@ def _by_system() -> o.Object:
         o.latest("source.as.number", "AS", "@timestamp"),
         o.terms("source.as.organization.name", "Network", 50, missing="(not looked up)"),
     ]
-    return o.table(_id("by-network"), "Networks (autonomous systems)", MAIL, aggs, widths=(230, 100, 80, 75))
+    return o.table(_id("by-network"), "Networks (autonomous systems)", MAIL, aggs, widths=(200, 90, 80, 75))
 
 
 def _by_country() -> o.Object:
@@ -251,7 +251,8 @@ def _map() -> o.Object:
 def _details() -> list[tuple[int, list[o.Panel]]]:
     return [
         (13, [o.Panel(_dkim(), 24), o.Panel(_spf(), 24)]),
-        (12, [o.Panel(_policies(), 28), o.Panel(_reporters(), 20)]),
+        (11, [o.Panel(_policies(), 48)]),
+        (13, [o.Panel(_reporters(), 48)]),
         (14, [o.Panel(_map(), 48)]),
         (16, [o.Panel(rows(), 48)]),
     ]
@@ -288,7 +289,7 @@ def _forwarded() -> o.Object:
         MAIL,
         aggs,
         query="class: forwarded or class: mailing-list or policy_evaluated.reason.type: (forwarded or mailing_list or trusted_forwarder)",  # noqa: E501 - one query
-        widths=(180, 160),
+        widths=(0, 150, 90, 75, 95),
     )
 
 
@@ -299,9 +300,8 @@ def _dkim() -> o.Object:
         o.terms("policy_evaluated.dkim", "Aligned and valid", 3, missing="not said"),
         o.terms("identifiers.header_from", "From domain", 10, missing="—"),
     ]
-    return o.table(
-        _id("dkim"), "DKIM: a message counts once for each of its signatures", MAIL, aggs, widths=(300, 150, 170)
-    )
+    title = "DKIM: a message counts once for each of its signatures"
+    return o.table(_id("dkim"), title, MAIL, aggs, widths=(0, 130, 130, 90))
 
 
 def _spf() -> o.Object:
@@ -311,7 +311,7 @@ def _spf() -> o.Object:
         o.terms("policy_evaluated.spf", "Aligned and valid", 3, missing="not said"),
         o.terms("identifiers.header_from", "From domain", 10, missing="—"),
     ]
-    return o.table(_id("spf"), "SPF: a message counts once for each check", MAIL, aggs, widths=(300, 150, 170))
+    return o.table(_id("spf"), "SPF: a message counts once for each check", MAIL, aggs, widths=(0, 130, 130, 90))
 
 
 def _policies() -> o.Object:
@@ -332,7 +332,7 @@ def _policies() -> o.Object:
         "Published policies, and since when each was seen",
         MAIL,
         aggs,
-        widths=(130, 95, 80, 70, 85, 95, 105, 105),
+        widths=(0, 100, 100, 100, 90, 100, 110, 110, 100),
     )
 
 
@@ -344,7 +344,7 @@ def _reporters() -> o.Object:
         o.metric("max", "report.end", "Last period ends"),
         o.terms("report.org_name", "Reporter", 100),
     ]
-    return o.table(_id("reporters"), "Reporters", MAIL, aggs, widths=(150, 90, 80, 80))
+    return o.table(_id("reporters"), "Reporters", MAIL, aggs, widths=(0, 120, 120, 120, 160))
 
 
 def rows() -> o.Object:

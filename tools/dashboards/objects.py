@@ -254,7 +254,10 @@ def table(
     totals: bool = False,
     description: str = "",
 ) -> Object:
-    """A table; `widths` in pixels of its first columns, `rows` of a page, 0 for all on one."""
+    """A table; `rows` of a page, 0 for all on one; `widths` in pixels of its first columns, 0 for what is left.
+
+    Columns without a width share what is left (100 pixels at least), so leave one for the widest window.
+    """
     params = {
         "perPage": rows or "",
         "showPartialRows": False,
@@ -263,7 +266,7 @@ def table(
         "totalFunc": "sum",
         "percentageCol": "",
     }
-    ui = {"vis": {"columnsWidth": [{"colIndex": i, "width": width} for i, width in enumerate(widths)]}}
+    ui = {"vis": {"columnsWidth": [{"colIndex": i, "width": width} for i, width in enumerate(widths) if width]}}
     look = ui if widths else None
     return visualization(
         id_, title, "table", params, aggs, pattern=pattern, query=query, ui=look, description=description
@@ -595,7 +598,6 @@ def rate_table(
     size: int = 10,
     query: str = "",
     sort: str = "",
-    url: str = "",
 ) -> Object:
     """A table with rates: a row for each value of the field `by` (field, label), ordered by the series `sort`."""
     more = {
@@ -605,7 +607,7 @@ def rate_table(
         "pivot_rows": str(size),
         "time_range_mode": "entire_time_range",
         "bar_color_rules": [],
-        "drilldown_url": url,
+        "drilldown_url": "",
         "ui": {"table": {"sort": {"column": sort, "order": "desc"}}},
     }
     return _tsvb(id_, title, "table", pattern, rows, query, **more)

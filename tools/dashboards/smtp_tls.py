@@ -43,8 +43,8 @@ def _first_screen() -> list[tuple[int, list[o.Panel]]]:
         (
             4,
             [
-                o.Panel(_success(), 6),
-                o.Panel(_totals(), 10, titled=False),
+                o.Panel(_success(), 7),
+                o.Panel(_totals(), 9, titled=False),
                 o.Panel(choose, 32, titled=False),
             ],
         ),
@@ -115,7 +115,7 @@ def _what_failed() -> o.Object:
         TLS,
         aggs,
         query=_FAILURES,
-        widths=(850, 95, 80, 60, 105),
+        widths=(0, 95, 90, 60, 105, 110),
         rows=0,
     )
 
@@ -139,7 +139,7 @@ def _receivers() -> o.Object:
         o.terms("failure.receiving_ip", "Its address", 20),
         o.terms("failure.result_type", "What failed", 20),
     ]
-    return o.table(_id("receivers"), "At which of my MX", TLS, aggs, query=_FAILURES, widths=(190, 150, 280))
+    return o.table(_id("receivers"), "At which of my MX", TLS, aggs, query=_FAILURES, widths=(190, 140, 0, 95))
 
 
 def _senders() -> o.Object:
@@ -149,7 +149,7 @@ def _senders() -> o.Object:
         o.terms("source.as.organization.name", "Network", 1, missing="(not looked up)"),
         o.terms("report.org_name", "Reporter", 3),
     ]
-    return o.table(_id("senders"), "From which sending hosts", TLS, aggs, query=_FAILURES, widths=(160, 180))
+    return o.table(_id("senders"), "From which sending hosts", TLS, aggs, query=_FAILURES, widths=(150, 0, 0, 95))
 
 
 def _failures_over_time() -> o.Object:
@@ -178,7 +178,7 @@ def _reasons() -> o.Object:
         o.terms("failure.reason_code", "Reason code", 50, missing="(none)"),
         o.terms("failure.additional_information", "More", 10, missing="—"),
     ]
-    return o.table(_id("reasons"), "Reason codes of the reporters", TLS, aggs, query=_FAILURES, widths=(280, 250))
+    return o.table(_id("reasons"), "Reason codes of the reporters", TLS, aggs, query=_FAILURES, widths=(200, 0, 95))
 
 
 def _policies() -> o.Object:
