@@ -28,7 +28,7 @@ def main(folder: Path) -> int:
         print("  " + feed(path, folder / "log", environ))
     print(f"\nWhat is in the store {show(store)}:\n")
     for index, documents in stored(store):
-        print(f"  {index:<45}{documents:>4} documents")
+        print(f"  {index:<45}{documents:>4} {'document' if documents == 1 else 'documents'}")
     print()
     sys.stdout.flush()
     page = folder / "page.html"

@@ -36,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--domain", metavar="DOMAIN", action="append", default=[], help="only this policy domain; again for more; all"
     )
-    parser.add_argument("--top", metavar="N", type=int, default=15, help="lines of one table (15)")
+    parser.add_argument(
+        "--top", metavar="N", type=int, default=15, help="lines of one table, and things to fix of one class (15)"
+    )
     parser.add_argument("--html", metavar="FILE", help="write a page; with several domains one each beside it")
     parser.add_argument("--json", action="store_true", help="print everything as one JSON document")
     parser.add_argument("--csv", metavar="DIR", help="write a CSV file for each figure")

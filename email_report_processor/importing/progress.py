@@ -68,7 +68,8 @@ class Ledger:
         else:
             yield f"{count['stored']:,} stored in {self._store}, {count['already']:,} were there already"
         if count["repaired"]:
-            yield f"{_many(count['repaired'], 'warning')} in documents: email-report-admin summary names them"
+            names = "email-report-admin summary --since all names them"
+            yield f"{_many(count['repaired'], 'warning')} in documents: {names}"
         if count["outside"]:
             yield f"{_many(count['outside'], 'message')} outside of --since and --until"
         if without := self.categories["no-report"]:

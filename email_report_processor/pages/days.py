@@ -43,14 +43,14 @@ class Trends:
         known = sorted(set(days))
         self._first = date.fromisoformat(known[0]) if known else date.min
         span = (date.fromisoformat(known[-1]) - self._first).days + 1 if known else 1
-        self._width = -(-span // most)
-        self._size = -(-span // self._width)
+        self.width = -(-span // most)  # days of one value
+        self._size = -(-span // self.width)
         self._values: dict[str, list[int]] = {}
 
     def add(self, key: str, day: str, value: int) -> None:
         """Count a value to its key and day."""
         values = self._values.setdefault(key, [0] * self._size)
-        values[(date.fromisoformat(day) - self._first).days // self._width] += value
+        values[(date.fromisoformat(day) - self._first).days // self.width] += value
 
     def of(self, key: str) -> tuple[int, ...]:
         """The series of a key, oldest first."""

@@ -55,7 +55,8 @@ class Answer(NamedTuple):
     sentence: str
     level: Level = "none"
     parts: tuple[Part, ...] = ()  # of the messages, as one bar
-    trend: tuple[int, ...] = ()  # messages by day
+    trend: tuple[int, ...] = ()  # messages by day, or by `step` days
+    step: int = 1
 
 
 class Host(NamedTuple):

@@ -45,6 +45,10 @@ FAILING = (
     "temperror",
     "spoof",
 )
+_STRICTEST = (
+    "Reject is published already: there is nothing stricter. If you know a source, set up SPF and DKIM for it; what"
+    " strangers send is refused by receivers that follow the policy."
+)
 # One thing to fix is one domain and, beside it, one value of this field: whose record it is, or which service.
 _BESIDE = {
     "own-misconfigured": "identifiers.header_from",
@@ -103,6 +107,7 @@ class _Found(NamedTuple):
     hosts: list[Total]  # and address, network
     authors: list[Total]  # and From domain
     signatures: list[Total]  # and `domain / selector / result`
+    published: Mapping[str, tuple[str, str]]  # p and sp that receivers saw last, by domain
 
     def of(self, groups: list[Total], key: tuple[Any, ...]) -> list[Total]:
         """Those of one thing."""
@@ -111,8 +116,9 @@ class _Found(NamedTuple):
 
 def _of_class(store: Store, scope: Scope, class_: str) -> list[Fix]:
     found = _look(store, scope, class_)
-    made = [_fix(class_, thing, found) for thing in found.things[:_MOST]]
-    return made + _rest(class_, found.things[_MOST:])
+    most = min(_MOST, scope.top)
+    made = [_fix(class_, thing, found, min(_SHOWN, scope.top)) for thing in found.things[:most]]
+    return made + _rest(class_, found.things[most:])
 
 
 def _look(store: Store, scope: Scope, class_: str) -> _Found:
@@ -128,15 +134,24 @@ def _look(store: Store, scope: Scope, class_: str) -> _Found:
         by("source.ip", "source.as.organization.name", size=2000),
         by("identifiers.header_from", size=2000),
         by("dkim.signatures", size=2000) if class_ in _SIGNED else [],
+        published(store, scope) if class_ == "spoof" else {},
     )
 
 
-def _fix(class_: str, thing: Total, found: _Found) -> Fix:
+def published(store: Store, scope: Scope) -> dict[str, tuple[str, str]]:
+    """p and sp of each domain as the receivers of its last day saw them, the most messages of that day."""
+    by = (DOMAIN[_DATASET], "policy_published.p", "policy_published.sp")
+    groups = sorted(ask(store, scope, _DATASET, by, every="day"), key=lambda one: (one.key[0], one.sums[0]))
+    return {domain or "": (p or "", sp or "") for _, domain, p, sp in (one.key for one in groups)}
+
+
+def _fix(class_: str, thing: Total, found: _Found, most: int) -> Fix:
     hosts = [Host(one.key[-2] or "-", one.key[-1] or "", one.sums[0]) for one in found.of(found.hosts, thing.key)]
     authors = [str(one.key[-1]) for one in found.of(found.authors, thing.key) if one.key[-1]]
     signatures = [str(one.key[-1]) for one in found.of(found.signatures, thing.key) if one.key[-1]]
     domain, beside = thing.key[0] or "", "".join(thing.key[1:]) if all(thing.key[1:]) else ""
-    shown = tuple(hosts[:_SHOWN])
+    shown = tuple(hosts[:most])
+    step = stricter(*found.published.get(domain, ("", "")))
     made = Fix(
         turn_of(class_),
         class_,
@@ -145,9 +160,9 @@ def _fix(class_: str, thing: Total, found: _Found) -> Fix:
         thing.different[0],
         found.reporters[thing.key],
         evidence="",
-        how=how(class_),
+        how=how(class_) if class_ != "spoof" or step else _STRICTEST,
         shown=shown,
-        records=tuple(_records(class_, _place(domain, authors), beside, shown, signatures)),
+        records=tuple(_records(class_, _place(domain, authors), beside, shown, signatures, step, _place(domain, []))),
     )
     return made._replace(evidence=_evidence(made, authors))
 
@@ -189,7 +204,7 @@ def _place(domain: str, authors: list[str]) -> str:
 
 
 def _records(
-    class_: str, author: str, service: str, hosts: Iterable[Host], signatures: Iterable[str]
+    class_: str, author: str, service: str, hosts: Iterable[Host], signatures: Iterable[str], step: str, domain: str
 ) -> Iterator[Record]:
     if not author:
         return
@@ -205,9 +220,20 @@ def _records(
     if class_ == "own-unaligned":
         note = "the record of today with relaxed alignment"
         yield Record(f"_dmarc.{author}", "TXT", "v=DMARC1; p=…; adkim=r; aspf=r; rua=mailto:…", note)
-    if class_ == "spoof":
-        note = "the record of today with another p; after some weeks p=reject"
-        yield Record(f"_dmarc.{author}", "TXT", "v=DMARC1; p=quarantine; rua=mailto:…", note)
+    if class_ == "spoof" and step and domain:
+        note = "the record of today, one step stricter than what receivers saw last"
+        note += "" if step.endswith("reject") else "; after some weeks p=reject"
+        yield Record(f"_dmarc.{domain}", "TXT", f"v=DMARC1; {step}; rua=mailto:…", note)
+
+
+_STEP = {"none": "quarantine", "quarantine": "reject"}
+
+
+def stricter(p: str, sp: str) -> str:
+    """The policy after the one that is published; '' where nothing is stricter. sp binds names below the domain."""
+    if p != "reject":
+        return f"p={_STEP.get(p, 'quarantine')}"
+    return f"p=reject; sp={_STEP[sp]}" if sp in _STEP else ""
 
 
 def _spf(author: str, hosts: Iterable[Host]) -> Record:

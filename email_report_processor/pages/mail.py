@@ -13,9 +13,10 @@ from .figure import Column, Figure, Part, Value
 from .fixing import FAILING, turn_of
 
 DATASET = "dmarc-aggregate"
-NO_REPORTS = (
-    "There are no DMARC aggregate reports of this time. If none ever came, `email-report-admin dns DOMAIN` says whether"
-    " your records ask for them, and `email-report-admin doctor` whether the filter can store them."
+NO_REPORTS = "There are no DMARC aggregate reports of this time."
+NONE_EVER = (
+    " None ever came: `email-report-admin dns DOMAIN` says whether your records ask for them, and"
+    " `email-report-admin doctor` whether the filter can store them."
 )
 _Z = 1.96  # 95 %
 
@@ -65,11 +66,15 @@ class Mail(NamedTuple):
         return tuple(Part(name, name, failing[name]) for name in (*FAILING, "other") if failing[name])
 
     def trend(self) -> tuple[int, ...]:
-        """Messages by day."""
+        """Messages by day, or by as many days as `trend_days` says."""
         trends = Trends(one.day for one in self.slices)
         for one in self.slices:
             trends.add("", one.day, one.messages)
         return trends.of("")
+
+    def trend_days(self) -> int:
+        """Days of one bar of `trend`."""
+        return Trends(one.day for one in self.slices).width
 
     def by_class(self) -> Counter[str]:
         """Messages of each class."""
@@ -77,6 +82,14 @@ class Mail(NamedTuple):
         for one in self.slices:
             counts[one.class_] += one.messages
         return counts
+
+
+def unjudged(found: Mail) -> str:
+    """A sentence about messages that neither passed nor failed, '' where there are none."""
+    number = found.count(lambda one: one.result not in {"pass", "fail"})
+    if not number:
+        return ""
+    return f"{words.count(number, 'message')} {words.verb(number, 'is')} without a result: the report does not say one."
 
 
 def read(store: Store, scope: Scope) -> Mail:
@@ -240,6 +253,6 @@ def domains(mail: Mail, scope: Scope) -> Figure:
         Column("Pass rate", "share"),
         Column("Trend", "trend"),
     )
-    return cut(
-        Figure("domains", "Is my mail authenticated? By policy domain", columns, tuple(rows), empty=NO_REPORTS), scope
-    )
+    said = (unjudged(mail),) if unjudged(mail) else ()
+    title = "Is my mail authenticated? By policy domain"
+    return cut(Figure("domains", title, columns, tuple(rows), left_out=said, empty=NO_REPORTS), scope)

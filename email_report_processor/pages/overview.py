@@ -1,12 +1,13 @@
 """The page that answers: is my mail authenticated, who sends in my name, what do I have to fix?"""
 
+import sys
 from collections.abc import Iterable
 
 from ..stores.kept import Kept
 from ..stores.store import Store
 from . import failures, fixing, intake, mail, sources, tls, words
-from .asking import DOMAIN, Scope, ask, forged, future, until_now
-from .figure import Answer, Figure, Fix, Level, Page
+from .asking import DOMAIN, Scope, ask, cut, forged, future, until_now
+from .figure import Answer, Figure, Fix, Level, Page, Period
 
 
 def overview(store: Store, scope: Scope, kept: Iterable[Kept], made: str) -> Page:
@@ -14,7 +15,7 @@ def overview(store: Store, scope: Scope, kept: Iterable[Kept], made: str) -> Pag
     asked, scope = scope, until_now(store, scope, made)
     found = mail.read(store, scope)
     things = fixing.fixes(store, scope, found.by_class())
-    senders = sources.senders(store, scope)
+    senders = sources.senders(store, scope._replace(top=sys.maxsize))
     sessions = tls.read(store, scope)
     reporters = intake.reporters(store, scope, made)
     figures = (
@@ -22,7 +23,7 @@ def overview(store: Store, scope: Scope, kept: Iterable[Kept], made: str) -> Pag
         mail.volume_by_day(found, scope),
         mail.failing_by_day(found, scope),
         mail.domains(found, scope),
-        senders,
+        cut(senders, scope),
         sources.hosts(store, scope),
         sources.countries(store, scope),
         sources.networks(store, scope),
@@ -41,7 +42,7 @@ def overview(store: Store, scope: Scope, kept: Iterable[Kept], made: str) -> Pag
         scope.domain,
         asked.period,
         made,
-        answers(found, things, senders),
+        answers(found, things, senders, "" if found.slices else newest(store, scope, made)),
         things,
         figures,
         forged(store, scope) + (() if asked.period.until else future(store, scope)),
@@ -53,22 +54,39 @@ def _failed(store: Store, scope: Scope) -> tuple[Figure, Figure]:
     return failures.by_day(groups, scope), failures.classes(groups, scope)
 
 
-def answers(found: mail.Mail, things: tuple[Fix, ...], senders: Figure) -> tuple[Answer, ...]:
-    """The three questions."""
-    return (_authenticated(found, things), _who(found, senders), _to_fix(found, things))
+def newest(store: Store, scope: Scope, made: str) -> str:
+    """The newest day up to today that the store has aggregate reports about, '' none."""
+    ever = scope._replace(period=Period())
+    days = [one.key[0] for one in ask(store, ever, mail.DATASET, every="day")]
+    return max((day for day in days if day <= words.day(made)), default="")
 
 
-def _authenticated(found: mail.Mail, things: tuple[Fix, ...]) -> Answer:
+def answers(found: mail.Mail, things: tuple[Fix, ...], senders: Figure, latest: str = "") -> tuple[Answer, ...]:
+    """The three questions. `latest`: the newest day of the store where there is nothing of the time asked for."""
+    return (_authenticated(found, things, latest), _who(found, senders), _to_fix(found, things))
+
+
+def _none(latest: str) -> str:
+    """Why there is no answer, said once on a page."""
+    if not latest:
+        return mail.NO_REPORTS + mail.NONE_EVER
+    return f"{mail.NO_REPORTS} The newest that are stored are about {latest}: `--since all` shows everything."
+
+
+def _authenticated(found: mail.Mail, things: tuple[Fix, ...], latest: str) -> Answer:
     question = "Is my mail authenticated?"
     judged = found.passed + found.failed
+    if not found.slices:
+        return Answer(question, "-", _none(latest))
     if not judged:
-        return Answer(question, "-", mail.NO_REPORTS)
+        return Answer(question, "-", mail.unjudged(found))
     open_ = sum(fix.things for fix in things if fix.turn == "fix")
     lost = found.count(lambda one: one.result == "fail" and fixing.turn_of(one.class_) == "fix")
     rate = words.share(words.part(found.passed, judged))
     passed = f"{words.number(found.passed)} ({rate}) {words.verb(found.passed, 'was')} authenticated"
     more = f"{words.number(lost)} that may be yours {words.verb(lost, 'was')} not: {words.count(open_, 'thing')} to fix"
     sentence = f"Of {words.count(judged, 'message')} in your name {passed}; {more if open_ else _NONE_LOST}."
+    sentence += f" {mail.unjudged(found)}" if mail.unjudged(found) else ""
     return Answer(question, rate, sentence, _level(lost, judged), found.by_group())
 
 
@@ -80,11 +98,14 @@ def _level(lost: int, judged: int) -> Level:
     return "bad" if lost * 100 > judged else "warn" if lost else "ok"
 
 
+_UNKNOWN = "Unknown without reports."
+
+
 def _who(found: mail.Mail, senders: Figure) -> Answer:
     question = "Who sends in my name?"
     if not senders.rows:
-        return Answer(question, "-", mail.NO_REPORTS)
-    number = len(senders.rows) + senders.more
+        return Answer(question, "-", _UNKNOWN)
+    number = len(senders.rows)
     known = number - any(row[0] == sources.NOBODY for row in senders.rows)
     strangers = found.count(lambda one: one.result == "fail" and fixing.turn_of(one.class_) == "decide")
     largest = next((row for row in senders.rows if row[0] != sources.NOBODY), None)
@@ -96,13 +117,13 @@ def _who(found: mail.Mail, senders: Figure) -> Answer:
     sentence += (
         f". {words.count(strangers, 'message')} came from nobody who can be told: strangers, or yours forgotten."
     )
-    return Answer(question, words.number(known), sentence, trend=found.trend())
+    return Answer(question, words.number(known), sentence, trend=found.trend(), step=found.trend_days())
 
 
 def _to_fix(found: mail.Mail, things: tuple[Fix, ...]) -> Answer:
     question = "What do I have to fix?"
     if not things:
-        return Answer(question, "-", mail.NO_REPORTS)
+        return Answer(question, "-", _UNKNOWN)
     open_ = [fix for fix in things if fix.turn == "fix"]
     if not open_:
         later = sum(fix.things for fix in things if fix.turn in {"decide", "improve"})

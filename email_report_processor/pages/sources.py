@@ -106,9 +106,8 @@ def countries(store: Store, scope: Scope) -> Figure:
         Column("Messages", "number", "pass"),
         Column("Not authenticated", "number", "failed"),
     )
-    said = (
-        f"{words.count(unknown, 'message')} of hosts whose country is not known {words.verb(unknown, 'is')} not on it."
-    )
+    is_ = words.verb(unknown, "is")
+    said = f"{words.count(unknown, 'message')} of hosts whose country is not known {is_} in none of them."
     return Figure(
         "countries",
         "From where?",

@@ -7,7 +7,7 @@ from . import words
 from .figure import Column, Figure, Fix, Page, Value
 from .fixing import TURNS
 
-_CELL = 60  # characters of one value in a table
+_CELL = 200  # characters of one value in a table, which wraps; more than that is a stranger's game
 _BARS = "▁▂▃▄▅▆▇█"
 _RIGHT = {"number", "share"}
 
@@ -24,7 +24,7 @@ def page(value: Page, width: int = 80) -> str:
 
 def _shown(one: Figure) -> bool:
     """A chart by day is for the eye; its sums stand in the tables. What is empty says so where it is a question."""
-    return one.chart in {"", "map"} and bool(one.rows or one.name in {"domains", "kept"})
+    return one.chart in {"", "map"} and bool(one.rows or one.name == "kept")
 
 
 def fixes(values: Iterable[Fix], width: int = 80) -> list[str]:
@@ -40,7 +40,7 @@ def fix(one: Fix, width: int = 80) -> str:
     lines = [f"  {words.plain(one.subject)}: {one.class_}"]
     lines.append(wrap(one.evidence, width, "    "))
     lines += [
-        f"    {host.address:<39} {host.messages:>9,}  {words.plain(host.network, _CELL)}".rstrip() for host in one.shown
+        f"    {host.address:<39} {host.messages:>9,}  {words.plain(host.network, 60)}".rstrip() for host in one.shown
     ]
     if one.hosts > len(one.shown) and one.shown:
         lines.append(f"    … and {words.count(one.hosts - len(one.shown), 'more host')}")
@@ -80,42 +80,85 @@ def wrap(text: str, width: int, indent: str = "") -> str:
     return "\n".join(made)
 
 
+# What gives way where a table is too wide, in this order, and down to how many columns.
+_GIVES = (
+    ("trend", 10),
+    ("text", 24),
+    ("code", 18),
+    ("text", 14),
+    ("code", 12),
+    ("text", 8),
+    ("code", 8),
+)
+
+
 def table(columns: Sequence[Column], rows: Iterable[Sequence[Value]], width: int = 80, indent: str = "  ") -> str:
-    """Rows in columns, numbers to the right. The last column wraps within the width instead of being cut."""
-    cells = [[cell(column, value) for column, value in zip(columns, row, strict=True)] for row in rows]
+    """Rows in columns, numbers to the right, within the width: trends get fewer bars, the widest texts wrap."""
+    lines = [tuple(row) for row in rows]
     head = [column.name for column in columns]
-    widths = [max(len(line[number]) for line in [head, *cells]) for number in range(len(columns))]
-    before = len(indent) + sum(widths[:-1]) + 2 * (len(widths) - 1)
-    widths[-1] = min(widths[-1], max(width - before, 20))
-    return "\n".join(_line(columns, line, widths, indent) for line in [head, *cells])
+    cells = [head, *([cell(column, value) for column, value in zip(columns, row, strict=True)] for row in lines)]
+    widths = [max(len(line[number]) for line in cells) for number in range(len(columns))]
+    _narrow([column.kind for column in columns], widths, width - len(indent) - 2 * (len(widths) - 1))
+    made = [_line(columns, head, widths, indent)]
+    for row in lines:
+        texts = [cell(column, value, wide) for column, value, wide in zip(columns, row, widths, strict=True)]
+        made.append(_line(columns, texts, widths, indent))
+    return "\n".join(made)
+
+
+def _narrow(kinds: Sequence[str], widths: list[int], room: int) -> None:
+    """Take from the widest columns of a kind what there is no room for."""
+    for kind, least in _GIVES:
+        for _ in range(sum(widths) - room):
+            of_kind = [number for number, one in enumerate(kinds) if _GIVING.get(one, one) == kind]
+            widest = max(of_kind, key=lambda number: widths[number], default=None)
+            if widest is None or widths[widest] <= least:
+                break
+            widths[widest] -= 1
+
+
+_GIVING = {"class": "code", "country": "text"}  # kinds that give way like another one
 
 
 def _line(columns: Sequence[Column], line: Sequence[str], widths: Sequence[int], indent: str) -> str:
-    padded = [
-        text.rjust(wide) if column.kind in _RIGHT else text.ljust(wide)
-        for column, text, wide in zip(columns[:-1], line, widths, strict=False)
-    ]
-    start = indent + "".join(text + "  " for text in padded)
-    last = line[-1].rjust(widths[-1]) if columns[-1].kind in _RIGHT else line[-1]
-    pieces = textwrap.wrap(last, widths[-1], break_long_words=False, break_on_hyphens=False, drop_whitespace=True) or [
-        ""
-    ]
-    if columns[-1].kind in _RIGHT:
-        pieces = [last]
-    return "\n".join(
-        (start if number == 0 else " " * len(start)) + piece for number, piece in enumerate(pieces)
-    ).rstrip()
+    """One row, on as many lines as its longest text needs."""
+    pieces = [_pieces(column, text, wide) for column, text, wide in zip(columns, line, widths, strict=True)]
+    made = []
+    for number in range(max(map(len, pieces), default=0)):
+        parts = [
+            text.rjust(wide) if column.kind in _RIGHT else text.ljust(wide)
+            for column, some, wide in zip(columns, pieces, widths, strict=True)
+            for text in (some[number] if number < len(some) else "",)
+        ]
+        made.append((indent + "  ".join(parts)).rstrip())
+    return "\n".join(made)
 
 
-def cell(column: Column, value: Value) -> str:
-    """One value as text."""
+def _pieces(column: Column, text: str, width: int) -> list[str]:
+    """A text in lines; the blanks of a trend are days without any."""
+    if len(text) <= width or column.kind == "trend":
+        return [text]
+    hyphens = max(map(len, text.split()), default=0) > width  # such a word breaks anyway
+    return textwrap.wrap(text, width, break_long_words=True, break_on_hyphens=hyphens) or [""]
+
+
+def cell(column: Column, value: Value, width: int = 0) -> str:
+    """One value as text; a trend has at most `width` bars where that is said."""
     if isinstance(value, tuple):
-        return sparkline(value)
+        return sparkline(condensed(value, width))
     if column.kind == "share":
         return words.share(value if isinstance(value, float) else None)
     if value is None or value == "":
         return "-"
     return words.number(value) if isinstance(value, int | float) else words.plain(value, _CELL)
+
+
+def condensed(values: tuple[int, ...], most: int) -> tuple[int, ...]:
+    """At most so many values (0: all), each the mean of its neighbours; what is not 0 does not become it."""
+    size = max(1, -(-len(values) // most)) if most > 0 else 1
+    first = len(values) % size or size  # the oldest may be fewer
+    some = [values[:first], *(values[n : n + size] for n in range(first, len(values), size))]
+    return tuple(-(-sum(one) // len(one)) for one in some if one)
 
 
 def sparkline(values: Sequence[int]) -> str:
