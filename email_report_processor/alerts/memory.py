@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..stores import kept, owner
 from .event import Event
 
 REMEMBERED = timedelta(days=60)  # after which what happened once may be told again
@@ -132,7 +133,7 @@ def write(path: Path, memory: Memory) -> None:
         "sending": {name: [_as_dict(note) for note in notes] for name, notes in memory.sending.items()},
     }
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        kept.make_directory(path.parent)
         _replace(path, json.dumps(content, ensure_ascii=False))
     except OSError as error:
         reason = f"{error.strerror}: make room, or correct its owner"
@@ -141,6 +142,7 @@ def write(path: Path, memory: Memory) -> None:
 
 def _replace(path: Path, text: str) -> None:
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".alerts-", delete=False) as file:
+        owner.give(file.fileno(), file.name)
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -14,6 +14,7 @@ from email.policy import compat32
 from pathlib import Path
 from typing import Literal
 
+from ..stores import owner
 from .lines.times import write_time
 from .notify import send
 from .options import LoginOptions
@@ -37,6 +38,7 @@ def read_key(directory: Path) -> bytes:
     except FileExistsError:
         return path.read_bytes()
     with os.fdopen(descriptor, "wb") as file:
+        owner.give(descriptor, path)
         key = secrets.token_bytes(32)
         file.write(key)
     return key

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from ..documents.document import make_id
+from ..stores import owner
+from ..stores.kept import make_directory
 from .lines.times import write_time
 from .rules import Finding, key
 
@@ -80,10 +82,10 @@ class State:
     def __init__(self, directory: Path) -> None:
         self.path = directory / FILE
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directory(directory)
             # Closing a descriptor of a database that this process has open gives up its locks (POSIX): only a new one.
             if not self.path.exists():
-                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                _make_empty(self.path)
             self._database = sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
             raise _explain(self.path, error) from error
@@ -230,6 +232,17 @@ class State:
             return work(self._database)
         except sqlite3.Error as error:
             raise _explain(self.path, error) from error
+
+
+def _make_empty(path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return  # a neighbour was quicker
+    try:
+        owner.give(descriptor, path)
+    finally:
+        os.close(descriptor)
 
 
 def _event(finding: Finding) -> Event:

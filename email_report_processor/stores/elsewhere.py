@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from ..documents.datasets import BY_NAME
 from ..documents.layout import OUT_OF_RANGE, WITH_ROWS, covering, dataset_of, overlapping, stored_date
-from . import bulk
+from . import bulk, owner
 from .bulk import Answer
 from .client import Client
 from .store import Row, StoreError
@@ -117,9 +117,10 @@ class Elsewhere:
         temporary = f"{self._file}.{os.getpid()}"
         try:
             if not os.path.isdir(os.path.dirname(self._file)):
-                os.mkdir(os.path.dirname(self._file), 0o700)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+                owner.make_directory(os.path.dirname(self._file))
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                owner.give(descriptor, temporary)
                 file.write("\n".join(sorted(indices)))
             os.rename(temporary, self._file)
         except OSError:

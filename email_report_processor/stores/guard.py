@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..documents.datasets import BY_NAME
-from . import bulk, effective, templates
+from . import bulk, effective, owner, templates
 from .client import Client, OpenSearchOptions
 from .effective import Fault, Template
 from .store import StoreError
@@ -136,9 +136,10 @@ class Templates:
         since = self._since()
         try:
             if not os.path.isdir(self._state):
-                os.mkdir(self._state, 0o700)
+                owner.make_directory(self._state)
             how = os.O_APPEND if since else os.O_TRUNC
-            descriptor = os.open(self._marker(), os.O_WRONLY | os.O_CREAT | how, 0o600)
+            descriptor = os.open(self._marker(), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | how, 0o600)
+            owner.give(descriptor, self._marker())
             os.write(descriptor, "".join(f"{index}\n" for index in indices).encode())
             if since:
                 os.utime(descriptor, (since, since))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..message.blob import CHUNK, Blob, chunks
 from ..values.fields import clean
+from . import owner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -178,7 +179,7 @@ def make_directory(path: "Path | str") -> None:
     if above and not os.path.isdir(above):  # os.makedirs leaves their mode to the umask
         make_directory(above)
     try:
-        os.mkdir(path or ".", 0o700)
+        owner.make_directory(path or ".")
     except FileExistsError:
         if not os.path.isdir(path or "."):
             raise
@@ -187,9 +188,10 @@ def make_directory(path: "Path | str") -> None:
 def _write(maildir: "Path", name: str, header: bytes, blob: Blob) -> None:
     # At the deadline the watch may keep what the main thread is keeping already.
     temporary = maildir / "tmp" / f"{name}.{os.getpid()}.{threading.get_native_id()}"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb", buffering=CHUNK) as file:
+            owner.give(descriptor, temporary)
             file.write(header)
             for piece in chunks(blob):
                 file.write(piece)
