@@ -9,6 +9,7 @@ import pytest
 
 from tests import nodes
 from tests.conftest import Program
+from tests.fake_opensearch import FakeOpenSearch, Fault
 
 PREFIX = "demo-email-report-"
 
@@ -37,6 +38,47 @@ def test_weeks_come_and_go(run_admin: Program, run_filter: Program, tmp_path: Pa
     with sqlite3.connect(tmp_path / "reports.sqlite") as connection:
         assert connection.execute("SELECT count(*) FROM documents").fetchone() == (4,)
     connection.close()
+
+
+def test_nothing_is_left_of_a_demo(run_admin: Program, node: nodes.Node, prefix: str, tmp_path: Path) -> None:
+    """Not the room in the file; and OpenSearch removes, and counts, what was written a moment ago."""
+    store, file = f"sqlite:{tmp_path}/reports.sqlite", tmp_path / "reports.sqlite"
+    number = stored(run_admin(b"", "demo", "--weeks=1", store=store).stdout)
+    before = file.stat().st_size
+    run_admin(b"", "demo", "--remove", store=store)
+    assert file.stat().st_size < before / 4
+    flag = f"--prefix={prefix}"
+    assert stored(run_admin(b"", "demo", "--weeks=1", flag, store=node.url).stdout) == number
+    assert stored(run_admin(b"", "demo", "--remove", flag, store=node.url).stdout) == number
+
+
+def test_copy_gives_another_prefix(run_admin: Program, run_filter: Program, tmp_path: Path) -> None:
+    """What has the one prefix gets the other, and what has neither stays; without it OpenSearch says what to do."""
+    from benchmarks.messages import message
+
+    first, last = f"sqlite:{tmp_path}/reports.sqlite", tmp_path / "last.sqlite"
+    assert run_filter(message(3), store=first).status == 0
+    number = stored(run_admin(b"", "demo", "--weeks=1", store=first).stdout)
+    done = run_admin(b"", "copy", f"--from={first}", f"--to=sqlite:{last}", f"--from-prefix={PREFIX}")
+    assert (done.status, done.stderr) == (0, "")
+    assert done.stdout == f"{number:,} copied, 0 already there, 0 refused\n"
+    with sqlite3.connect(last) as connection:
+        names = [name for (name,) in connection.execute("SELECT DISTINCT idx FROM documents")]
+    connection.close()
+    assert names
+    assert all(name.startswith("email-report-") for name in names)
+    with FakeOpenSearch() as fake:
+        refused = run_admin(b"", "copy", f"--from={first}", f"--to={fake.url}")
+    assert refused.status == 75
+    assert "its name would have to begin with email-report- and a dataset" in refused.stderr
+    assert "--from-prefix" in refused.stderr
+
+
+def test_copy_says_when_it_may_not_refresh(run_admin: Program, tmp_path: Path) -> None:
+    with FakeOpenSearch() as fake:
+        fake.faults = [Fault(status=403)]
+        done = run_admin(b"", "copy", f"--from={fake.url}", f"--to=sqlite:{tmp_path}/last.sqlite")
+    assert "what was written in the last 30 seconds may be missing" in done.stderr
 
 
 def test_what_is_your_own_is_never_taken_for_a_demo(run_admin: Program, tmp_path: Path) -> None:

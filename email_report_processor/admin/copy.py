@@ -12,11 +12,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
+from ..documents.datasets import BY_NAME
 from ..documents.layout import dataset_of, stored_date
-from ..flags import now
+from ..flags import flags, now
 from ..job import open_url
 from ..process import Layout, index
-from ..settings import Settings, SettingsError
+from ..settings import PREFIX, Settings, SettingsError, load
+from ..stores.opensearch import OpenSearchStore
 from ..stores.store import Row, Store, StoreError, Written
 from .text import progress
 
@@ -27,18 +29,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of this sub-command."""
     parser.add_argument("--from", dest="source", metavar="URL", required=True, help="the store to read")
     parser.add_argument("--to", dest="target", metavar="URL", required=True, help="the store to write")
+    parser.add_argument(
+        "--from-prefix", metavar="NAME", default="", help="copy what has this prefix, and give it that of the settings"
+    )
     parser.add_argument("--after", metavar="INDEX/ID", help="go on behind this document, as an interrupted copy said")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Copy, and say how much."""
-    if arguments.source == arguments.target:
+    layout = settings.record("store", Layout)
+    prefix = arguments.from_prefix or layout.index_prefix
+    # In one file an id is there once, whatever its index.
+    if arguments.source == arguments.target and (prefix == layout.index_prefix or arguments.source[:4] != "http"):
         raise SettingsError(f"--from and --to are both {arguments.source}; name two stores")
     after = _mark(arguments.after)
-    source = open_url(arguments.source, settings, os.environ)
+    source = open_url(
+        arguments.source, _with_prefix(arguments, prefix) if arguments.from_prefix else settings, os.environ
+    )
     target = open_url(arguments.target, settings, os.environ)
     try:
-        written = copy(source, target, after, moved(settings.record("store", Layout)))
+        _refresh(source)
+        chosen = [ours(prefix)] if arguments.from_prefix else []
+        written = copy(source, target, after, moved(layout, prefix), *chosen)
     finally:
         source.close()
         target.close()
@@ -48,24 +60,45 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     return 1 if written.rejected else 0
 
 
-def moved(layout: Layout) -> Callable[[Row], Row]:
-    """What puts a row into the index in which the filter would store it."""
+def _with_prefix(arguments: argparse.Namespace, prefix: str) -> Settings:
+    return load(flags(arguments), arguments.config, {**os.environ, f"{PREFIX}STORE_INDEX_PREFIX": prefix})
+
+
+def _refresh(source: Store) -> None:
+    if isinstance(source, OpenSearchStore) and not source.refresh():
+        sys.stderr.write(
+            f"{source.name}: this user may not refresh: what was written in the last 30 seconds may be missing;"
+            " copy once more then, which changes nothing else\n"
+        )
+
+
+def ours(prefix: str) -> Callable[[Row], bool]:
+    """What tells whether a row has this prefix."""
+    return lambda row: dataset_of(row.index, prefix) in BY_NAME
+
+
+def moved(layout: Layout, prefix: str) -> Callable[[Row], Row]:
+    """What puts a row of a prefix into the index in which the filter would store it."""
     time = now()
 
     def move(row: Row) -> Row:
-        dataset = dataset_of(row.index, layout.index_prefix)
+        dataset = dataset_of(row.index, prefix)
         return row._replace(index=index(dataset, stored_date(json.loads(row.source)), time, layout)) if dataset else row
 
     return move
 
 
 def copy(
-    source: Store, target: Store, after: tuple[str, str] | None, move: Callable[[Row], Row] = lambda row: row
+    source: Store,
+    target: Store,
+    after: tuple[str, str] | None,
+    move: Callable[[Row], Row] = lambda row: row,
+    only: Callable[[Row], bool] = lambda row: True,
 ) -> Written:
     """Copy what stands behind `after`. Raises StoreError, which names the last document that is safely there."""
     total = Written(0, 0)
     last = after
-    for batch in _batches(progress(source.scan(after), "documents")):
+    for batch in _batches(progress(filter(only, source.scan(after)), "documents")):
         try:
             total += target.write([move(row) for row in batch])
         except StoreError as error:

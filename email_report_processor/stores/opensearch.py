@@ -136,6 +136,7 @@ class OpenSearchStore:
         """Take away every index under the prefix: for what was made up. Returns how many documents there were."""
         from . import search  # 1 ms, for people only
 
+        self.refresh()
         number = 0
         for index in search.indices(self._client, self._prefix):
             number += self._client.ask(f"/{quote(index)}/_search", _COUNT)["hits"]["total"]["value"]
@@ -143,6 +144,11 @@ class OpenSearchStore:
             if answer.status != 200:
                 raise bulk.refusal(self.name, answer)
         return number
+
+    def refresh(self) -> bool:
+        """Let searches see what was written in the last 30 seconds; False where this user may not."""
+        pattern = ",".join(f"{quote(self._prefix)}{dataset}-*" for dataset in BY_NAME)
+        return self.request("POST", f"/{pattern}/_refresh", None, {"ignore_unavailable": "true"}).status == 200
 
     def close(self) -> None:
         """See Store."""
@@ -164,7 +170,10 @@ class OpenSearchStore:
     def _dataset(self, index: str) -> str:
         dataset = dataset_of(index, self._prefix)
         if dataset not in BY_NAME:
-            raise StoreError(f"{index} is no index of ours: its name begins with {self._prefix} and a dataset")
+            raise StoreError(
+                f"{index} is no index of ours: its name would have to begin with {self._prefix} and a dataset; set "
+                "[store] index_prefix to its prefix, or give it ours with `email-report-admin copy --from-prefix`"
+            )
         return dataset
 
     def _store(self, rows: Sequence[Row], pipelines: Mapping[str, str]) -> Written:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from ..documents.datasets import DATASETS, Dataset
+from . import owner
 from .store import Found, Question, Row, Selection, StoreError, Total, Written
 
 _T = TypeVar("_T")
@@ -186,7 +187,7 @@ def _make_file(path: str) -> None:
         return
     directory = os.path.dirname(path) or "."
     _make_directory(directory)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    _make_empty(path)
     parent = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(parent)  # the name is on disk too
@@ -194,12 +195,24 @@ def _make_file(path: str) -> None:
         os.close(parent)
 
 
+def _make_empty(path: str) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:  # a neighbour was quicker; or it is a link to where nothing is yet
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        return
+    try:
+        owner.give(descriptor, path)  # SQLite gives its log to the owner of the file
+    finally:
+        os.close(descriptor)
+
+
 def _make_directory(path: str) -> None:
     """With those above it; os.makedirs would leave their mode to the umask."""
     if not os.path.isdir(path):
         _make_directory(os.path.dirname(path) or ".")
         with suppress(FileExistsError):  # a neighbour was quicker; or it is a file, which the next step says
-            os.mkdir(path, 0o700)
+            owner.make_directory(path)
 
 
 def _connect(path: str, budget: float) -> sqlite3.Connection:
@@ -298,7 +311,12 @@ def _insert_parcels(connection: sqlite3.Connection, parcels: Sequence[Sequence[R
 
 def _remove(connection: sqlite3.Connection, prefix: str) -> int:
     with connection:  # one transaction
-        return connection.execute("DELETE FROM documents WHERE substr(idx, 1, ?) = ?", (len(prefix), prefix)).rowcount
+        gone = connection.execute("DELETE FROM documents WHERE substr(idx, 1, ?) = ?", (len(prefix), prefix)).rowcount
+    # Else the room is used again: VACUUM may give rows other numbers, and sums are made up to a number.
+    if not connection.execute("SELECT EXISTS (SELECT 1 FROM documents)").fetchone()[0]:
+        with suppress(sqlite3.OperationalError):  # somebody reads, or the disk is full
+            connection.execute("VACUUM")
+    return gone
 
 
 def _place(connection: sqlite3.Connection, after: tuple[str, str]) -> int:
