@@ -114,7 +114,7 @@ def _filter(run: Run) -> int:
     writer = run.writer
     choice = choose_store(run.settings, os.environ, stdout=run.stdout, budget=options.deadline * 0.8)
     job = make_job(run.settings, os.environ, choice, now, lambda text: run.log("warning", text))
-    if not choice.configured:
+    if choice.first_use:
         run.log("warning", f"no [store] url is set: storing into {choice.url}")
     spooled = spool(partial(os.read, run.stdin), INPUT_LIMIT)
     if not spooled.complete:

@@ -30,6 +30,11 @@ class StoreChoice(NamedTuple):
     open: Callable[[], Store]
     configured: bool  # whether anybody chose it
 
+    @property
+    def first_use(self) -> bool:
+        """Whether it is to be said that nobody chose it: until the embedded store is there."""
+        return not self.configured and not os.path.exists(self.url.removeprefix("sqlite:"))
+
 
 def choose_store(
     settings: Settings, environ: Mapping[str, str], *, stdout: int = 1, budget: float | None = None

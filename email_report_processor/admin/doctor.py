@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from ..checking import finding
 from ..checking import machine as checks
-from ..checking.finding import Finding, failure, warning
+from ..checking.finding import Finding, failure, ok
 from ..flags import flags
 from ..job import choose_store
 from ..process import Layout
@@ -76,7 +76,7 @@ def _store(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
         from ..checking import store as store_checks
 
         if not choice.configured:
-            yield warning("store", "none is set: the embedded one is used", "set [store] url, also to this one")
+            yield ok("store", "no [store] url is set: the embedded one is used")
         path = choice.url.removeprefix("sqlite:")
         well = yield from finding.passed_on(store_checks.check_sqlite(path))
         if well and os.path.exists(path):

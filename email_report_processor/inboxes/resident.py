@@ -90,7 +90,7 @@ def read_setup(arguments: Arguments) -> Setup:
         raise SettingsError("--store - writes to whoever called; with --lmtp that is nobody: name a store")
     choice.open().close()  # says now what is wrong with its URL or options
     job = make_job(settings, os.environ, choice, now, partial(log, "warning"))
-    if not choice.configured:
+    if choice.first_use:
         log("warning", f"no [store] url is set: storing into {choice.url}")
     return Setup(options, filter_, _feeds(settings), job, log, choice)
 
