@@ -781,6 +781,17 @@ def test_the_longest_silence_stands_first(made: Indexed) -> None:
     assert found == [panels.moment(one) for one in expected]
 
 
+def test_what_failed_is_in_order_from_the_first_row_to_the_last(made: Indexed) -> None:
+    by_rule = next(iter(answer_of(made, "email-report-failures-what-failed").values()))["buckets"]
+    messages = [row["1"]["value"] for one in by_rule for row in one["6"]["buckets"]]
+    assert len(messages) > 3
+    assert messages == sorted(messages, reverse=True)
+    classes: dict[str, set[str]] = defaultdict(set)
+    for rule in FAILURE_RULES:
+        classes[rule.name].add(rule.class_)
+    assert [names for names in classes.values() if len(names) > 1] == [{"complaint", "not-spam"}], "one row a rule"
+
+
 def test_a_policy_of_a_domain_stands_on_one_row(made: Indexed) -> None:
     rows = [row for row in rows_of(made, "smtp-tls") if row["tls.record"] == "policy"]
     aggs = state_of(BY_ID["email-report-tls-policies"])["aggs"]
