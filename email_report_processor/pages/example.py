@@ -39,7 +39,7 @@ _NET = (64496, "Example Hosting")
 SOURCES = (
     Source("example.org", ("192.0.2.10", "192.0.2.11", "2001:db8::10"), _NET, ("DE", 50.1, 8.7), "example.org", "example.org", "example.org", "pass", "pass", 420),
     Source("example.net", ("192.0.2.12",), _NET, ("DE", 50.1, 8.7), "example.net", "example.net", "example.net", "pass", "pass", 90),
-    Source("example.org", ("192.0.2.20",), _NET, ("DE", 50.1, 8.7), "billing.example.org", "", "", "none", "none", 14),
+    Source("", ("192.0.2.20",), _NET, ("DE", 50.1, 8.7), "billing.example.org", "", "", "none", "none", 14),
     Source("mailer.example", ("198.51.100.5", "198.51.100.6", "198.51.100.7"), (64500, "Mailer Example Inc"), ("US", 39.0, -77.5), "news.example.org", "news.example.org", "bounce.mailer.example", "pass", "pass", 160),
     Source("crm.example", ("198.51.100.77", "198.51.100.78"), (64501, "CRM Example GmbH"), ("IE", 53.3, -6.3), "example.org", "crm.example", "crm.example", "pass", "pass", 36, days=(0, 13)),
     Source("shop.example", ("198.51.100.120",), (64502, "Shop Example BV"), ("NL", 52.4, 4.9), "shop.example.net", "", "shop.example.net", "none", "pass", 45),

@@ -15,12 +15,13 @@ import jinja2  # 60 ms, only for HTML
 from markupsafe import Markup
 
 from . import svg, text, words
-from .figure import Column, Page, Value
+from .figure import Column, Figure, Page, Value
 from .fixing import TURNS
 from .worldmap import name_of
 
 _LONGEST = 300  # characters of one text in a table
-_ACROSS = frozenset({"countries", "senders", "hosts", "reporters", "tls-failures"})  # as wide as the page
+_ACROSS = frozenset({"countries", "hosts", "reporters", "tls-failures"})  # as wide as the page
+_MANY = 7  # columns of a table that is as wide as the page
 
 # The sections of the page: heading, anchor, figures.
 SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -88,10 +89,15 @@ def environment() -> jinja2.Environment:
         "count": words.count,
         "turns": TURNS,
         "narrow": svg.NARROW,
-        "across": _ACROSS,
+        "across": across,
         "shades": range(1, len(words.SHADES[0])),
     }
     return made
+
+
+def across(figure: Figure) -> bool:
+    """Whether a figure needs the whole width: half of it would cut the table."""
+    return figure.name in _ACROSS or (not figure.chart and len(figure.columns) >= _MANY)
 
 
 _CLASSES = {"number": "n", "share": "n", "trend": "t", "day": "d", "code": "c"}

@@ -48,6 +48,31 @@ def test_everybody_can_read_it(browser: Browser, file: Path, width: int, scheme:
     page.context.close()
 
 
+def test_no_table_is_cut_and_no_place_is_empty_on_a_wide_screen(browser: Browser, file: Path) -> None:
+    page, _ = load(browser, file.as_uri(), 1500)
+    folded = "one => !one.closest('details') && one.scrollWidth > one.clientWidth"
+    wide = f"[...document.querySelectorAll('.scroll')].filter({folded}).map(one => one.ariaLabel)"
+    assert page.evaluate(wide) == []
+    short = """[...document.querySelectorAll('.figures')].filter(grid => {
+      const edge = Math.max(...[...grid.children].map(one => one.getBoundingClientRect().right))
+      const last = grid.lastElementChild.getBoundingClientRect()
+      return last.right < edge - 1 }).length"""
+    assert page.evaluate(short) == 0
+    page.context.close()
+
+
+def test_a_page_without_navigation_has_room_below_its_heading(browser: Browser, page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "plain.html"
+    policies = page.figure("policies")
+    path.write_text(html.plain(page._replace(figures=(policies,))), "utf-8")
+    shown, _ = load(browser, path.as_uri(), 1500)
+    box = "document.querySelector('%s').getBoundingClientRect()"
+    assert shown.evaluate(f"{box % '.answers'}.top - {box % '.about'}.bottom") >= 10
+    names = "[...document.querySelectorAll('tbody th')].every(one => one.getBoundingClientRect().height < 40)"
+    assert shown.evaluate(names), "no name breaks"
+    shown.context.close()
+
+
 def test_it_is_one_small_file_that_asks_for_nothing(browser: Browser, file: Path) -> None:
     page, told = load(browser, file.as_uri())
     assert told == []
