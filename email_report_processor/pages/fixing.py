@@ -4,11 +4,13 @@ First what is, or may be, our own and fails: a stricter policy would lose it. Wh
 """
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ..documents.classify import CLASSES
+from ..documents.classify import AGGREGATE_RULES, CLASSES, RAW
 from ..stores.store import Store, Total
+from ..stores.totals import largest
 from . import words
 from .asking import DOMAIN, Scope, ask
 from .figure import Fix, Host, Record
@@ -16,12 +18,13 @@ from .figure import Fix, Host, Record
 _DATASET = "dmarc-aggregate"
 _SHOWN = 5  # hosts of one thing to fix
 _MOST = 8  # things of one class; the others are one more
+_LISTED = 2000  # hosts, From domains or signatures of a class, the largest
 
 # How soon, in the order of the page, and its heading.
 TURNS: Mapping[str, str] = {
     "fix": "To fix: a stricter policy would lose this mail",
     "decide": "To judge: nothing passed. Is it yours?",
-    "improve": "To make safer: passes today, breaks when it is forwarded",
+    "improve": "To make safer: passes today by one of SPF and DKIM alone",
     "watch": "To watch",
     "none": "Nothing to do",
 }
@@ -34,6 +37,9 @@ _TURN = {
     "aligned-spf-only": "improve",
     "temperror": "watch",
 }
+# Rules whose advice is not that of their class, and those of them that are not as urgent as their class either.
+_OTHERWISE = {rule.name: rule for rule in AGGREGATE_RULES if rule.do}
+_TURN_OF_RULE = {"A2t": "watch", "A3t": "watch", "A3n": "improve"}
 # Classes of mail that is not authenticated, in the order in which they are stacked.
 FAILING = (
     "own-unaligned",
@@ -87,15 +93,81 @@ def rank(fix: Fix) -> tuple[int, bool, int, str]:
     return list(TURNS).index(fix.turn), fix.things > 1, -fix.messages, fix.subject
 
 
-def fixes(store: Store, scope: Scope, counts: Mapping[str, int]) -> tuple[Fix, ...]:
-    """Everything that calls for something, and what does not. `counts` are the messages of each class."""
-    found = [fix for class_ in counts if turn_of(class_) != "none" for fix in _of_class(store, scope, class_)]
-    found += [_nothing(class_, counts[class_]) for class_ in counts if turn_of(class_) == "none" and class_ in CLASSES]
+class _Sort(NamedTuple):
+    """Mail about which the same is advised: of a class, but for what rules of it that advise otherwise have found."""
+
+    class_: str
+    rule: str = ""  # '' what the class advises
+
+    @property
+    def turn(self) -> str:
+        """A key of TURNS."""
+        return _TURN_OF_RULE.get(self.rule, turn_of(self.class_))
+
+    @property
+    def what(self) -> str:
+        """What it is."""
+        return _OTHERWISE[self.rule].when.replace("`", "") if self.rule else words.what(self.class_)
+
+    @property
+    def how(self) -> str:
+        """What to do about it."""
+        return _OTHERWISE[self.rule].do if self.rule else how(self.class_)
+
+
+def fixes(store: Store, scope: Scope) -> tuple[Fix, ...]:
+    """Everything that calls for something, and what does not."""
+    counts = _sorts(store, scope)
+    found = [fix for sort in counts if sort.turn != "none" for fix in _of_sort(store, scope, sort)]
+    found += [_nothing(sort, counts[sort]) for sort in counts if sort.turn == "none" and sort.class_ in CLASSES]
     return tuple(sorted(found, key=rank))
 
 
-def _nothing(class_: str, messages: int) -> Fix:
-    return Fix("none", class_, class_, messages, 0, 0, words.what(class_), how(class_))
+def _sorts(store: Store, scope: Scope) -> Counter[_Sort]:
+    """The messages of each sort."""
+    counts: Counter[_Sort] = Counter()
+    for one in ask(store, scope, _DATASET, ("class", "class_rule")):
+        counts[_sort(*one.key)] += one.sums[0]
+    return counts
+
+
+def _sort(class_: str | None, name: str | None) -> _Sort:
+    """Of a row, by its `class` and `class_rule`."""
+    rule = _OTHERWISE.get((name or "").removesuffix(RAW))
+    return _Sort(class_ or "", rule.name if rule and rule.class_ == class_ else "")
+
+
+_SPLIT = frozenset(rule.class_ for rule in _OTHERWISE.values())  # classes of several sorts
+
+
+def _ask(store: Store, scope: Scope, sort: _Sort, by: tuple[str, ...], **more: Any) -> list[Total]:
+    """The groups of a sort, the largest first. more: `size`, and `different`, one field at the most.
+
+    A store counts different values of a class or of one rule, not of some rules: of classes that are split, which are
+    of mail of ours from few hosts, the values are listed.
+    """
+    where = {"class": sort.class_}
+    if sort.class_ not in _SPLIT:
+        return ask(store, scope, _DATASET, by, where=where, **more)
+    counted = more.get("different", ())
+    groups = ask(store, scope, _DATASET, ("class_rule", *by, *counted), where=where)
+    return _merged((one for one in groups if _sort(sort.class_, one.key[0]) == sort), len(by), bool(counted))
+
+
+def _merged(groups: Iterable[Total], size: int, counted: bool) -> list[Total]:
+    """Groups of rules, added up: `size` values of the key stand behind the rule, and then one that is counted."""
+    sums: Counter[tuple[Any, ...]] = Counter()
+    values: dict[tuple[Any, ...], set[Any]] = defaultdict(set)
+    for one in groups:
+        key = one.key[1 : size + 1]
+        sums[key] += one.sums[0]
+        values[key].update(one.key[size + 1 :])
+    made = (Total(key, 0, (sums[key],), (len(values[key] - {None}),) if counted else ()) for key in sums)
+    return largest(made, len(sums))
+
+
+def _nothing(sort: _Sort, messages: int) -> Fix:
+    return Fix("none", sort.class_, sort.class_, messages, 0, 0, sort.what, sort.how)
 
 
 class _Found(NamedTuple):
@@ -114,27 +186,27 @@ class _Found(NamedTuple):
         return [one for one in groups if one.key[: self.size] == key]
 
 
-def _of_class(store: Store, scope: Scope, class_: str) -> list[Fix]:
-    found = _look(store, scope, class_)
+def _of_sort(store: Store, scope: Scope, sort: _Sort) -> list[Fix]:
+    found = _look(store, scope, sort)
     most = min(_MOST, scope.top)
-    made = [_fix(class_, thing, found, min(_SHOWN, scope.top)) for thing in found.things[:most]]
-    return made + _rest(class_, found.things[most:])
+    made = [_fix(sort, thing, found, min(_SHOWN, scope.top)) for thing in found.things[:most]]
+    return made + _rest(sort, found.things[most:])
 
 
-def _look(store: Store, scope: Scope, class_: str) -> _Found:
-    who = (DOMAIN[_DATASET], *((_BESIDE[class_],) if class_ in _BESIDE else ()))
+def _look(store: Store, scope: Scope, sort: _Sort) -> _Found:
+    who = (DOMAIN[_DATASET], *((_BESIDE[sort.class_],) if sort.class_ in _BESIDE else ()))
 
-    def by(*more: str, **other: Any) -> list[Total]:
-        return ask(store, scope, _DATASET, (*who, *more), where={"class": class_}, **other)
+    def by(*fields: str, **more: Any) -> list[Total]:
+        return _ask(store, scope, sort, (*who, *fields), **more)
 
     return _Found(
         len(who),
         by(different=("source.ip",)),
         {one.key: one.different[0] for one in by(different=("report.org_name",))},
-        by("source.ip", "source.as.organization.name", size=2000),
-        by("identifiers.header_from", size=2000),
-        by("dkim.signatures", size=2000) if class_ in _SIGNED else [],
-        published(store, scope) if class_ == "spoof" else {},
+        by("source.ip", "source.as.organization.name", size=_LISTED),
+        by("identifiers.header_from", size=_LISTED),
+        by("dkim.signatures", size=_LISTED) if sort.class_ in _SIGNED else [],
+        published(store, scope) if sort.class_ == "spoof" else {},
     )
 
 
@@ -145,7 +217,7 @@ def published(store: Store, scope: Scope) -> dict[str, tuple[str, str]]:
     return {domain or "": (p or "", sp or "") for _, domain, p, sp in (one.key for one in groups)}
 
 
-def _fix(class_: str, thing: Total, found: _Found, most: int) -> Fix:
+def _fix(sort: _Sort, thing: Total, found: _Found, most: int) -> Fix:
     hosts = [Host(one.key[-2] or "-", one.key[-1] or "", one.sums[0]) for one in found.of(found.hosts, thing.key)]
     authors = [str(one.key[-1]) for one in found.of(found.authors, thing.key) if one.key[-1]]
     signatures = [str(one.key[-1]) for one in found.of(found.signatures, thing.key) if one.key[-1]]
@@ -153,18 +225,18 @@ def _fix(class_: str, thing: Total, found: _Found, most: int) -> Fix:
     shown = tuple(hosts[:most])
     step = stricter(*found.published.get(domain, ("", "")))
     made = Fix(
-        turn_of(class_),
-        class_,
+        sort.turn,
+        sort.class_,
         _subject(domain, beside),
         thing.sums[0],
         thing.different[0],
         found.reporters[thing.key],
         evidence="",
-        how=how(class_) if class_ != "spoof" or step else _STRICTEST,
+        how=sort.how if sort.class_ != "spoof" or step else _STRICTEST,
         shown=shown,
-        records=tuple(_records(class_, _place(domain, authors), beside, shown, signatures, step, _place(domain, []))),
+        records=tuple(_records(sort, _place(domain, authors), beside, shown, signatures, step, _place(domain, []))),
     )
-    return made._replace(evidence=_evidence(made, authors))
+    return made._replace(evidence=_evidence(made, authors, sort.what))
 
 
 def _subject(domain: str, beside: str) -> str:
@@ -174,21 +246,21 @@ def _subject(domain: str, beside: str) -> str:
     return f"{beside} for {domain}" if beside else domain
 
 
-def _evidence(fix: Fix, authors: list[str]) -> str:
+def _evidence(fix: Fix, authors: list[str], what: str) -> str:
     """`1,177 messages of 1 host, seen by 4 reporters, with billing.example.org in From. SPF or DKIM passes, …`."""
     seen = f", seen by {words.count(fix.reporters, 'reporter')}"
     name = f", with {words.listed([words.plain(one, 80) for one in authors], 3)} in From" if authors else ""
     some = f"{words.count(fix.messages, 'message')} of {words.count(fix.hosts, 'host')}"
-    return f"{some}{seen}{name}. {words.what(fix.class_)}"
+    return f"{some}{seen}{name}. {what}"
 
 
-def _rest(class_: str, things: list[Total]) -> list[Fix]:
+def _rest(sort: _Sort, things: list[Total]) -> list[Fix]:
     if not things:
         return []
     messages = sum(one.sums[0] for one in things)
     evidence = f"{words.count(messages, 'message')} of {words.count(len(things), 'sender')}."
     name = f"{len(things):,} more"
-    return [Fix(turn_of(class_), class_, name, messages, 0, 0, evidence, how(class_), things=len(things))]
+    return [Fix(sort.turn, sort.class_, name, messages, 0, 0, evidence, sort.how, things=len(things))]
 
 
 # Records. From domains and selectors are a stranger's to choose: nothing else than a name gets into one.
@@ -203,9 +275,14 @@ def _place(domain: str, authors: list[str]) -> str:
     return next((one for one in inside if _NAME.match(one)), domain if _NAME.match(domain) else "")
 
 
+_RECORDS_OF = {"A2s": "own-unaligned"}  # rule -> the class whose records are advised
+
+
 def _records(
-    class_: str, author: str, service: str, hosts: Iterable[Host], signatures: Iterable[str], step: str, domain: str
+    sort: _Sort, author: str, service: str, hosts: Iterable[Host], signatures: Iterable[str], step: str, domain: str
 ) -> Iterator[Record]:
+    """None for a rule that advises otherwise than its class, unless the advice is a record."""
+    class_ = _RECORDS_OF.get(sort.rule, "") if sort.rule else sort.class_
     if not author:
         return
     selector = next(_selectors(signatures), "SELECTOR")

@@ -76,13 +76,6 @@ class Mail(NamedTuple):
         """Days of one bar of `trend`."""
         return Trends(one.day for one in self.slices).width
 
-    def by_class(self) -> Counter[str]:
-        """Messages of each class."""
-        counts: Counter[str] = Counter()
-        for one in self.slices:
-            counts[one.class_] += one.messages
-        return counts
-
 
 def unjudged(found: Mail) -> str:
     """A sentence about messages that neither passed nor failed, '' where there are none."""

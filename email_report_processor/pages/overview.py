@@ -14,7 +14,7 @@ def overview(store: Store, scope: Scope, kept: Iterable[Kept], made: str) -> Pag
     """Ask a store everything. `kept` are the kept messages, `made` is now (RFC 3339). Raises StoreError."""
     asked, scope = scope, until_now(store, scope, made)
     found = mail.read(store, scope)
-    things = fixing.fixes(store, scope, found.by_class())
+    things = fixing.fixes(store, scope)
     senders = sources.senders(store, scope._replace(top=sys.maxsize))
     sessions = tls.read(store, scope)
     reporters = intake.reporters(store, scope, made)

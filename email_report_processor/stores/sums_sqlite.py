@@ -52,7 +52,7 @@ _PLACE = ("source.as.organization.name", "source.geo.country_iso_code")
 
 # Whoever changes these raises `sqlite._FORM`: the tables are then made anew.
 SUMS = (
-    Sum("days", _MAIL, ("class", _DOMAIN, "dmarc.result", "report.duration", _TRUST)),
+    Sum("days", _MAIL, ("class", "class_rule", _DOMAIN, "dmarc.result", "report.duration", _TRUST)),
     Sum("senders", _MAIL, ("class", "source.name", _DOMAIN, "dmarc.result", _TRUST)),
     Sum("policies", _MAIL, (_DOMAIN, "policy_published.p", "policy_published.sp", "policy_published.np", _TRUST)),
     Sum(
@@ -70,8 +70,8 @@ SUMS = (
     *(
         Sum(name + more, _MAIL, (*fields, _DOMAIN, _TRUST), daily=not more)
         for name, fields in (
-            ("hosts", ("class", "source.ip", *_SENDER, *_PLACE, "dmarc.result")),
-            ("reporters", ("class", "report.org_name", *_SENDER)),
+            ("hosts", ("class", "class_rule", "source.ip", *_SENDER, *_PLACE, "dmarc.result")),
+            ("reporters", ("class", "class_rule", "report.org_name", *_SENDER)),
             ("signatures", ("class", "dkim.signatures", *_SENDER)),
         )
         for more in ("", "_ever")

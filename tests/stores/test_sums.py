@@ -17,6 +17,7 @@ from email_report_processor.stores.totals import check, largest
 PREFIXES = ("email-report-", "demo-email-report-")
 VALUES: dict[str, list[Any]] = {
     "class": ["aligned", "spoof", "", None],
+    "class_rule": ["A2", "A2s", None],
     "policy_published.domain": ["example.org", "example.net", None],
     "policy_published.p": ["none", "reject", None],
     "policy_published.sp": ["none", None],
