@@ -29,7 +29,7 @@ SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Who sends, and from where?", "senders", ("senders", "countries", "hosts", "networks", "policies")),
     ("TLS of mail to me", "tls", ("tls-sessions", "tls-policies", "tls-failures")),
     ("Failed messages and complaints", "failures", ("failed-messages", "feedback")),
-    ("Intake", "intake", ("reporters", "kept", "warnings")),
+    ("Intake", "intake", ("reporters", "versions", "kept", "warnings")),
 )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from ..stores.kept import Kept
 from ..stores.store import Store
-from . import failures, fixing, intake, mail, sources, tls, words
+from . import failures, fixing, intake, mail, sources, tls, versions, words
 from .asking import DOMAIN, Scope, ask, cut, forged, future, until_now
 from .figure import Answer, Figure, Fix, Level, Page, Period
 
@@ -33,6 +33,7 @@ def overview(store: Store, scope: Scope, kept: Iterable[Kept], made: str) -> Pag
         tls.failures(store, scope, sessions),
         *_failed(store, scope),
         intake.reporting(reporters, scope),
+        versions.figure(*versions.read(store, scope), scope),
         intake.repairs(store, scope),
         intake.kept(kept, scope),
     )

@@ -271,6 +271,29 @@ def test_intake(case: Case) -> None:
     assert {row[:2]: row[2] for row in case.table("warnings")} == warnings
 
 
+def test_versions(case: Case) -> None:
+    """Reports under one identity: what they say together, and what the rows of their id, day and domain hold."""
+    several = {key: some for key, some in grouped(case.documents["report"], "report.identity").items() if some[1:]}
+    figure = case.page.figure("versions")
+    assert len(figure.rows) + figure.more == len(several)
+    for reporter, id_, domain, when, number, said, stored, difference in case.table("versions"):
+        key = (reporter, id_, domain, when)
+        mine = [some for some in several.values() if _report_key(some[0]) == key]
+        assert any((len(some), sum(one["messages"] for one in some)) == (number, said) for some in mine)
+        mail = [one for one in case.mail if _row_key(one, "policy_published.domain") == key]
+        sessions = [one for one in case.documents["smtp-tls"] if _row_key(one, "policy.domain") == key]
+        held = [one.get(f"sessions.{name}", 0) for one in sessions for name in ("successful", "failed")]
+        assert (stored, difference) == (count(mail) + sum(held), said - stored)
+
+
+def _report_key(one: Fields) -> tuple[str, ...]:
+    return one.get("report.org_name", "-"), one["report.id"], one["report.domain"][0], day(one)
+
+
+def _row_key(one: Fields, domain: str) -> tuple[str, ...]:
+    return one.get("report.org_name", "-"), one["report.id"], one.get(domain, ""), day(one)
+
+
 @pytest.fixture
 def real(node: nodes.Node, prefix: str, documents: list[Document]) -> Iterator[OpenSearchStore]:
     """The weeks on the node."""
