@@ -39,6 +39,10 @@ from ..values.fields import clean
 from .text import fail, table
 
 _LONGEST_REPLY = 1024**2  # bytes of a reply that are looked at
+_ANSWERING = (
+    "copy the token whole from the subject of the mail, and write yes or no behind it; it is good for 14 days, where "
+    "the state directory is the one of the filter (--state)"
+)
 _BATCH = 5000  # logins stored at once by `read`
 
 
@@ -82,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     events.add_argument("--lines", action="store_true", default=False, help="print the evidence")
     for name, help_ in (("stop", "stop an account by hand"), ("release", "release an account that is stopped")):
         made = command(name, help_)
-        made.add_argument("account")
+        made.add_argument("account", type=_account, help="as the logs name it")
         made.add_argument("--why", default="", metavar="TEXT", help="for the audit trail")
     answer_ = command("answer", "take a user's answer: a mail on standard input, or a token and a word")
     answer_.add_argument("token", nargs="?", default="", help="of the mail; without it a reply is read")
@@ -90,6 +94,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     command("stopped", "list the accounts that are stopped")
     audit = command("audit", "list who stopped, released and answered what")
     audit.add_argument("account", nargs="?", default="", help="only of this account")
+
+
+def _account(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("name an account, such as alice@example.org")
+    return text.strip()
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -153,8 +163,11 @@ def _read(arguments: argparse.Namespace, settings: Settings) -> int:
                     print(describe(finding))
                     if arguments.lines:
                         print("".join(f"    {_text(line)}\n" for line in finding.lines), end="")
-    for text in (*judge.places.said(), *reader.problems):
-        _say(text)
+        sys.stdout.flush()
+        for text in (*judge.places.said(), *reader.problems):
+            _say(text)
+    if not count and reader.lines:
+        _say("no line is a login of Postfix, Dovecot or Exim: docs/logins.md says what is read")
     print(f"{reader.lines:,} lines, {count:,} logins, {findings:,} findings")
     return 1 if reader.problems else 0
 
@@ -270,6 +283,9 @@ def _events(arguments: argparse.Namespace, settings: Settings) -> int:
         print(describe(event.finding) + (f" [answer: {event.answer}]" if event.answer else ""))
         if arguments.lines:
             print("".join(f"    {_text(line)}\n" for line in event.finding.lines), end="")
+    if not events:
+        whose = f" of {arguments.account}" if arguments.account else ""
+        print(f"nothing{whose} was found in the last {arguments.hours:g} hours by `logins follow` or `logins policy`")
     return 0
 
 
@@ -305,7 +321,7 @@ def _answer(arguments: argparse.Namespace, settings: Settings) -> int:
         if event is None or said is None:
             fault = "no token of ours" if event is None else "neither yes nor no"
             log("warning", f"logins answer: {fault} in what was received; nothing was changed")
-            return fail(fault, 1) if arguments.token else 0
+            return fail(f"{fault}: {_ANSWERING}", 1) if arguments.token else 0
         denied = answer(event, said, state, options, time.time())
         for told in state.commit("answer", time.time(), {}, findings=[denied] if denied else []):
             Acting(options, state, log).tell(told)

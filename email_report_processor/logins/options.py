@@ -35,7 +35,7 @@ class LoginOptions(NamedTuple):
     answer: Literal["DEFER", "REJECT"] = "DEFER"  # to Postfix for a stopped account: try again later, or no
     sentence: str = "this account is stopped because of unusual logins; ask your postmaster"  # behind that answer
     command: tuple[str, ...] = ()  # a command and its arguments, for each finding: JSON on standard input, no shell
-    command_seconds: float = 10.0  # how long it may take
+    command_seconds: float = 10.0  # seconds that it may take
     ask: bool = False  # mail users whether a login from a new country was theirs
     second_addresses: str = ""  # a file of lines `account address`: where to ask instead of in the account itself
     postmaster: str = ""  # who is told of alarms by mail; empty: nobody

@@ -86,6 +86,10 @@ def test_what_cannot_be_read(run_admin: Program, tmp_path: Path) -> None:
     done = run_admin(b"", "logins", "read", "--dry-run", str(tmp_path / "absent"))
     assert done.status == 1
     assert "absent: cannot be read (No such file or directory)" in done.stderr
+    assert "no line is a login" not in done.stderr
+    none = run_admin(b"Once upon a time\nthere was a log\n", "logins", "read", "--dry-run", "-")
+    assert "no line is a login of Postfix, Dovecot or Exim: docs/logins.md says what is read" in none.stderr
+    assert "no line" not in run_admin(lines(), "logins", "read", "--dry-run", "-").stderr
 
 
 @pytest.mark.parametrize(
@@ -172,6 +176,18 @@ def test_follow_needs_something_to_follow(run_admin: Program) -> None:
 
 
 # By hand
+
+
+def test_what_is_wrong_by_hand_says_what_to_do(run_admin: Program) -> None:
+    for name in ("", "  "):
+        done = run_admin(b"", "logins", "stop", name)
+        assert (done.status, "name an account" in done.stderr) == (2, True)
+    assert "stopped" in run_admin(b"", "logins", "stopped").stdout
+    found = run_admin(b"", "logins", "events", "alice@example.org")
+    assert (found.status, found.stdout[:40]) == (0, "nothing of alice@example.org was found i")
+    unknown = run_admin(b"", "logins", "answer", "0123456789abcdef-abcdefghijklmnop", "yes")
+    assert unknown.status == 1
+    assert "no token of ours: copy the token whole from the subject of the mail" in unknown.stderr
 
 
 def test_stop_and_release_are_written_down(run_admin: Program) -> None:

@@ -103,6 +103,21 @@ def test_what_is_no_login(line: bytes) -> None:
     assert scan(line) == []
 
 
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (b"UGFzc3dvcmQ6", ""),  # Password:
+        (b"PDEyMy40QG1haWwuZXhhbXBsZT4=", ""),  # <123.4@mail.example>, of CRAM-MD5
+        (b"authentication failure", "authentication failure"),
+        (b"overload", "overload"),  # base64 by chance
+        (b"", ""),
+    ],
+)
+def test_a_challenge_is_no_reason(said: bytes, reason: str) -> None:
+    line = HEAD + b"warning: h[192.0.2.1]: SASL LOGIN authentication failed: " + said + b", sasl_username=a"
+    assert one(line).reason == reason
+
+
 def test_lines_that_are_too_long_are_left_alone() -> None:
     assert scan(HEAD + LOGIN + b"x" * MAX_LINE) == []
     assert len(scan(HEAD + LOGIN + b"x" * 1000)) == 1

@@ -5,6 +5,7 @@ which may hold blanks and commas, and therefore text that looks like more fields
 """
 
 import re
+from base64 import b64decode
 from functools import lru_cache
 
 from ...values.networks import is_in, read_network
@@ -78,8 +79,17 @@ def read_failure(line: bytes, clock: Clock) -> Login | None:
     return Login(
         line, head.time, head.host, "postfix", service_of(head.program), "failure",
         read_account(fields["account"] or b""), address, port, name, read_text(fields["method"]),
-        reason=read_text(fields["reason"]),
+        reason="" if _is_challenge(fields["reason"]) else read_text(fields["reason"]),
     )  # fmt: skip
+
+
+def _is_challenge(reason: bytes) -> bool:
+    """Postfix gives the last challenge of the server as the reason where it has no other: `Password:` in base64."""
+    try:
+        text = b64decode(reason, validate=True)
+    except ValueError:
+        return False
+    return text.endswith(b":") or (text.startswith(b"<") and text.endswith(b">"))
 
 
 def read_refusal(line: bytes, clock: Clock, messages: tuple[bytes, ...]) -> Login | None:
