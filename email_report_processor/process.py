@@ -206,7 +206,8 @@ def _verdicts(reading: Reading, written: Written, tally: "Tally") -> Iterator[Ve
     if tally.salvaged:
         one = tally.salvaged == 1
         many = "1 broken report was read as far as it goes"
-        yield Verdict("salvaged", many if one else f"{tally.salvaged} broken reports were read as far as they go")
+        said = many if one else f"{tally.salvaged} broken reports were read as far as they go"
+        yield Verdict("salvaged", f"{said}: {tally.damage}" if tally.damage else said)
 
 
 def wanted(reading: Reading, job: Job) -> list[Report]:
@@ -220,6 +221,7 @@ class Tally:
     def __init__(self) -> None:
         self.repaired = 0  # warnings
         self.salvaged = 0  # reports
+        self.damage = ""  # of the first of them, as its warning says it
 
 
 def guarded_rows(reports: list[Report], job: Job, tally: Tally) -> Iterator[Row]:
@@ -247,7 +249,14 @@ def _rows(reports: list[Report], job: Job, tally: Tally) -> Iterator[Row]:
                 tally.repaired += len(own["warnings"])
             if "salvaged" in own:
                 tally.salvaged += own["salvaged"]
+                tally.damage = tally.damage or _damage(own.get("warnings", ()))
             yield Row(name, id_, completion.encode(document))
+
+
+def _damage(warnings: Iterable[str]) -> str:
+    """The warning that says where a report is broken."""
+    found = (warning for warning in warnings if warning.startswith(("salvaged: ", "broken JSON")))
+    return next(found, "").removeprefix("salvaged: ")[:200]
 
 
 def index(dataset: str, date: str, now: str, layout: Layout) -> str:

@@ -42,7 +42,7 @@ class StoreOptions(NamedTuple):
     """Where the documents go."""
 
     url: str = ""  # https://host:9200, sqlite:PATH, or - for standard output; empty: sqlite in the state directory
-    retry_seconds: float = 30.0  # how long one message may wait for a store that is busy or away
+    retry_seconds: float = 30.0  # seconds that one message may wait for a store that is busy or away
 
 
 class SecretFiles(NamedTuple):
@@ -363,9 +363,9 @@ def _read_float(value: Any, _type: Any, _key: str) -> float:
         try:
             value = float(value)
         except ValueError:
-            raise ValueError("write a number of seconds, such as 120") from None
+            raise ValueError("write a number from 0 on, such as 120") from None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10**7:
-        raise ValueError("write a number of seconds, such as 120")
+        raise ValueError("write a number from 0 on, such as 120")
     return float(value)
 
 

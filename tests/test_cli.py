@@ -144,7 +144,7 @@ def test_wrong_usage_is_said_in_the_log(run_filter: Program) -> None:
     assert run(run_filter, AGGREGATE, "--deadline=soon").status == 75
     assert logged(run_filter).endswith(
         "error: the mail server keeps the message: flag --deadline: [filter] deadline = 'soon':"
-        " write a number of seconds, such as 120\n"
+        " write a number from 0 on, such as 120\n"
     )
 
 
@@ -338,7 +338,7 @@ def test_settings_faults_on_a_terminal(run_filter: Program, message_file: Any) -
     """A message was piped in, so that it must not be lost: 75 there too."""
     found = Terminal(run_filter.command(settings="[filter]\ndeadline = -1\n"), message_file)
     assert found.status == 75
-    assert f"{run_filter.settings}: [filter] deadline = -1: write a number of seconds, such as 120" in found.output
+    assert f"{run_filter.settings}: [filter] deadline = -1: write a number from 0 on, such as 120" in found.output
 
 
 # Every setting comes from its record, every flag from a setting

@@ -359,7 +359,7 @@ def test_the_line_of_a_report(job: Job) -> None:
             TLS,
             ("report=smtp-tls, from=Big Mail, domain=example.org, period=2026-11-18/2026-11-18, ", "rows=2, stored=3"),
         ),
-        (BROKEN, ("rows=5, stored=6", "kept=salvaged", ": 1 broken report was read as far as it goes")),
+        (BROKEN, ("rows=5, stored=6", "kept=salvaged", ": 1 broken report was read as far as it goes: ")),
         (UNREADABLE, ("report=none, rows=0, stored=0, ", "kept=unreadable, ms=12: part 2 'report.zip': ")),
         (NO_REPORT, ("report=none, ", "kept=no-report, ms=12: no report in it")),
     ],

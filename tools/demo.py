@@ -1,6 +1,5 @@
 """The demo: the real filter on sample messages, as a mail server calls it, into an embedded store of its own."""
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -17,12 +16,8 @@ def main(folder: Path) -> int:
     messages = folder / "messages"
     samples.main(messages)
     store = folder / "reports.sqlite"
-    environ = {
-        "EMAIL_REPORT_PROCESSOR_STORE_URL": f"sqlite:{store}",
-        "EMAIL_REPORT_PROCESSOR_STATE_DIR": str(folder),
-        "EMAIL_REPORT_PROCESSOR_LOG_TO": str(folder / "log"),
-        "EMAIL_REPORT_PROCESSOR_CONFIG": os.devnull,
-    }
+    config = configure(folder, "reports")
+    environ = {"EMAIL_REPORT_PROCESSOR_CONFIG": str(config)}
     print(f"Each message of {show(messages)} goes through the filter, as a mail server would do it:\n")
     for path in sorted(messages.iterdir()):
         print("  " + feed(path, folder / "log", environ))
@@ -33,19 +28,29 @@ def main(folder: Path) -> int:
     sys.stdout.flush()
     page = folder / "page.html"
     for arguments in (["summary", "--since", "all"], ["kept"]):
-        admin(arguments, environ)
-    weeks = environ | {"EMAIL_REPORT_PROCESSOR_STORE_URL": f"sqlite:{folder / 'weeks.sqlite'}"}
-    admin(["demo"], weeks)
-    weeks |= {"EMAIL_REPORT_PROCESSOR_STORE_INDEX_PREFIX": "demo-email-report-"}
-    admin(["summary", "--html", show(page)], weeks)
+        admin(arguments, config)
+    admin(["demo"], configure(folder, "weeks"))
+    admin(["summary", "--html", show(page)], configure(folder, "page", store="weeks", prefix="demo-email-report-"))
     print(further(folder, store, page))
     return 0
 
 
-def admin(arguments: list[str], environ: dict[str, str]) -> None:
-    """Show a command and what it says."""
-    print(f"$ email-report-admin {' '.join(arguments)}\n", flush=True)
-    subprocess.run([PROGRAMS / "email-report-admin", *arguments], env=os.environ | environ, check=True)
+def configure(folder: Path, name: str, *, store: str = "", prefix: str = "email-report-") -> Path:
+    """Settings that a command which was pasted finds as well."""
+    path = folder / f"{name}.toml"
+    path.write_text(
+        f'[store]\nurl = "sqlite:{folder}/{store or name}.sqlite"\nindex_prefix = "{prefix}"\n'
+        f'[state]\ndir = "{folder}"\n[log]\nto = "{folder}/log"\n',
+        "utf-8",
+    )
+    return path
+
+
+def admin(arguments: list[str], config: Path) -> None:
+    """Show a command, as it can be pasted, and what it says."""
+    words = [show(PROGRAMS / "email-report-admin"), *arguments, "--config", show(config)]
+    print(f"$ {' '.join(words)}\n", flush=True)
+    subprocess.run(words, cwd=HERE, check=True)
     print(flush=True)
 
 

@@ -82,7 +82,7 @@ def _type_name(type_: Any) -> str:
     return {"tuple[str, ...]": "list of texts"}.get(str(type_)) or (
         "table of texts"
         if "Mapping" in str(type_)
-        else {"str": "text", "int": "whole number", "float": "seconds", "bool": "true or false"}[type_.__name__]
+        else {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}[type_.__name__]
     )
 
 

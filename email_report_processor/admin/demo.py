@@ -5,8 +5,11 @@ They stand under a prefix of their own, so that they mix with nothing and can be
 
 import argparse
 import os
+import shlex
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from shutil import which
 
 from ..documents.encode import encode
 from ..flags import flags, now
@@ -62,12 +65,13 @@ def made(prefix: str, days: int) -> Iterator[Row]:
 
 def _next(url: str, prefix: str) -> str:
     variable = f"{PREFIX}STORE_INDEX_PREFIX={prefix}"
+    program = "email-report-admin" if which("email-report-admin") else shlex.quote(sys.argv[0])
     lines = [
         "",
         "To look at them:",
-        f"  {variable} email-report-admin summary --store {url} --html page.html",
-        *([f"  {variable} email-report-admin setup --store {url}"] if url.startswith("http") else []),
+        f"  {variable} {program} summary --store {url} --html page.html",
+        *([f"  {variable} {program} setup --store {url}"] if url.startswith("http") else []),
         "To remove them:",
-        f"  email-report-admin demo --store {url} --prefix {prefix} --remove",
+        f"  {program} demo --store {url} --prefix {prefix} --remove",
     ]
     return "\n".join(lines)

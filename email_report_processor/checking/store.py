@@ -193,14 +193,14 @@ def _check_clock(store: OpenSearchStore, answer: Answer) -> Iterator[Finding]:
         health = store.request("GET", "/_cat/health?h=epoch&format=json").json
         theirs = _epoch(health)
     if theirs is None:
-        yield ok("clock", "this user cannot ask OpenSearch for its own time")
+        yield ok("clocks", "this user cannot ask OpenSearch for its own time")
         return
     apart = time.time() - theirs
     if abs(apart) > _CLOCK:
         text = f"{abs(apart):.0f} s {'ahead of' if apart > 0 else 'behind'} OpenSearch"
-        yield warning("clock", text, "set both clocks: timedatectl set-ntp true")
+        yield warning("clocks", text, "set both clocks: timedatectl set-ntp true")
     else:
-        yield ok("clock", "that of OpenSearch agrees")
+        yield ok("clocks", "that of OpenSearch agrees")
 
 
 def _date(text: str) -> float | None:

@@ -77,11 +77,13 @@ class Ledger:
             yield f"{_many(without, 'message')} without a report: {', '.join(places)}{', …' * (without > len(places))}"
         for category, number in sorted(self.categories.items()):
             if category != "no-report":
-                yield f"{_many(number, 'message')} {_WORDS.get(category, category)}"
+                noun = _NOUNS.get(category, "message")
+                yield f"{_many(number, noun)} {_WORDS.get(category, category)}"
 
 
+_NOUNS = {"unreadable": "message or file"}
 _WORDS = {
-    "unreadable": "or files that cannot be read, or only in part",
+    "unreadable": "that cannot be read, or only in part",
     "salvaged": "with a broken report, read as far as it goes",
     "rejected": "with documents that the store refuses",
     "failed": "at which reading failed",
@@ -89,7 +91,7 @@ _WORDS = {
 
 
 def _many(number: int, word: str) -> str:
-    return f"{number:,} {word}{'s' * (number != 1)}"
+    return f"{number:,} {word if number == 1 else ' or '.join(f'{one}s' for one in word.split(' or '))}"
 
 
 class Progress:

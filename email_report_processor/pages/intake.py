@@ -120,7 +120,7 @@ _MEANING = {
     "salvaged": "read in part: what could be read is stored",
     "unreadable": "claims to be a report and cannot be read",
     "rejected": "the store refuses a document for its content",
-    "unfinished": "the store was too slow: `kept --retry` finishes it",
+    "unfinished": "not stored, or not as a whole: `kept --retry` finishes it",
     "failed": "an error of this program: please report it",
 }
 

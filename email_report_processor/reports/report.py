@@ -12,7 +12,7 @@ class Options(NamedTuple):
     """What the site wants of reading, beside the bounds."""
 
     sample: Literal["none", "headers", "full"] = "headers"  # of a failed message store: none, headers or full
-    authserv_ids: tuple[str, ...] = ()  # whose Authentication-Results are believed (RFC 8601 §2.5); () is nobody's
+    authserv_ids: tuple[str, ...] = ()  # whose Authentication-Results are believed (RFC 8601 §2.5); [] is nobody's
     feed: str = ""  # name of the source, stored as report.feed
     bounds: Bounds = Bounds()
 

@@ -31,12 +31,12 @@ class OpenSearchOptions(NamedTuple):
     """What is special to OpenSearch. Each becomes a setting of the section [opensearch]."""
 
     hosts: tuple[str, ...] = ()  # further nodes of the same cluster, as URLs; tried in turn when one does not answer
-    username: str = ""
-    password: str = ""
+    username: str = ""  # for basic authentication
+    password: str = ""  # of username; better in a file that password_file names
     ca_file: str = ""  # certificates (PEM) to trust instead of the system's
     client_cert: str = ""  # our certificate (PEM), with its key unless client_key names it
-    client_key: str = ""
-    verify: bool = True  # False believes any certificate: for trying only
+    client_key: str = ""  # the key (PEM) of client_cert, where that file has none
+    verify: bool = True  # false believes any certificate: for trying only
     aws_region: str = ""  # signs requests (SigV4) with the credentials that botocore finds; needs the extra [aws]
     aws_service: str = "es"  # es, or aoss for OpenSearch Serverless
     pipelines: Mapping[str, str] = {}  # dataset -> ingest pipeline

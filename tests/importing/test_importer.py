@@ -138,6 +138,9 @@ def test_what_cannot_be_read_is_named(run_filter: Program, tmp_path: Path, state
         [str(tmp_path / "absent"), "unreadable"],
     ]
     assert f"1 message without a report: {folder / '3-none'}" in outcome.stdout
+    assert "2 messages or files that cannot be read, or only in part" in outcome.stdout
+    alone = run_filter(b"", str(folder / "2-broken"))
+    assert "1 message or file that cannot be read, or only in part" in alone.stdout
     assert not (state / "kept").exists()
     assert len(list(folder.iterdir())) == 4
 
