@@ -1,6 +1,6 @@
 """What to fix: ranked, each with its evidence, how to do it, and the DNS record to paste.
 
-First what is, or may be, our own and fails: a stricter policy would lose it. What no record can mend comes last.
+First what is, or may be, our own and fails: a strict policy loses it. What no record can mend comes last.
 """
 
 import re
@@ -22,7 +22,7 @@ _LISTED = 2000  # hosts, From domains or signatures of a class, the largest
 
 # How soon, in the order of the page, and its heading.
 TURNS: Mapping[str, str] = {
-    "fix": "To fix: a stricter policy would lose this mail",
+    "fix": "To fix: a strict policy loses this mail",
     "decide": "To judge: nothing passed. Is it yours?",
     "improve": "To make safer: passes today by one of SPF and DKIM alone",
     "watch": "To watch",
@@ -62,6 +62,8 @@ _BESIDE = {
     "third-party-unaligned": "source.name",
     "aligned-spf-only": "source.name",
 }
+_LOST = frozenset({"fix", "decide"})  # turns of mail that is refused, or would be
+_REFUSED = {"reject": "rejected", "quarantine": "put into quarantine"}
 _SIGNED = frozenset({"broken-signature", "third-party-unaligned"})  # their signatures name the record
 
 _HOW = {
@@ -179,6 +181,7 @@ class _Found(NamedTuple):
     hosts: list[Total]  # and address, network
     authors: list[Total]  # and From domain
     signatures: list[Total]  # and `domain / selector / result`
+    refused: Mapping[tuple[Any, ...], dict[str, int]]  # messages that were rejected, quarantined already
     published: Mapping[str, tuple[str, str]]  # p and sp that receivers saw last, by domain
 
     def of(self, groups: list[Total], key: tuple[Any, ...]) -> list[Total]:
@@ -206,8 +209,17 @@ def _look(store: Store, scope: Scope, sort: _Sort) -> _Found:
         by("source.ip", "source.as.organization.name", size=_LISTED),
         by("identifiers.header_from", size=_LISTED),
         by("dkim.signatures", size=_LISTED) if sort.class_ in _SIGNED else [],
+        _refused(by("policy_evaluated.disposition", size=_LISTED)) if sort.turn in _LOST else {},
         published(store, scope) if sort.class_ == "spoof" else {},
     )
+
+
+def _refused(groups: list[Total]) -> dict[tuple[Any, ...], dict[str, int]]:
+    found: dict[tuple[Any, ...], dict[str, int]] = {}
+    for one in groups:
+        if one.key[-1] in _REFUSED:
+            found.setdefault(one.key[:-1], {})[one.key[-1]] = one.sums[0]
+    return found
 
 
 def published(store: Store, scope: Scope) -> dict[str, tuple[str, str]]:
@@ -236,7 +248,8 @@ def _fix(sort: _Sort, thing: Total, found: _Found, most: int) -> Fix:
         shown=shown,
         records=tuple(_records(sort, _place(domain, authors), beside, shown, signatures, step, _place(domain, []))),
     )
-    return made._replace(evidence=_evidence(made, authors, sort.what))
+    evidence = _evidence(made, authors, sort.what) + _lost(found.refused.get(thing.key, {}))
+    return made._replace(evidence=evidence)
 
 
 def _subject(domain: str, beside: str) -> str:
@@ -252,6 +265,16 @@ def _evidence(fix: Fix, authors: list[str], what: str) -> str:
     name = f", with {words.listed([words.plain(one, 80) for one in authors], 3)} in From" if authors else ""
     some = f"{words.count(fix.messages, 'message')} of {words.count(fix.hosts, 'host')}"
     return f"{some}{seen}{name}. {what}"
+
+
+def _lost(refused: Mapping[str, int]) -> str:
+    """` Already 300 messages were rejected and 20 put into quarantine.`; '' for none."""
+    said = [
+        (words.count(number, "message") if first else words.number(number))
+        + f" {words.verb(number, 'was')} {_REFUSED[name]}"
+        for first, (name, number) in zip((True, False), sorted(refused.items(), reverse=True), strict=False)
+    ]
+    return f" Already {' and '.join(said)}." if said else ""
 
 
 def _rest(sort: _Sort, things: list[Total]) -> list[Fix]:

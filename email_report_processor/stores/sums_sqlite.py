@@ -71,7 +71,7 @@ SUMS = (
         Sum(name + more, _MAIL, (*fields, _DOMAIN, _TRUST), daily=not more)
         for name, fields in (
             ("hosts", ("class", "class_rule", "source.ip", *_SENDER, *_PLACE, "dmarc.result")),
-            ("reporters", ("class", "class_rule", "report.org_name", *_SENDER)),
+            ("reporters", ("class", "class_rule", "report.org_name", "policy_evaluated.disposition", *_SENDER)),
             ("signatures", ("class", "dkim.signatures", *_SENDER)),
         )
         for more in ("", "_ever")

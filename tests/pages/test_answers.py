@@ -106,6 +106,22 @@ def test_steps_of_a_policy(p: str, sp: str, step: str) -> None:
     assert fixing.stricter(p, sp) == step
 
 
+def test_what_was_refused_already_is_said(look: Look, documents: list[Document]) -> None:
+    found = list(mail(documents, policy_evaluated__disposition="none"))
+    fates = ["reject"] * 3 + ["quarantine"] * 2
+    lost = [
+        Document(one.dataset, one.id, one.fields | {"policy_evaluated.disposition": fate, "count": 4})
+        for one, fate in zip(found, fates, strict=False)
+    ]
+    (fix,) = look([*lost, *found[5:]]).fixes
+    assert fix.evidence.endswith(" Already 12 messages were rejected and 8 were put into quarantine.")
+
+
+def test_what_was_not_refused_is_not_said_to_be(look: Look, documents: list[Document]) -> None:
+    (fix,) = look(mail(documents, policy_evaluated__disposition="none")).fixes
+    assert "Already" not in fix.evidence
+
+
 def test_repairs_are_told_together_wherever_they_were(look: Look, documents: list[Document]) -> None:
     found = list(mail(documents))
     broken = "the XML is broken: not well-formed (invalid token)"

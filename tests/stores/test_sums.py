@@ -22,6 +22,7 @@ VALUES: dict[str, list[Any]] = {
     "policy_published.p": ["none", "reject", None],
     "policy_published.sp": ["none", None],
     "policy_published.np": [None],
+    "policy_evaluated.disposition": ["none", "reject", None],
     "dmarc.result": ["pass", "fail", None],
     "report.duration": [86399, 86400, 7 * 86400, None],
     "report.authentication": ["pass", "fail", "unchecked", None],
