@@ -11,9 +11,12 @@ import select
 import signal
 import sqlite3
 import subprocess
+import threading
 from base64 import b64encode
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.policy import SMTP
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -561,16 +564,35 @@ def test_what_a_newcomer_meets(run_filter: Program, run_admin: Program, state: P
     assert "2 kept messages have names that begin so" in run_admin(b"", "kept", "--remove", "").stderr
 
 
-def test_a_person_hears_that_a_store_is_waited_for(run_admin: Program) -> None:
+class _Overloaded(BaseHTTPRequestHandler):
+    """A store that answers every request with 503."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_error(503)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing: pytest shows what is printed."""
+
+
+@pytest.fixture
+def overloaded() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Overloaded) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_person_hears_that_a_store_is_waited_for(run_admin: Program, overloaded: str) -> None:
     """On a terminal alone: a mail server must hear nothing."""
     settings = "[store]\nretry_seconds = 1\n"
     ours, theirs = pty.openpty()
-    with run_admin.start("summary", store="http://127.0.0.1:9", settings=settings, stderr=theirs) as process:
+    with run_admin.start("summary", store=overloaded, settings=settings, stderr=theirs) as process:
         assert process.wait(60) == 75
     os.close(theirs)
     assert b"waiting up to 1 s for it" in os.read(ours, 10_000)
     os.close(ours)
-    assert "waiting" not in run_admin(b"", "summary", store="http://127.0.0.1:9", settings=settings).stderr
+    assert "waiting" not in run_admin(b"", "summary", store=overloaded, settings=settings).stderr
 
 
 def test_a_long_reason_wraps(capsys: pytest.CaptureFixture[str]) -> None:
