@@ -811,7 +811,12 @@ def test_the_intake_sees_what_is_odd(made: Indexed) -> None:
     assert figures["Sender failed authentication"] == 4  # two domains on two days
     assert figures["Salvaged"] > 0
     versions = answer_of(made, "email-report-intake-versions")
-    assert [one["doc_count"] for one in next(iter(versions.values()))["buckets"]] == [2]
+    [report] = next(iter(versions.values()))["buckets"]
+    [identity] = report["6"]["buckets"]
+    said = {one["key"]: one["1"]["value"] for one in identity["7"]["buckets"]}
+    mine = [row for row in rows_of(made, "report") if row["report.identity"] == identity["key"]]
+    assert len(mine) == report["doc_count"] == identity["doc_count"] == len(said) == 2
+    assert said == {row["report.sha256"]: row["messages"] for row in mine}, "messages of each version"
 
 
 # With the real messages

@@ -142,7 +142,7 @@ def _report(
         "report.domain": [about],
         "report.identity": identity,
         "report.delay": int(hours * 3600),
-        "report.sha256": make_id(identity, "sha") + "0" * 24,
+        "report.sha256": make_id(identity, "sha", version) + "0" * 24,
         "rows": len(rows),
         "messages": messages,
         **more,
