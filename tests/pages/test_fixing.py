@@ -16,7 +16,9 @@ from email_report_processor.pages.overview import overview
 from email_report_processor.stores.client import OpenSearchOptions
 from email_report_processor.stores.opensearch import OpenSearchStore
 from email_report_processor.stores.sqlite import SqliteStore
-from email_report_processor.stores.store import Store
+from email_report_processor.stores.store import Question, Store, Total
+from email_report_processor.stores.totals import check
+from email_report_processor.stores.totals_sqlite import holding
 from tests import nodes
 from tests.pages.conftest import NOW, SCOPE, rows
 
@@ -139,3 +141,22 @@ def test_every_rule_with_its_own_advice_is_tried() -> None:
     assert set(fixing._TURN_OF_RULE) <= OTHERWISE.keys()
     assert set(fixing._TURN_OF_RULE.values()) <= TURNS.keys()
     assert all(advice(rule) == rule.do != CLASSES[rule.class_].do for rule in OTHERWISE.values())
+
+
+def test_the_embedded_store_answers_from_its_sums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No question reads every document: neither what rules split nor what they do not."""
+    store = SqliteStore(str(tmp_path / "reports.sqlite"))
+    store.write(rows(documents()))
+    asked: list[Question] = []
+    answer = store.totals
+
+    def note(question: Question) -> list[Total]:
+        asked.append(question)
+        return answer(question)
+
+    monkeypatch.setattr(store, "totals", note)
+    for domain in ("", DOMAIN):
+        fixes(store, SCOPE._replace(domain=domain))
+    assert {question.by[0] for question in asked} >= {"class", "class_rule"}
+    assert [question for question in asked if holding(check(question), question.dataset) is None] == []
+    store.close()
