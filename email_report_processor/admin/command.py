@@ -18,6 +18,7 @@ from .text import fail
 # `run(arguments, settings) -> int` (0 done, 1 something is wrong, 2 wrong usage, 75 the store failed).
 COMMANDS = {
     "alert": "tell by mail, webhook or command what is wrong, each event once",
+    "campaigns": "reported messages that belong together, whatever address they came from",
     "check": "a line for a monitoring system: is anything wrong",
     "copy": "copy every document from one store to another",
     "demo": "store some weeks of made-up reports, to see what there is to see",
@@ -33,6 +34,7 @@ COMMANDS = {
     "search": "find documents by a query: class:spoof subject:invoice since:2d",
     "setup": "make OpenSearch ready: templates, retention, pipelines, roles, dashboards",
     "summary": "is my mail authenticated, who sends in my name, what do I have to fix",
+    "urls": "URLs of reported fraud: plain, CSV, hosts, RPZ, MISP, STIX",
     "verdict": "say of a sender whether it is yours, a service, a forwarder, a stranger, or to be ignored",
 }
 

@@ -1,0 +1,33 @@
+"""`email-report-admin urls QUERY`: URLs of reported fraud for those who block (docs/abuse-desk.md)."""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+
+from ..desk.blocklists import FORMATS, Zone, collect
+from ..documents.senders import OURS
+from ..job import choose_senders
+from ..settings import Settings
+from .reported import add_query, own_domains, reported
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of this sub-command."""
+    add_query(parser, "class:spoof since:7d")
+    parser.add_argument("--format", choices=sorted(FORMATS), default="plain", help="of the list (plain)")
+    parser.add_argument("--least", metavar="N", type=int, default=2, help="messages that a URL must stand in (2)")
+    parser.add_argument(
+        "--own", metavar="DOMAIN", action="append", default=[], help="a domain of yours; again for more"
+    )
+    parser.add_argument("--zone", metavar="NAME", default="rpz.localhost", help="of --format rpz")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Print the list. 0, also when it is empty."""
+    messages = reported(arguments, settings)
+    own = {*arguments.own, *own_domains(messages, settings)}
+    senders = choose_senders(settings)
+    trusted = [domain for domain, one in senders.domains.items() if one.verdict in OURS] if senders else []
+    listed = collect(messages, own=own, trusted=trusted, least=arguments.least)
+    sys.stdout.write(FORMATS[arguments.format](listed, datetime.now(UTC), Zone(arguments.zone)))
+    return 0
