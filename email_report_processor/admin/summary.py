@@ -91,6 +91,7 @@ def _write_html(page: Page, domains: list[Page], path: Path) -> list[Path]:
     from ..pages import html  # 60 ms, with Jinja2
 
     links = [html.Linked(f"{path.stem}-{file_name(one.domain)}.html", one) for one in domains]
+    path.parent.mkdir(parents=True, exist_ok=True)  # as --csv makes its directory
     path.write_text(html.overview(page) if not links else html.index(page, links), "utf-8")
     for link in links:
         (path.parent / link.href).write_text(html.overview(link.page, index=path.name), "utf-8")
