@@ -105,6 +105,6 @@ def test_the_page_that_the_readme_promises(
     assert re.search(r"Of [\d,]+ messages in your name", page.read_text("utf-8"))
     done = run_admin(b"", "summary", "--json", f"--csv={tmp_path / 'csv'}", store=url, env=environment)
     assert done.status == 0
-    assert len(list((tmp_path / "csv").glob("*.csv"))) == len(json.loads(done.stdout)["figures"]) == 17
+    assert len(list((tmp_path / "csv").glob("*.csv"))) == len(json.loads(done.stdout)["figures"]) == 18
     removed = run_admin(b"", "demo", "--remove", f"--prefix={prefix}", store=url)
     assert stored(removed.stdout) > 500
