@@ -1,16 +1,19 @@
-"""Write docs/fields.md, docs/settings.md and the rooms of docs/design.md from the code; `--check` compares."""
+"""Write what is generated from the code; `--check` compares.
+
+docs/fields.md, docs/settings.md, the rooms of docs/design.md, the manual pages and the completions of the shells.
+"""
 
 import ast
-import io
 import json
 import sys
-import tokenize
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from email_report_processor import settings
 from email_report_processor.documents.datasets import DATASETS, SCHEMA_VERSION, Dataset
 from email_report_processor.values.fields import Field
+from tools import completion, manual, option_records
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -49,56 +52,29 @@ def _field(field: Field) -> str:
 
 def settings_page() -> str:
     """Every setting, with its default and its meaning."""
-    parts = ["# Settings\n", GENERATED, _SETTINGS_HEAD]
+    parts = ["# Settings\n", GENERATED, option_records.SETTINGS_HEAD]
     for section in (*settings.SECTIONS, *settings.OUTER):
         parts.append(f"## [{section}]\n")
         kinds = settings.records(section)
-        parts += [f"{_first_sentence(kind)}\n\n{_keys(section, kind)}" for kind in kinds if _types(kind)]
-    parts += [_SENDERS, _FEEDS]
+        parts += [
+            f"{option_records.first_sentence(kind)}\n\n{_keys(section, kind)}"
+            for kind in kinds
+            if option_records.types(kind)
+        ]
+    parts += [option_records.SENDERS, option_records.FEEDS]
     return "\n".join(parts)
 
 
-def _types(kind: Any) -> dict[str, Any]:
-    return settings._types(kind)  # the same keys as the program has
-
-
-def _first_sentence(kind: Any) -> str:
-    return " ".join(str(kind.__doc__).split("\n\n", maxsplit=1)[0].split())
-
-
 def _keys(section: str, kind: Any) -> str:
-    comments = _comments(kind)
+    comments = option_records.comments(kind)
     lines = ["| key | type | default | meaning | variable |", "|---|---|---|---|---|"]
-    for key, type_ in _types(kind).items():
+    for key, type_ in option_records.types(kind).items():
         default = json.dumps(kind._field_defaults.get(key), default=list)
         variable = f"`{settings.PREFIX}{section}_{key}`".upper()
-        lines.append(f"| `{key}` | {_type_name(type_)} | `{default}` | {comments.get(key, '')} | {variable} |")
+        lines.append(
+            f"| `{key}` | {option_records.type_name(type_)} | `{default}` | {comments.get(key, '')} | {variable} |"
+        )
     return "\n".join([*lines, ""])
-
-
-def _type_name(type_: Any) -> str:
-    if str(type_).startswith("typing.Literal"):
-        return " or ".join(f"`{choice}`" for choice in get_args(type_))
-    return {"tuple[str, ...]": "list of texts"}.get(str(type_)) or (
-        "table of texts"
-        if "Mapping" in str(type_)
-        else {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}[type_.__name__]
-    )
-
-
-def _comments(kind: Any) -> dict[str, str]:
-    """The comment behind each field of an option record."""
-    import inspect
-
-    found: dict[str, str] = {}
-    lines = inspect.getsource(kind).splitlines()
-    name = ""
-    for token in tokenize.generate_tokens(io.StringIO("\n".join(line.removeprefix("    ") for line in lines)).readline):
-        text = lines[token.start[0] - 1].strip() if token.start[0] <= len(lines) else ""
-        name = text.split(":", 1)[0] if ":" in text else name
-        if token.type == tokenize.COMMENT and name in kind._fields:
-            found[name] = " ".join(filter(None, [found.get(name, ""), token.string.lstrip("# ")]))
-    return {key: text.replace("|", "\\|") for key, text in found.items()}
 
 
 _FIELDS_HEAD = f"""\
@@ -106,54 +82,6 @@ Version {SCHEMA_VERSION} of the model. Names come from the Elastic Common Schema
 RFC's own words otherwise. `[]` marks a list (also with one entry), `[]{{}}` a field of the objects in a list. What is
 absent in the report is absent in the document. A value that cannot be read is left out, kept as text under
 `raw.<field>` (not indexed) and named in `warnings`.
-"""
-
-_SETTINGS_HEAD = """\
-Defaults < TOML file < environment < flags. The file is `--config FILE`, else `$EMAIL_REPORT_PROCESSOR_CONFIG`, else
-`/etc/email-report-processor.toml`; one that exists and cannot be read or parsed is an error, never a silent default.
-Every key has an environment variable too (lists joined by commas). Nothing needs to be set: without settings everything
-goes into an embedded store in the state directory.
-
-A secret never stands on the command line: put it into `password_file`, or into the environment, or into the file with
-mode 0600. Sizes (`…_bytes`) are numbers or texts such as `"16 MiB"`.
-
-```toml
-[store]
-url = "https://opensearch.example.org:9200"
-
-[opensearch]
-username = "email-report-writer"
-password_file = "/etc/email-report-processor.password"
-
-[read]
-authserv_ids = ["mx.example.org"]
-
-[site]
-own_networks = ["192.0.2.0/24", "2001:db8::/32"]
-
-[senders]
-"198.51.100.0/24" = "Newsletter service"
-"AS64496" = "Our provider"
-"sendgrid.net" = "SendGrid"
-```
-
-The state directory is `--state`, else `[state] dir`, else `$STATE_DIRECTORY` (systemd), else
-`$XDG_STATE_HOME/email-report-processor`, else `/var/lib/email-report-processor` where that can be written, else
-`.local/state/email-report-processor` in the home of the passwd file.
-"""
-
-_SENDERS = """\
-## [senders]
-
-Keys are yours: a network (`"198.51.100.0/24"`), an AS number (`"AS64496"`) or a domain; the value is the name that
-`source.name` gets.
-"""
-
-_FEEDS = """\
-## [feeds]
-
-Which feed a message has that comes by LMTP: keys are recipients, as a whole address (`"rua@example.org"`), a local part
-(`"rua"`) or what is behind a `+` in it (`"+rua"`); the value becomes `report.feed` in the place of `[read] feed`.
 """
 
 _ROOMS = (
@@ -195,16 +123,40 @@ def _docstring(path: Path) -> str:
 PAGES = {"fields.md": fields_page, "settings.md": settings_page, "design.md": design_page}
 
 
+def generated() -> dict[Path, str]:
+    """Every generated file of the repository, and what it has to say."""
+    docs = {DOCS / name: page() for name, page in PAGES.items()}
+    man = {ROOT / "contrib/man" / name: page for name, page in manual.pages().items()}
+    return docs | man | {ROOT / "contrib/completion" / name: text for name, text in completion.scripts().items()}
+
+
 def main(check: bool) -> int:
-    """Write the pages, or compare them."""
-    different = [name for name, page in PAGES.items() if not _same(DOCS / name, page())]
+    """Write the files, or compare them."""
+    wanted = generated()
+    different = [path for path, text in wanted.items() if not _same(path, text)]
+    stale = [path for path in leftovers(wanted) if not check or _say(path)]
     if check:
-        sys.stderr.writelines(f"docs/{name} is not what the code says; run make docs\n" for name in different)
-        return 1 if different else 0
-    for name in different:
-        (DOCS / name).write_text(PAGES[name](), "utf-8")
-        print(f"wrote docs/{name}")
+        return 1 if [path for path in different if _say(path)] or stale else 0
+    for path in different:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(wanted[path], "utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")
+    for path in stale:
+        path.unlink()
+        print(f"removed {path.relative_to(ROOT)}")
     return 0
+
+
+def leftovers(wanted: Iterable[Path]) -> list[Path]:
+    """Generated once, and no longer: the page of a command that is gone."""
+    folders = (ROOT / "contrib/man", ROOT / "contrib/completion")
+    there = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
+    return sorted(there - set(wanted))
+
+
+def _say(path: Path) -> bool:
+    sys.stderr.write(f"{path.relative_to(ROOT)} is not what the code says; run make docs\n")
+    return True
 
 
 def _same(path: Path, text: str) -> bool:

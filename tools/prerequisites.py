@@ -1,4 +1,4 @@
-"""`make test`: see that a JDK and Maven are here for the real OpenSearch nodes, and Chromium for the pages.
+"""`make test`: see that a JDK and Maven are here for the real OpenSearch nodes, Chromium for the pages, and more.
 
 Root on Debian gets them installed; everybody else is told, and the tests that need them are skipped (in CI they fail).
 Postfix needs no installation: tests/mta unpacks it beside the system.
@@ -11,6 +11,7 @@ from tests.opensearch import jars
 from tools import debian
 
 CHROMIUM = ("chromium",)
+PROGRAMS = ("mandoc", "zsh", "fish")  # each in a package of its name: manual pages and completion
 JDK = ("openjdk-17-jdk-headless", "openjdk-21-jdk-headless")  # Debian 12 and 13
 
 
@@ -25,6 +26,7 @@ def lacking() -> list[tuple[str, ...]]:
         parts.append(("maven",))
     if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
         parts.append(CHROMIUM)
+    parts += [(name,) for name in PROGRAMS if shutil.which(name) is None]
     return parts
 
 

@@ -17,6 +17,8 @@ from .looking import looking
 
 _WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 
+EXITS = {0: "All is well.", 1: "Warning.", 2: "Critical.", 3: "Unknown: settings or store."}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of this sub-command."""

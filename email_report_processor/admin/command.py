@@ -5,7 +5,7 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from .. import __version__
 from ..flags import add_common, flags
@@ -38,6 +38,14 @@ COMMANDS = {
     "verdict": "say of a sender whether it is yours, a service, a forwarder, a stranger, or to be ignored",
 }
 
+
+# What the manual says of an exit status; a module with others has an EXITS of its own.
+EXITS = {
+    0: "Done, and nothing is wrong.",
+    1: "Something is wrong, or was not found; it is said.",
+    2: "Wrong usage or wrong settings.",
+    75: "The store, the disk or the network failed: try again.",
+}
 
 _NEGATED = re.compile(r"-\(|-[A-Za-z@][A-Za-z0-9_.@]*:\S")
 
@@ -79,6 +87,12 @@ def _say(text: str) -> None:
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    # A sub-command that is not asked for need not be loaded.
+    return parser([name for name in COMMANDS if name in argv]).parse_args([_as_query(one) for one in argv])
+
+
+def parser(loaded: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
+    """The command line of `email-report-admin`, with the flags of the sub-commands that are to be loaded."""
     made = argparse.ArgumentParser(
         prog="email-report-admin", allow_abbrev=False, description="Everything that a person does now and then."
     )
@@ -89,9 +103,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
             name, help=help_, description=help_[0].upper() + help_[1:] + ".", allow_abbrev=False
         )
         add_common(command, stream=False)
-        if name in argv:  # a sub-command that is not asked for need not be loaded
+        if name in loaded:
             importlib.import_module(f".{name}", __package__).add_arguments(command)
-    return made.parse_args([_as_query(one) for one in argv])
+    return made
 
 
 def _as_query(argument: str) -> str:

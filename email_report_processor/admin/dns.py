@@ -9,6 +9,8 @@ from ..checking.record import read_name
 from ..checking.resolver import Resolver
 from ..settings import Settings, SettingsError
 
+EXITS = {0: "All is well.", 1: "There are warnings.", 2: "There are failures."}  # for the manual
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of this sub-command."""

@@ -18,6 +18,8 @@ from ..stores.store import Store
 
 _BUDGET = 10.0  # seconds that a store may be away
 
+EXITS = {0: "All is well.", 1: "There are warnings.", 2: "There are failures."}  # for the manual
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of this sub-command."""

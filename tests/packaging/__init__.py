@@ -1,0 +1,1 @@
+"""What is handed to those who install: manual pages, completion, wheels, packages."""
