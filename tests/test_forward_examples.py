@@ -70,7 +70,13 @@ def test_scripts_pass_shellcheck(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["email-report-kept.service", "email-report-kept.timer", "email-report-alert.service", "email-report-alert.timer"],
+    [
+        "email-report-kept.service",
+        "email-report-kept.timer",
+        "email-report-alert.service",
+        "email-report-alert.timer",
+        "email-report-follow.service",
+    ],
 )
 def test_units_are_units(name: str) -> None:
     unit = configparser.RawConfigParser(strict=True)

@@ -47,6 +47,8 @@ def line(look: Look, events: Sequence[Event]) -> str:
     messages = sum(one.messages for one in look.recent)
     failed = sum(one.messages for one in look.recent if one.result == "fail")
     figures = {"messages": messages, "failed": failed, "kept": len(look.kept), "events": len(events)}
+    if look.followers:
+        figures["behind"] = int(max(one.lag(look.now) for one in look.followers))
     data = " ".join(f"{name}={value};;;0;" for name, value in figures.items())
     return f"EMAIL REPORTS {_WORDS[worst(events)]}: {said}{more} | {data}"
 

@@ -3,23 +3,29 @@
 Ids are what the documents are about, so copying twice changes nothing; a copy that was interrupted goes on where it
 stood when it is given the mark that it printed (`--after`), and is merely slower without it. The index is made anew
 from the document, so that what an older version stored, or other settings, lies where the filter looks for it.
+`--follow` goes on for ever: what is new in the one store goes to the other (stores/follow, docs/stores.md).
 """
 
 import argparse
 import itertools
 import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 from ..documents.datasets import BY_NAME
 from ..documents.layout import dataset_of, stored_date
 from ..flags import flags, now
 from ..job import open_url
 from ..process import Layout, index
-from ..settings import PREFIX, Settings, SettingsError, load
+from ..settings import PREFIX, Settings, SettingsError, load, state_place
+from ..stores.follow import WINDOW, Cursor, Log, Sent, follow, send_on
 from ..stores.opensearch import OpenSearchStore
-from ..stores.store import Row, Store, StoreError, Written
+from ..stores.store import Rejected, Row, Store, StoreError, Written
+from ..values.fields import write_date
 from .text import progress
 
 BATCH = 2000  # documents written at once, and then safe
@@ -33,6 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from-prefix", metavar="NAME", default="", help="copy what has this prefix, and give it that of the settings"
     )
     parser.add_argument("--after", metavar="INDEX/ID", help="go on behind this document, as an interrupted copy said")
+    parser.add_argument("--to-config", metavar="FILE", help="settings of the store to write, where it has its own")
+    more = parser.add_argument_group("what is new, for ever")
+    more.add_argument("--follow", action="store_true", help="send on what is new, from where it stood, until a signal")
+    more.add_argument("--since", metavar="DATE", help="where it begins at first: what was stored from then on")
+    more.add_argument("--every", metavar="SECONDS", type=float, default=10.0, help="look so often (10)")
+    more.add_argument("--window", metavar="SECONDS", type=float, default=WINDOW, help="how late a writer may be (600)")
+    more.add_argument("--once", action="store_true", help="with --follow: one round, and leave")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -46,8 +59,10 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     source = open_url(
         arguments.source, _with_prefix(arguments, prefix) if arguments.from_prefix else settings, os.environ
     )
-    target = open_url(arguments.target, settings, os.environ)
+    target = open_url(arguments.target, _of_target(arguments, settings), os.environ)
     try:
+        if arguments.follow:
+            return _follow(arguments, settings, source, target, prefix)
         _refresh(source)
         chosen = [ours(prefix)] if arguments.from_prefix else []
         written = copy(source, target, after, moved(layout, prefix), *chosen)
@@ -55,9 +70,62 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         source.close()
         target.close()
     for rejected in written.rejected:
-        sys.stderr.write(f"not copied: {rejected.row.index}/{rejected.row.id}: {rejected.reason}\n")
+        _refused(rejected)
     print(f"{written.stored:,} copied, {written.already:,} already there, {len(written.rejected):,} refused")
     return 1 if written.rejected else 0
+
+
+def _follow(arguments: argparse.Namespace, settings: Settings, source: Store, target: Store, prefix: str) -> int:
+    """Send on what is new, until a signal; with --once what there is now. Raises StoreError, SettingsError."""
+    if not isinstance(source, Log):
+        raise SettingsError(f"{source.name} cannot be followed: name a store that can be read")
+    if arguments.after:
+        raise SettingsError("--after is for a copy that ends; where --follow stands is remembered")
+    end = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, lambda *_: end.set())
+    layout = settings.record("store", Layout)
+    since = _moment(arguments.since)
+    cursor = Cursor(state_place(settings, os.environ), source.name, target.name, prefix, since)
+
+    def round_() -> Sent:
+        move = moved(layout, prefix)  # a new clock
+        return send_on(source, target, cursor, window=arguments.window, move=move, only=ours(prefix), stop=end.is_set)
+
+    try:
+        if arguments.once:
+            sent = round_()
+            for rejected in sent.written.rejected:
+                _refused(rejected)
+            print(f"{sent.written.stored:,} sent on, {sent.written.already:,} already there")
+            return 1 if sent.written.rejected else 0
+        follow(round_, cursor, every=arguments.every, stop=end.wait, tell=_tell, refused=_refused)
+        return 0
+    finally:
+        cursor.close()
+
+
+def _moment(text: str | None) -> str:
+    if text is None:
+        return ""
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"--since {text!r} is no date: write 2026-11-20 or 2026-11-20T18:00:00Z") from None
+    return write_date(value.replace(tzinfo=UTC) if value.tzinfo is None else value)
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"email-report-admin: {text}\n")
+
+
+def _refused(rejected: Rejected) -> None:
+    sys.stderr.write(f"not copied: {rejected.row.index}/{rejected.row.id}: {rejected.reason}\n")
+
+
+def _of_target(arguments: argparse.Namespace, settings: Settings) -> Settings:
+    """Two clusters have two passwords."""
+    return load(flags(arguments), arguments.to_config, os.environ) if arguments.to_config else settings
 
 
 def _with_prefix(arguments: argparse.Namespace, prefix: str) -> Settings:

@@ -8,8 +8,9 @@ from ..alerts.look import Look, moment
 from ..alerts.options import AlertOptions
 from ..flags import now
 from ..job import choose_senders, choose_store
-from ..settings import Settings, state_dir
+from ..settings import Settings, state_dir, state_place
 from ..stores import kept
+from ..stores.follow import followers
 
 
 @contextmanager
@@ -22,6 +23,8 @@ def looking(settings: Settings) -> Iterator[tuple[Look, AlertOptions]]:
     store = choose_store(settings, os.environ).open()
     try:
         messages = tuple(kept.listing(maildir))
-        yield Look(store, moment(now()), senders, messages, keeping.max_messages, keeping.max_bytes), options
+        followed = tuple(followers(state_place(settings, os.environ)))
+        room = (keeping.max_messages, keeping.max_bytes)
+        yield Look(store, moment(now()), senders, messages, *room, followed), options
     finally:
         store.close()

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from ..documents.senders import Senders, verdict
+from ..stores.follow import Behind
 from ..stores.kept import Kept
 from ..stores.query import Between, Node, field_of
 from ..stores.store import Question, Store, Total
@@ -44,6 +45,7 @@ class Look:
         kept: tuple[Kept, ...],
         kept_most: int,
         kept_bytes: int,
+        followers: tuple[Behind, ...] = (),
     ) -> None:
         self.store = store
         self.now = now
@@ -51,6 +53,7 @@ class Look:
         self.kept = kept
         self.kept_most = kept_most  # messages that the Maildir may have
         self.kept_bytes = kept_bytes  # and their bytes
+        self.followers = followers  # `copy --follow`
 
     @cached_property
     def recent(self) -> list[Sent]:

@@ -37,8 +37,21 @@ def registry(look: Look, events: Sequence[Event]) -> Any:
     firing = Gauge("email_reports_alerts", "Rules that find something", ["rule", "level"], registry=made)
     for (rule, level), number in Counter((one.rule, one.level) for one in events).items():
         firing.labels(rule, level).set(number)
+    _followers(look, made)
     Gauge("email_reports_evaluated_seconds", "Unix time of this evaluation", registry=made).set(look.now.timestamp())
     return made
+
+
+def _followers(look: Look, made: Any) -> None:
+    """One series for each `copy --follow`."""
+    from prometheus_client import Gauge  # loaded by then
+
+    labels = ["source", "target"]
+    lag = Gauge("email_reports_follow_lag_seconds", "How far copy --follow is behind", labels, registry=made)
+    sent = Gauge("email_reports_follow_documents", "Documents that copy --follow has sent on", labels, registry=made)
+    for one in look.followers:
+        lag.labels(one.source, one.target).set(one.lag(look.now))
+        sent.labels(one.source, one.target).set(one.sent)
 
 
 def _domains(look: Look) -> set[str]:

@@ -26,4 +26,5 @@ class AlertOptions(NamedTuple):
     silent_reporter: float = 4  # days
     unreadable: float = 5  # messages a day
     store_stands_still: float = 26  # hours
+    sink_behind: float = 15  # minutes
     kept_full: float = 80  # percent

@@ -213,6 +213,17 @@ def kept_full(look: Look, percent: float) -> Iterator[Event]:
         yield Event("kept_full", "kept messages", "critical", text, "email-report-admin kept; remove what you know")
 
 
+def sink_behind(look: Look, minutes: float) -> Iterator[Event]:
+    """What is new in the store does not reach another store (`copy --follow`)."""
+    for one in look.followers:
+        late = one.lag(look.now)
+        if late >= 60 * minutes:
+            why = f" {_plain(one.trouble)}" if one.trouble else ""
+            text = f"{_plain(one.target)} is {words.number(int(late / 60))} minutes behind {_plain(one.source)}.{why}"
+            do = f"See that its copy --follow runs, and what it logs; remove {one.file} when nobody follows any more"
+            yield Event("sink_behind", one.file, "critical", text, do)
+
+
 class _Rate:
     """Pass and fail of one domain, by reporter."""
 
@@ -258,5 +269,6 @@ RULES: tuple[Rule, ...] = (
     Rule("silent_reporter", 4, "days", "Reports are late by two or three days at times.", silent_reporter),
     Rule("unreadable", 5, "messages a day", "Junk comes to every public address.", unreadable),
     Rule("store_stands_still", 26, "hours", "Most reporters send once a day.", store_stands_still),
+    Rule("sink_behind", 15, "minutes", "A target that restarts is away for some minutes.", sink_behind),
     Rule("kept_full", 80, "percent", "At 100 mail stays in the queue of the mail server.", kept_full),
 )

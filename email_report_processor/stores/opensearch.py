@@ -5,7 +5,7 @@ What answers mean stands in bulk.py, how a request travels in client.py, how lon
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..documents.datasets import BY_NAME
@@ -18,6 +18,9 @@ from .elsewhere import Elsewhere
 from .guard import Templates
 from .patience import Patience
 from .store import Found, Question, Row, Selection, StoreError, Total, Written
+
+if TYPE_CHECKING:
+    from .follow import Entry, Known, Place  # 7 ms, for `copy --follow` only
 
 _COUNT = {"size": 0, "track_total_hits": True, "query": {"match_all": {}}}
 _NEW_INDICES = 16  # in one request: making one takes a tenth of a second or more, and a request has its time limit
@@ -131,6 +134,12 @@ class OpenSearchStore:
 
         check_datasets(selection.datasets)
         return search.selected(self._client, self._prefix, selection, after)
+
+    def log(self, place: "Place", since: str, known: "Known") -> "Iterator[list[Entry]]":
+        """See follow.Log; what was written in the last 30 seconds may be missing: the window catches it."""
+        from . import log_opensearch  # 1 ms, for `copy --follow` only
+
+        return log_opensearch.log(self._client, self._prefix, since, known)
 
     def remove(self) -> int:
         """Take away every index under the prefix: for what was made up. Returns how many documents there were."""
