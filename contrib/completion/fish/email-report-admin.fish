@@ -51,7 +51,7 @@ function _shtab_email_report_admin_using
 end
 
 set -g _shtab_email_report_admin_commands alert campaigns check copy demo digest dns doctor explain journal kept logins 'logins read' 'logins follow' 'logins policy' 'logins check' 'logins events' 'logins stop' 'logins release' 'logins answer' 'logins stopped' 'logins audit' metrics policy search setup summary urls verdict
-set -g _shtab_email_report_admin_opts_with_value --after --by --category --comment --config --csv --dashboards-url --dataset --domain --eml --every --file --format --from --from-prefix --hours --html --identifier --index-prefix --least --limit --listen --mode --name --only --own --period --port --prefix --remove --retention --server --since --stale --state --store --tenant --timeout --to --top --try --until --user --weeks --why --workspace --zone
+set -g _shtab_email_report_admin_opts_with_value --after --by --category --comment --config --csv --dashboards-url --dataset --domain --eml --every --file --format --from --from-prefix --hours --html --identifier --index-prefix --least --limit --listen --mode --name --only --own --period --port --prefix --remove --retention --server --since --stale --state --store --tenant --timeout --to --to-config --top --try --until --user --weeks --why --window --workspace --zone
 
 complete -c email-report-admin -e
 complete -c email-report-admin -f
@@ -86,6 +86,12 @@ complete -c email-report-admin -n '_shtab_email_report_admin_using copy' -l from
 complete -c email-report-admin -n '_shtab_email_report_admin_using copy' -l to -x -d 'the store to write'
 complete -c email-report-admin -n '_shtab_email_report_admin_using copy' -l from-prefix -x -d 'copy what has this prefix, and give it that of the settings'
 complete -c email-report-admin -n '_shtab_email_report_admin_using copy' -l after -x -d 'go on behind this document, as an interrupted copy said'
+complete -c email-report-admin -n '_shtab_email_report_admin_using copy' -l to-config -xka "(__fish_complete_path (commandline -ct))" -d 'settings of the store to write, where it has its own'
+complete -c email-report-admin -n '_shtab_email_report_admin_using copy' -l follow -d 'send on what is new, from where it stood, until a signal'
+complete -c email-report-admin -n '_shtab_email_report_admin_using copy' -l since -x -d 'where it begins at first: what was stored from then on'
+complete -c email-report-admin -n '_shtab_email_report_admin_using copy' -l every -x -d 'look so often (10)'
+complete -c email-report-admin -n '_shtab_email_report_admin_using copy' -l window -x -d 'how late a writer may be (600)'
+complete -c email-report-admin -n '_shtab_email_report_admin_using copy' -l once -d 'with --follow: one round, and leave'
 complete -c email-report-admin -n '_shtab_email_report_admin_using; and test $_shtab_email_report_admin_npos -eq 0' -a demo -d 'Store some weeks of made-up reports, to see what there is to see.'
 complete -c email-report-admin -n '_shtab_email_report_admin_using demo' -s h -l help -d 'show this help message and exit'
 complete -c email-report-admin -n '_shtab_email_report_admin_using demo' -l store -x -d 'https://host:9200 or sqlite:PATH'
