@@ -221,7 +221,7 @@ def test_datasets(job: Job, store: ListStore, dataset: str) -> None:
         assert len(outcome.reading.reports) == 1
     stored = {json.loads(row.source)["event"]["dataset"] for row in store.rows}
     assert stored in ({dataset, "report"}, set())
-    assert (stored == set()) == (dataset in {"arf", "mail-login"})
+    assert (stored == set()) == (dataset in {"arf", "mail-login", "abuse"})
     assert categories(job) == []
 
 

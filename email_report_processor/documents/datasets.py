@@ -280,5 +280,42 @@ LOGIN = Dataset(
     meaning="One login at a mail server, or one that failed, as a line of its log tells it. The id is the line's hash.",
 )  # fmt: skip
 
-DATASETS = (AGGREGATE, FAILURE, ARF, SMTP_TLS, REPORT, LOGIN)
+ABUSE = Dataset(
+    "abuse",
+    (
+        Field("@timestamp", DATE, "", "ours", "When it happened.", "2026-11-20T09:30:00Z"),
+        Field("event.dataset", KEYWORD, "", "ECS", "Which kind of document this is.", "abuse"),
+        Field("event.ingested", DATE, "", "ECS", "When it was stored.", "2026-11-20T09:30:01Z"),
+        Field("schema_version", INTEGER, "", "ours", "Version of this model of documents.", 1),
+        Field("event.action", KEYWORD, "", "ECS", "prepared, sent, bounced, answered or closed.", "sent"),
+        Field("event.reason", KEYWORD, "", "ECS", "Why, in the words of a mail server or of a person.", "550 5.1.1 user unknown"),
+        Field("user.name", KEYWORD, "", "ECS", "Who prepared, sent or closed it; of an automatic report the saved search.", "alice"),
+        Field("report.id", IDENTIFIER, "", "ours", "The token of our report: an answer to it brings it back. The same in all events of one report.", "k7q2mzd4b6h3ncew5a2t"),
+        Field("report.begin", DATE, "", "ours", "When the first of the reported messages arrived; it chooses the index of every event of the report.", "2026-11-19T08:31:00Z"),
+        Field("report.end", DATE, "", "ours", "When the last of them arrived.", "2026-11-19T16:02:10Z"),
+        Field("feedback.type", WORD, "Feedback-Type", "RFC 5965 §3.1", "What our report says it is: fraud or abuse.", "fraud"),
+        Field("feedback.reported_domain", ONE_DOMAIN, "Reported-Domain", "RFC 5965 §3.2", "Our domains that the messages claimed to be from.", ["example.org"], many=True),
+        Field("count", COUNT, "Incidents", "RFC 5965 §3.2", "How many messages our report stands for.", 12),
+        Field("source.ip", IP, "Source-IP", "RFC 5965 §3.2", "The host that our report names first.", "192.0.2.1"),
+        *_PLACE[1:4],
+        Field("url.domain", DOMAIN, "", "ECS", "Hosts of the URLs that were reported.", ["phish.example"], many=True),
+        Field("abuse.contact", ADDRESS, "", "ours", "Whom the report is for.", "abuse@network.example"),
+        Field("abuse.via", WORD, "", "ours", "How that contact was found: settings, rdap or abusix.", "rdap"),
+        Field("abuse.network", KEYWORD, "", "RFC 9083 §5.4", "The network that the contact answers for.", "192.0.2.0/24"),
+        Field("abuse.campaign", KEYWORD, "", "ours", "The campaign that the messages belong to (docs/abuse-desk.md).", "lusab-babad"),
+        Field("abuse.address", IP, "", "ours", "All hosts of the network that sent them; of prepared and sent.", ["192.0.2.1"], many=True),
+        Field("abuse.document", KEYWORD, "", "ours", "Ids of the documents that the report is about; of prepared and sent.", ["5d41402abc4b2a76b9719d911017c592a1b2c3d4"], many=True),
+        Field("abuse.outcome", WORD, "", "ours", "bounced: dead, unreachable, full, refused or loop; answered: person, solved, ticket, form or machine; closed: solved, silent or dropped.", "dead"),
+        Field("abuse.status", WORD, "Status", "RFC 3464 §2.3.4", "The status code of a bounce.", "5.1.1"),
+        Field("abuse.from", ADDRESS, "", "ours", "Who answered, or the recipient that a bounce is about.", "noc@network.example"),
+        Field("abuse.message_id", IDENTIFIER, "Message-ID", "RFC 5322 §3.6.4", "Of the report that was sent, of the bounce, or of the answer.", "abuse.k7q2mzd4b6h3ncew5a2t@example.org"),
+        Field("abuse.form", LONG_KEYWORD, "", "ours", "The web form that an answer asks to use.", "https://network.example/abuse"),
+        Field("abuse.text", UNINDEXED, "", "ours", "The beginning of an answer.", "We have shut down the host."),
+    ),
+    retention_days=400,
+    personal=True,
+    meaning="What became of a report that we sent to a network: one event of it, which is never changed.",
+)  # fmt: skip
+
+DATASETS = (AGGREGATE, FAILURE, ARF, SMTP_TLS, REPORT, LOGIN, ABUSE)
 BY_NAME = {dataset.name: dataset for dataset in DATASETS}

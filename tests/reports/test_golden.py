@@ -33,6 +33,7 @@ from email_report_processor.stores.opensearch import OpenSearchStore
 from email_report_processor.stores.store import Row, Written
 from email_report_processor.values.fields import Fields
 from tests import mmdb, nodes
+from tests.desk import happened
 from tests.logins.logs import LOGS, scan
 from tests.places import GOLDEN
 
@@ -157,6 +158,7 @@ def all_rows(job: Job) -> Iterator[Row]:
     assert job.databases is not None
     for login in logins():
         yield row_of(login, job.databases.look_up(login.address), now=job.now(), layout=job.layout)
+    yield from happened.rows(job.layout)
 
 
 def logins() -> Iterator[Login]:
