@@ -5,7 +5,7 @@ BIN := .venv/bin
 MINUTES ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help python venv prerequisites nodes node lint test test-long test-mta fuzz bench bench-peer demo pictures docs clean
+.PHONY: help python venv prerequisites nodes node lint test test-long test-mta fuzz bench bench-peer demo pictures docs lock dist clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -18,7 +18,7 @@ python:
 
 venv: .venv/.installed ## the virtual environment .venv, with the package and its tools
 
-.venv/.installed: pyproject.toml tools/venv.py | python
+.venv/.installed: pyproject.toml requirements.lock tools/venv.py | python
 	$(PYTHON) -m tools.venv
 
 prerequisites: | python
@@ -60,8 +60,14 @@ demo: venv ## sample messages through the filter, and what became of them
 pictures: venv ## draw the page for docs/images (needs Chromium)
 	@$(BIN)/python -m tools.pictures
 
-docs: venv ## generate docs/fields.md and the page of the settings
+docs: venv ## generate docs/fields.md, the page of the settings, the manual pages, completion
 	$(BIN)/python -m tools.generate_docs
+
+lock: venv ## write requirements.lock: version and hash of everything that development needs
+	$(BIN)/python -m tools.lock
+
+dist: venv ## wheel, sdist and their list of components (SBOM) in dist/
+	$(BIN)/python -m tools.distribution
 
 node: nodes ## run both OpenSearch nodes until Ctrl-C, and print the variables with which tests use them
 	@$(PYTHON) -m tests.nodes start

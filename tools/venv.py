@@ -1,9 +1,12 @@
 """`make venv`: a virtual environment with the package (editable) and what its development needs.
 
-The dependency group is read from pyproject.toml, as the pip of Debian 12 (23.0) has no --group yet.
+What is installed stands in requirements.lock, version and hash (`make lock` writes it). When pyproject.toml names a
+package that the lock does not have yet, pip chooses, and says so; a test demands that the lock has them all. The
+dependency group is read from pyproject.toml, as the pip of Debian 12 (23.0) has no --group yet.
 """
 
 import importlib.util
+import re
 import subprocess
 import sys
 import tomllib
@@ -15,6 +18,7 @@ from tools import debian
 
 PROJECT = Path(__file__).resolve().parents[1]
 VENV = PROJECT / ".venv"
+LOCK = PROJECT / "requirements.lock"
 STAMP = VENV / ".installed"  # newer than pyproject.toml: nothing to do
 
 
@@ -54,14 +58,49 @@ def can_create() -> bool:
     return importlib.util.find_spec("ensurepip") is not None
 
 
-def install() -> None:
-    """Install the package and the group `dev`. Raises VenvError."""
+def wanted() -> list[str]:
+    """What pyproject.toml asks for: what the package needs, with all extras, and the group `dev`."""
+    return [*wanted_of_the_package(), *group(_said()["dependency-groups"], "dev")]
+
+
+def wanted_of_the_package() -> list[str]:
+    """What the package needs, with all extras."""
+    project = _said()["project"]
+    return [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+
+
+def _said() -> dict[str, Any]:
     with (PROJECT / "pyproject.toml").open("rb") as file:
-        requirements = group(tomllib.load(file)["dependency-groups"], "dev")
+        return tomllib.load(file)
+
+
+def unlocked() -> list[str]:
+    """The requirements that the lock does not have, by name."""
+    locked = set(re.findall(r"^([a-z0-9][a-z0-9.-]*)==", LOCK.read_text("utf-8"), re.MULTILINE))
+    return [one for one in wanted() if name(one) not in locked]
+
+
+def name(requirement: str) -> str:
+    """Of the package, as the lock has it (PEP 503)."""
+    found = re.match(r"[A-Za-z0-9._-]+", requirement)
+    return re.sub(r"[-_.]+", "-", found[0]).lower() if found else ""
+
+
+def install() -> None:
+    """Install what is locked, and the package. Raises VenvError."""
+    more = unlocked()
+    if more:
+        print(f"make venv: requirements.lock lacks {', '.join(more)}; run make lock", file=sys.stderr)
+        _pip("--editable", str(PROJECT), *wanted())
+        return
+    _pip("--require-hashes", "--requirement", str(LOCK))
+    _pip("--no-deps", "--no-build-isolation", "--editable", str(PROJECT))
+
+
+def _pip(*arguments: str) -> None:
     pip = [str(VENV / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    done = subprocess.run([*pip, "--editable", str(PROJECT), *requirements], stdin=subprocess.DEVNULL, check=False)
-    if done.returncode:
-        raise VenvError("pip could not install what pyproject.toml names; its message stands above")
+    if subprocess.run([*pip, *arguments], stdin=subprocess.DEVNULL, check=False).returncode:
+        raise VenvError("pip could not install what the project needs; its message stands above")
 
 
 def main() -> int:
