@@ -67,8 +67,9 @@ def open_url(
             budget=settings.record("store", StoreOptions).retry_seconds if budget is None else budget,
             state=state,
             output=os.fdopen(stdout, "wb", closefd=False) if url == "-" else None,
-            opensearch=_opensearch(settings) if url.startswith("http") else None,
+            opensearch=_opensearch(settings) if url.startswith(("http:", "https:")) else None,
             insists=insists,
+            options=settings.record,
         )
     except ValueError as error:
         raise SettingsError(f"{given.origin if given else 'command line'}: [store] url: {error}") from error

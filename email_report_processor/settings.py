@@ -41,7 +41,7 @@ class SettingsError(Exception):
 class StoreOptions(NamedTuple):
     """Where the documents go."""
 
-    url: str = ""  # https://host:9200, sqlite:PATH, or - for standard output; empty: sqlite in the state directory
+    url: str = ""  # https://host:9200, sqlite:PATH, or another of docs/stores.md; empty: sqlite in the state directory
     retry_seconds: float = 30.0  # seconds that one message may wait for a store that is busy or away
 
 
@@ -123,12 +123,13 @@ SECTIONS: dict[str, tuple[Any, ...]] = {
     "log": (LogOptions,),
 }
 
-# Sections of the rooms around the core -> their option records, as `room.module:Record`. They are loaded by who uses
-# them; the filter takes no notice, so that a fault in one stops no mail.
+# Sections of the rooms around the core, and of stores that few use -> their option records, as `room.module:Record`.
+# They are loaded by who uses them; the filter takes no notice of others, so that a fault in one stops no mail.
 OUTER: dict[str, tuple[str, ...]] = {
     "alerts": ("alerts.options:AlertOptions",),
     "lmtp": ("inboxes.options:LmtpOptions",),
     "logins": ("logins.options:LoginOptions",),
+    "postgresql": ("stores.postgresql:PostgresqlOptions",),
 }
 
 # Flag -> the setting that it stands for.

@@ -556,7 +556,7 @@ def test_what_a_newcomer_meets(run_filter: Program, run_admin: Program, state: P
     for arguments in (("missing-file",), ("--dry-run", str(tmp_path))):
         wrong = run_filter(b"", *arguments, store="bogus")
         assert (wrong.status, wrong.stdout) == (75, "")
-        assert "the store is https://HOST:9200, sqlite:PATH or -, not 'bogus'" in wrong.stderr
+        assert "the store is https://HOST:9200, sqlite:PATH, -, or one of docs/stores.md, not 'bogus'" in wrong.stderr
     assert "standard output" not in run_admin(b"", "dns", "--help").stdout
     assert run(run_filter, NO_REPORT).status == 0
     assert run(run_filter, UNREADABLE).status == 0

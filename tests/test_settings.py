@@ -189,7 +189,10 @@ def test_senders_are_texts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("ftp://example.org", "the store is https://HOST:9200, sqlite:PATH or -, not 'ftp://example.org'"),
+        (
+            "ftp://example.org",
+            "the store is https://HOST:9200, sqlite:PATH, -, or one of docs/stores.md, not 'ftp://example.org'",
+        ),
         ("https://", "not a URL of OpenSearch"),
         ("https://example.org:port", "not a URL of OpenSearch"),
         ("https://[::1", "not a URL of OpenSearch"),

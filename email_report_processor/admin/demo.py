@@ -70,7 +70,7 @@ def _next(url: str, prefix: str) -> str:
         "",
         "To look at them:",
         f"  {variable} {program} summary --store {url} --html page.html",
-        *([f"  {variable} {program} setup --store {url}"] if url.startswith("http") else []),
+        *([f"  {variable} {program} setup --store {url}"] if url.startswith(("http:", "https:")) else []),
         "To remove them:",
         f"  {program} demo --store {url} --prefix {prefix} --remove",
     ]

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 from ..checking import finding
 from ..checking import machine as checks
-from ..checking.finding import Finding, failure, ok
+from ..checking.finding import Finding, failure, ok, warning
 from ..flags import flags
 from ..job import choose_store
 from ..process import Layout
 from ..settings import Settings, SettingsError, load
-from ..stores.store import Store
+from ..stores.store import Store, StoreError
 
 _BUDGET = 10.0  # seconds that a store may be away
 
@@ -83,8 +83,28 @@ def _store(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
         well = yield from finding.passed_on(store_checks.check_sqlite(path))
         if well and os.path.exists(path):
             yield from _believing(settings, choice.open())
-    else:
+    elif choice.url.startswith(("http:", "https:")):
         yield from _opensearch(settings, environ)
+    else:
+        yield from _other(choice.open())
+
+
+def _other(store: Store) -> Iterator[Finding]:
+    """One that few use: whether it can be reached with what the settings say."""
+    probe = getattr(store, "probe", None)
+    try:
+        if probe is None:
+            yield warning(
+                "store", f"{store.name} cannot be tried without storing something", "send a report through it"
+            )
+            return
+        probe()
+    except StoreError as error:
+        yield failure("store", str(error), "the filter answers 75 until then")
+    else:
+        yield ok("store", f"{store.name} can be reached")
+    finally:
+        store.close()
 
 
 def _believing(settings: Settings, store: Store) -> Iterator[Finding]:

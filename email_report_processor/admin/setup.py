@@ -67,7 +67,7 @@ def open_cluster(settings: Settings, what: str) -> "OpenSearchStore":
     from ..stores.opensearch import OpenSearchStore
 
     choice = choose_store(settings, os.environ, budget=_BUDGET)
-    if not choice.url.startswith("http"):
+    if not choice.url.startswith(("http:", "https:")):
         raise SettingsError(
             f"{what} is for OpenSearch, and the store is {choice.url}; name one: --store https://HOST:9200"
         )

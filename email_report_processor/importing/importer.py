@@ -136,7 +136,7 @@ def _load_for_workers(url: str, options: Options) -> None:
     from ..reports import dmarc_aggregate, smtp_tls  # noqa: F401  # reading uses them
     from ..reports.xml import judge  # noqa: F401  # the first of them does
 
-    if url.startswith("http") and not options.dry_run:
+    if url.startswith(("http:", "https:")) and not options.dry_run:
         load_client()
 
 

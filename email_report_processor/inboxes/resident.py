@@ -120,7 +120,7 @@ def _load(url: str) -> None:
     from ..message import zipped  # noqa: F401
     from ..reports import dmarc_aggregate, smtp_tls  # noqa: F401
 
-    if url.startswith("http"):
+    if url.startswith(("http:", "https:")):
         from ..stores.client import load_client
 
         load_client()

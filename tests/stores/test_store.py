@@ -35,7 +35,9 @@ def test_each_kind() -> None:
     "url", ["", "sqlite:", "/var/lib/store.db", "opensearch:9200", "ftp://host", "postgres://host"]
 )
 def test_no_store(url: str) -> None:
-    with pytest.raises(ValueError, match="the store is https://HOST:9200, sqlite:PATH or -, not"):
+    with pytest.raises(
+        ValueError, match=r"the store is https://HOST:9200, sqlite:PATH, -, or one of docs/stores.md, not"
+    ):
         open_store(url)
 
 
