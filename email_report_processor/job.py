@@ -8,7 +8,7 @@ from .documents.classify import Site
 from .documents.classify import check as check_site
 from .message.bounds import Bounds
 from .process import FilterOptions, Job, Layout
-from .reports.report import Options
+from .reports.report import Options, Ours
 from .settings import GeoOptions, SenderFile, Settings, SettingsError, StoreOptions, secret, state_place
 from .stores import kept
 from .stores.opening import open_store
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .documents.senders import Senders
     from .stores.client import OpenSearchOptions
 
+OF_READ = ("sample", "authserv_ids", "feed", "feed_kinds")  # of Options; the others come from elsewhere
 EMBEDDED = "reports.sqlite"  # the embedded store, in the state directory
 
 
@@ -99,12 +100,16 @@ def make_job(
     site = settings.record("site", Site)
     senders = choose_senders(settings)
     _checked(settings, "site", lambda: check_site(site))
-    options = settings.record("read", Options, Options._fields[:3])
+    options = settings.record("read", Options, OF_READ)
     return Job(
         open_store=choice.open,
         now=now,
         maildir=kept.place(state_place(settings, environ)),
-        options=options._replace(bounds=settings.record("bounds", Bounds)),
+        options=options._replace(
+            feed_kinds={**Options().feed_kinds, **options.feed_kinds},
+            ours=Ours(site.own_networks, site.own_domains),
+            bounds=settings.record("bounds", Bounds),
+        ),
         layout=settings.record("store", Layout),
         site=site,
         senders=senders,

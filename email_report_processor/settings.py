@@ -17,7 +17,7 @@ from .documents.datasets import BY_NAME
 from .log import LogOptions
 from .message.bounds import Bounds
 from .process import FilterOptions, Layout
-from .reports.report import Options
+from .reports.report import FEED_KINDS, Options
 from .stores.kept import KeptOptions
 
 if TYPE_CHECKING:
@@ -420,6 +420,12 @@ def _check_datasets(value: Iterable[str]) -> None:
             raise ValueError(f"there is no dataset {name!r}; write some of {', '.join(BY_NAME)}")
 
 
+def _check_feed_kinds(value: Mapping[str, str]) -> None:
+    for name, kind in value.items():
+        if kind not in FEED_KINDS:
+            raise ValueError(f"{name}: write one of {', '.join(repr(one) for one in FEED_KINDS)}, not {kind!r}")
+
+
 def _check_prefix(value: str) -> None:
     # What OpenSearch takes for the name of an index, of at most 255 bytes with dataset and period behind it.
     if not re.fullmatch(r"(?:[a-z0-9][a-z0-9._-]{0,199})?", value):
@@ -441,6 +447,7 @@ _CHECKS: dict[tuple[str, str], Callable[[Any], None]] = {
     ("filter", "datasets"): _check_datasets,
     ("opensearch", "timeout"): _check_seconds,
     ("opensearch", "pipelines"): _check_datasets,
+    ("read", "feed_kinds"): _check_feed_kinds,
     ("store", "index_prefix"): _check_prefix,
     ("lmtp", "socket_mode"): _check_mode,
     ("lmtp", "connections"): _check_one,

@@ -75,7 +75,7 @@ GOOD: Mapping[Any, tuple[str, Any]] = {
     int: ("7", 7),
     float: ("7", 7.0),
     tuple: ('["report", "arf"]', ("report", "arf")),
-    Mapping: ('{report = "one"}', {"report": "one"}),
+    Mapping: ('{report = "own-mx"}', {"report": "own-mx"}),
 }
 
 
@@ -102,7 +102,7 @@ def test_every_key_has_an_effect(tmp_path: Path, section: str, key: str, type_: 
 @ANY_KEY
 def test_every_key_is_a_variable(section: str, key: str, type_: Any) -> None:
     text, value = good(type_)
-    texts = {tuple: "report, arf", Mapping: "report=one"}
+    texts = {tuple: "report, arf", Mapping: "report=own-mx"}
     name = f"{PREFIX}{section}_{key}".upper()
     settings = load({}, None, {name: texts.get(kind_of(type_), text.strip('"'))})
     assert filled(settings, section)[key] == value

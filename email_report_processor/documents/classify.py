@@ -402,9 +402,15 @@ def _passed(fields: Mapping[str, Any], *methods: str) -> list[Result]:
     return [one for one in _found(fields, *methods) if one.result == "pass"]
 
 
+def _is_raw(fields: Mapping[str, Any]) -> bool:
+    """Whether it is a message of a feed, which nobody reported: that it is here says nothing about DMARC."""
+    return fields.get("report.format") == "rfc5322"
+
+
 def _failed_dmarc(fields: Mapping[str, Any]) -> bool:
     """Whether the report says so. A notice, which has no Feedback-Type, is about nothing else."""
-    named = "dmarc" in fields.get("feedback.auth_failure", ()) or "feedback.type" not in fields
+    notice = "feedback.type" not in fields and not _is_raw(fields)
+    named = "dmarc" in fields.get("feedback.auth_failure", ()) or notice
     return named or any(one.result != "pass" for one in _found(fields, "dmarc"))
 
 
@@ -444,20 +450,20 @@ FAILURE_RULES: tuple[Rule, ...] = (
         "dmarc-pass",
         "The reporter's Authentication-Results say `dmarc=pass`. Identity-Alignment is never used: its meaning was"
         " turned round between RFC 7489 and RFC 9991.",
-        lambda fields, _: bool(_passed(fields, "dmarc")),
+        lambda fields, _: bool(_passed(fields, "dmarc")) and not _is_raw(fields),
     ),
     Rule(
         "F1b",
         "dmarc-pass",
         "The report does not say that DMARC failed, and SPF or DKIM passed for a domain of From's organization: in the"
         " reporter's Authentication-Results, or by signal `pass-aligned`.",
-        lambda fields, _: not _failed_dmarc(fields) and _passed_for_ours(fields),
+        lambda fields, _: not _failed_dmarc(fields) and _passed_for_ours(fields) and not _is_raw(fields),
     ),
     Rule(
         "F12",
         "own-unaligned",
         "DMARC failed, although SPF or DKIM passed for a domain of From's organization, as under strict alignment.",
-        lambda fields, _: _passed_for_ours(fields),
+        lambda fields, _: _passed_for_ours(fields) and (_failed_dmarc(fields) or not _is_raw(fields)),
     ),
     Rule("F2", "own-misconfigured", "Source-IP is in `own_networks`.", _from_own_network),
     Rule(
@@ -490,6 +496,14 @@ FAILURE_RULES: tuple[Rule, ...] = (
         "forwarded",
         "Signal `srs`, `caf`, `forwarded`, `resent` or `arc-pass`.",
         _signals("srs", "caf", "forwarded", "resent", "arc-pass"),
+    ),
+    Rule(
+        "F1r",
+        "dmarc-pass",
+        "A message of a feed, no report, and your own server says `dmarc=pass`, or that SPF or DKIM passed for a domain"
+        " of From's organization.",
+        lambda fields, _: _is_raw(fields) and (bool(_passed(fields, "dmarc")) or _passed_for_ours(fields)),
+        "Nothing of yours is wrong: the domain in From sent it itself, or its network; report it there, or block it.",
     ),
     Rule("F7", "broken-signature", "Signal `dkim-aligned`.", _signals("dkim-aligned")),
     Rule(

@@ -58,7 +58,7 @@ _COMMON = (
     Field("report.received", DATE, "", "RFC 5321 §4.4", "When the message arrived: its topmost Received field, else its Date.", "2026-11-20T06:12:40Z"),
     Field("report.feed", KEYWORD, "", "ours", "The name given by `--feed`: which address or source this came through.", "rua"),
     Field("report.authentication", KEYWORD, "", "RFC 8601 §2.7", "What a trusted Authentication-Results field says of the reporter: pass, fail or unchecked.", "pass"),
-    Field("report.format", KEYWORD, "", "ours", "The format the report follows: draft, rfc7489, rfc9990, rfc5965, rfc6591, rfc9991, rfc8460 or xarf.", "rfc9990"),
+    Field("report.format", KEYWORD, "", "ours", "The format the report follows: draft, rfc7489, rfc9990, rfc5965, rfc6591, rfc9991, rfc8460, xarf, or rfc5322 for a message that nobody reported.", "rfc9990"),
     Field("warnings", KEYWORD, "", "ours", "What had to be repaired or could not be read.", ["source.ip: not an address"], many=True),
 )  # fmt: skip
 
@@ -137,6 +137,7 @@ AGGREGATE = Dataset(
 
 _FEEDBACK = (
     *_COMMON,
+    Field("report.feed_kind", KEYWORD, "", "ours", "Of a message that is no report: the kind of its feed, spamtrap or own-mx (docs/feeds.md).", "own-mx"),
     Field("report.id", IDENTIFIER, "", "X-ARF", "The reporter's id of an X-ARF report.", "550e8400-e29b-41d4-a716-446655440000"),
     Field("report.org_name", KEYWORD, "", "X-ARF", "The organization that reports, in an X-ARF report.", "Example Abuse Desk"),
     Field("report.email", ADDRESS, "", "X-ARF", "Its address, in an X-ARF report.", "abuse@example.com"),
@@ -188,7 +189,7 @@ FAILURE = Dataset(
     _FEEDBACK,
     retention_days=90,
     personal=True,
-    meaning="One authentication failure report: a message that failed SPF, DKIM or DMARC.",
+    meaning="One authentication failure report: a message that failed SPF, DKIM or DMARC; or such a message itself, from a feed.",
 )
 
 ARF = Dataset(

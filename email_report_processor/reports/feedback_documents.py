@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 _OF_THE_FIRST = ("@timestamp", "report.format", "report.id", "report.org_name", "report.email")
 
 
+class Raw(NamedTuple):
+    """What is said of a message that nobody reported: it came through a feed of messages (see raw_message)."""
+
+    kind: str  # of the feed
+    domains: tuple[str, ...]  # of ours, that it is about
+    problems: tuple[str, ...]  # what in it could not be opened
+
+
 class Text(NamedTuple):
     """The report itself, read."""
 
@@ -31,6 +39,7 @@ class Text(NamedTuple):
     sha256: str  # of the part that it was read from
     samples: int = 1  # messages beside it, of which the first is the sample
     xarf: "Xarf | None" = None
+    raw: Raw | None = None
 
 
 def _put_timestamp(draft: Draft, text: Text, envelope: Envelope) -> str:
@@ -87,14 +96,16 @@ def _dataset(text: Text) -> Dataset:
     """Failure reports by their Feedback-Type; one that has none (malformed) by its Auth-Failure field."""
     names = {name.lower(): value for name, value in reversed(text.fields)}
     kind = type_of(names.get("feedback-type", "auth-failure" if "auth-failure" in names else ""))
-    return FAILURE if text.notice or kind == "auth-failure" else ARF
+    return FAILURE if text.notice or text.raw or kind == "auth-failure" else ARF
 
 
 def _document(text: Text, context: Context) -> Document:
     dataset = _dataset(text)
     draft = Draft(context.options)
     put_fields(draft, text.fields, context.options)
-    if not text.notice and "feedback.type" not in draft.fields:
+    if text.raw is not None:
+        _put_raw(draft, text.raw)
+    elif not text.notice and "feedback.type" not in draft.fields:
         draft.warn("feedback.type: not reported")
     if text.xarf is not None:
         put_values(draft, text.xarf.values, context.options)
@@ -113,9 +124,19 @@ def _document(text: Text, context: Context) -> Document:
     return Document(dataset.name, _id(dataset, text, context.envelope), fields, date=date)
 
 
+def _put_raw(draft: Draft, raw: Raw) -> None:
+    draft.set("report.feed_kind", raw.kind)
+    for domain in raw.domains:
+        draft.set("feedback.reported_domain", domain)
+    for problem in raw.problems:
+        draft.warn(f"sample: {problem}")
+
+
 def _format(dataset: Dataset, text: Text) -> str:
     if text.xarf is not None:
         return "xarf"
+    if text.raw is not None:
+        return "rfc5322"
     return "rfc6591" if dataset is FAILURE else "rfc5965"
 
 
@@ -135,6 +156,8 @@ def _common(dataset: str, context: Context) -> Fields:
 
 def _id(dataset: Dataset, text: Text, envelope: Envelope) -> str:
     """From the report and the sample's header as they were sent, before any normalisation (design §4)."""
+    if text.raw is not None:
+        return make_id(dataset.name, text.canonical)
     sample = [] if text.sample is None else text.sample.fields
     message = [] if _named(text) else [envelope.message_id]
     return make_id(dataset.name, text.canonical, sample, *message)
@@ -181,7 +204,7 @@ def _domains(pairs: Iterable[tuple[Document, Text]]) -> list[str]:
         domains = document.own.get("feedback.reported_domain", ())
         if not domains and text.xarf is not None:
             domains = _hosts(document.own.get("feedback.reported_uri", ()))
-        if not domains and text.sample is not None:
+        if not domains and text.sample is not None and text.raw is None:
             domains = (read_domain(domain_of(author(text.sample))),)
         found |= dict.fromkeys(domains)
     found.pop("", None)

@@ -37,7 +37,13 @@ def read_message(raw: bytes | Blob, options: Options | None = None) -> Reading:
     if looks_like_mail(blob.read(0, CHUNK)):
         mail = read_mail(blob, mime_depth=bounds.mime_depth, mime_parts=bounds.mime_parts)
         envelope = read_envelope(mail, options)
-        results = list(Search(Context(envelope, options), budget).of_message(mail))
+        search = Search(Context(envelope, options), budget)
+        results = list(search.of_message(mail))
+        if options.feed in options.feed_kinds and not search.reported:
+            from .raw_message import read_raw  # 4 ms, only for a message that is no report in such a feed
+
+            problems = [result for result in results if isinstance(result, Problem)]
+            results = [read_raw(mail, search.context, problems)]
     else:
         envelope = Envelope(bare=True)
         file = Payload("input", "", lambda: chunks(blob))

@@ -8,12 +8,28 @@ from ..message.bounds import Bounds, Problem
 from ..values.fields import Fields
 
 
+class Ours(NamedTuple):
+    """What is the site's own on the way of a message that is no report, and within it."""
+
+    networks: tuple[str, ...] = ()  # CIDR, of our mail servers
+    domains: tuple[str, ...] = ()
+
+
+# Kinds of feeds that bring messages beside reports; without a setting a feed of such a name is of this kind.
+FEED_KINDS = ("spamtrap", "own-mx")
+
+
 class Options(NamedTuple):
     """What the site wants of reading, beside the bounds."""
 
     sample: Literal["none", "headers", "full"] = "headers"  # of a failed message store: none, headers or full
     authserv_ids: tuple[str, ...] = ()  # whose Authentication-Results are believed (RFC 8601 §2.5); [] is nobody's
     feed: str = ""  # name of the source, stored as report.feed
+    feed_kinds: Mapping[str, str] = {
+        "spamtrap": "spamtrap",
+        "own-mx": "own-mx",
+    }  # feed -> spamtrap or own-mx: docs/feeds.md
+    ours: Ours = Ours()
     bounds: Bounds = Bounds()
 
 

@@ -80,6 +80,7 @@ class Search:
         self.left = context.options.bounds.message_bytes  # of all messages in files, so that archives multiply nothing
         self.unlooked = self.left  # of all texts that are looked at closer
         self.announced: list[Problem] = []  # what should have had a report, when there turns out to be none
+        self.reported = False  # whether the input is a report or claims to be one, readable or not
 
     def of_message(self, mail: Part) -> Iterator[Result]:
         """The reports of the message that is the input; what announces one when there is none."""
@@ -111,11 +112,13 @@ class Search:
         for kind in KINDS_OF_PARTS if part.parts or not seen else ():
             result = kind.read(part, self.context)
             if result is not None:
+                self.reported = True
                 yield result
                 return
         if _is_notification(part):
             return
         if message and (reason := by_header(part)):
+            self.reported = True
             self.announced.append(Problem(_place(part), reason))
         if part.parts:
             seen = part.content_type.startswith("multipart/")
@@ -130,6 +133,7 @@ class Search:
             empty = False
             yield result
         if empty and (reason := by_label(part)):
+            self.reported = self.reported or is_report_name(part.name) or "tlsrpt" in part.content_type
             self.announced.insert(0, Problem(_place(part), reason))
 
     def payloads(self, outer: Payload, level: int = 0) -> Iterator[Result]:
@@ -168,6 +172,7 @@ class Search:
         rows = self.budget.rows(tls=tls)
         context = self.context._replace(options=options._replace(bounds=options.bounds._replace(rows=rows)))
         result = kind.read(found, context)
+        self.reported = self.reported or result is not None
         if isinstance(result, Report):
             self.budget.take_rows(result.rows, tls=tls)
         elif result is not None and rows < options.bounds.rows:
@@ -241,6 +246,7 @@ class Search:
                 empty = False
                 yield result
         if empty and is_report_name(found.name):
+            self.reported = True
             self.announced.insert(0, Problem(found.place, "it has the name of a report, and there is none in it"))
 
     def _in_text(self, found: Payload, level: int) -> Iterator[Result]:

@@ -179,6 +179,13 @@ def xarf(category: str | None, type_: str | None) -> Object:
     return {"event.dataset": "arf", **{name: value for name, value in fields.items() if value}}
 
 
+def message(*signals: str, **more: Any) -> Object:
+    """As a feed of messages brings it: nobody reported it."""
+    fields = failure(*signals, report__format="rfc5322", **more)
+    del fields["feedback.type"]
+    return fields
+
+
 FAILURES: list[tuple[str, Object]] = [
     ("F0", failure(feedback__type="abuse", event__dataset="arf") | OWN),
     ("F0", failure("list-id", feedback__type="not-spam", event__dataset="arf")),
@@ -229,6 +236,12 @@ FAILURES: list[tuple[str, Object]] = [
     ("F9", failure()),
     ("F9", {"event.dataset": "dmarc-failure"}),  # a notice in plain text has no Feedback-Type
     ("F10", failure("no-headers")),
+    ("F1r", message("dkim-aligned", **found("dmarc=pass header.from=example.org"))),
+    ("F1r", message("pass-aligned")),
+    ("F12", message("pass-aligned", **found("dmarc=fail header.from=example.org"))),
+    ("F3", message("delivery-status", **found("dmarc=pass header.from=example.org"))),
+    ("F7", message("dkim-aligned")),
+    ("F9", message()),
 ]
 
 
@@ -289,6 +302,8 @@ GOLDEN_RULES = {
     "dmarc-failure/notice-list": ["F5"],
     "dmarc-failure/opendmarc": ["F8b"],
     "dmarc-failure/redacted": ["F10"],
+    "raw-message/spoof": ["F9"],
+    "raw-message/vacation": ["F4"],
 }
 
 

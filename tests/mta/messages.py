@@ -28,6 +28,14 @@ _REPORT = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
+def spoof(subject: str = "Wire transfer") -> bytes:
+    """A message of nobody's that claims to be from example.org."""
+    message = _message(subject)
+    message.replace_header("From", "Accounts <accounts@example.org>")
+    message.set_content("Please confirm at https://pay.example.net/mail.htm today.\n.\n.. and be quick.\n")
+    return message.as_bytes()
+
+
 def report(rows: int = 2, *, organisation: str = "Reporter Example", text: int = 0) -> bytes:
     """An aggregate report that no other call has made, as Google sends it: gzip in an attachment.
 

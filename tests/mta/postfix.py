@@ -17,6 +17,7 @@ WAYS = {
     "copy": "copy@example.org",
 }
 LMTP = "lmtp@example.org"
+TRAP = "trap@example.org"
 ARCHIVE = "/var/mail/alice"
 
 _USERS = (User("postfix", 4010, "/var/spool/postfix"), User("postdrop", 4011, "/nonexistent"))
@@ -150,6 +151,7 @@ class Postfix:
         self._script("postfix-pipe.sh", WAYS["pipe"])
         self._script("postfix-pipe-copy.sh", WAYS["copy"], "alice@example.org")
         self._script("postfix-lmtp.sh", LMTP)
+        self._script("postfix-feed.sh", "spamtrap", TRAP)
         self.box.run("sh", "-c", _OLD)
 
     def _script(self, name: str, *arguments: str) -> None:

@@ -1,6 +1,7 @@
 """Postfix with the real program and the real store: .forward, aliases, pipe(8) with and without a copy."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
@@ -13,7 +14,7 @@ from .behind import Behind
 from .box import wait_until
 from .listener import CHECKS, ByLmtp
 from .packages import UnavailableError
-from .postfix import ARCHIVE, LMTP, WAYS, Postfix
+from .postfix import ARCHIVE, LMTP, TRAP, WAYS, Postfix
 from .wires import Sink
 
 pytestmark = pytest.mark.postfix
@@ -98,6 +99,30 @@ def test_the_sink_catches_a_bounce(server: Postfix) -> None:
     assert b"S3CRET" in server.sink.messages[0]
     server.sink.messages.clear()
     server.box.path("/home/alice/.forward").unlink()
+
+
+def test_a_spam_trap(server: Postfix, behind: Behind) -> None:
+    """Spam becomes a document, once for however many copies; a report is a report; nothing is kept or bounced."""
+    behind.configure(server.box, more='[site]\nown_domains = ["example.org"]\n')
+    spam = messages.spoof()
+    for message in (spam, spam, messages.report(rows=3)):
+        server.deliver(message, TRAP)
+    assert server.waiting() == 0
+    found = [one.source for one in behind.documents()]
+    assert Counter(one["event"]["dataset"] for one in found) == {"dmarc-failure": 1, "report": 2, "dmarc-aggregate": 3}
+    (failure,) = [one for one in found if one["event"]["dataset"] == "dmarc-failure"]
+    assert failure["report"] | failure["feedback"] | {"class": failure["class"]} == {
+        "feed": "spamtrap",
+        "feed_kind": "spamtrap",
+        "format": "rfc5322",
+        "authentication": "unchecked",
+        "received": failure["report"]["received"],
+        "reported_domain": ["example.org"],
+        "class": "spoof",
+        "original_mail_from": messages.REPORTER,
+        "original_rcpt_to": [TRAP],
+    }
+    assert server.sink.messages == []
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from email_report_processor.logins.lines.login import Login
 from email_report_processor.logins.rows import row_of
 from email_report_processor.process import Job, Layout, Tally, guarded_rows
 from email_report_processor.reports.reading import read_message
-from email_report_processor.reports.report import Options, Reading
+from email_report_processor.reports.report import Options, Ours, Reading
 from email_report_processor.stores import templates
 from email_report_processor.stores.client import OpenSearchOptions
 from email_report_processor.stores.opensearch import OpenSearchStore
@@ -43,8 +43,13 @@ EVERYTHING_ON = Options(sample="full", authserv_ids=("mail.example.org",), feed=
 ANY_PAIR = pytest.mark.parametrize("path", PAIRS, ids=lambda path: f"{path.parent.name}/{path.stem}")
 
 
+OF_A_FEED = EVERYTHING_ON._replace(feed="spamtrap", ours=Ours(("192.0.2.0/24",), ("example.org",)))
+
+
 def options(path: Path) -> Options:
-    """Pairs of feedback are read with everything switched on."""
+    """Pairs of feedback are read with everything switched on, messages as they come through a feed of their kind."""
+    if path.parent.name == "raw-message":
+        return OF_A_FEED
     return EVERYTHING_ON if path.parent.name in {"arf", "dmarc-failure"} else Options()
 
 
@@ -116,8 +121,11 @@ def test_another_message_changes_no_row(path: Path) -> None:
     raw = path.read_bytes()
     expected = rows_alone(ids(raw, path))
     # A feedback report that says neither when nor which message it is about is known by the mail that brought it.
-    header = re.sub(b"Message-ID: .*\r\n", re.findall(b"(?mi)^Message-ID: .*\n", raw)[0], HEADER % 3)
+    named = re.findall(b"(?mi)^Message-ID: .*\n", raw) or [b""]
+    header = re.sub(b"Message-ID: .*\r\n", named[0], HEADER % 3)
     forwarded = header + b"Content-Type: message/rfc822\r\n\r\n" + raw
+    if path.parent.name == "raw-message":  # who forwards it sends another message
+        forwarded = b"X-Spam: Yes\r\n" + raw
     for data in (forwarded, raw.replace(b"\r\n", b"\n"), b"From x@example.org Thu Nov 19 00:00:00 2026\n" + raw):
         assert rows_alone(ids(data, path)) == expected
 
