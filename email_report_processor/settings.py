@@ -130,6 +130,7 @@ OUTER: dict[str, tuple[str, ...]] = {
     "lmtp": ("inboxes.options:LmtpOptions",),
     "logins": ("logins.options:LoginOptions",),
     "postgresql": ("stores.postgresql:PostgresqlOptions",),
+    "web": ("desk.web.options:WebOptions",),
 }
 
 # Flag -> the setting that it stands for.
@@ -143,7 +144,7 @@ FLAGS = {
 }
 _FLAG_OF = {place: flag for flag, place in FLAGS.items()}
 _TABLES = ""  # the key of a list of tables: no key of TOML that anybody writes
-FREE = ("senders", "searches", "feeds")  # sections whose keys are names of the user's own
+FREE = ("senders", "searches", "feeds", "users")  # sections whose keys are names of the user's own
 
 
 def records(section: str) -> tuple[Any, ...]:
@@ -450,6 +451,8 @@ _CHECKS: dict[tuple[str, str], Callable[[Any], None]] = {
     ("read", "feed_kinds"): _check_feed_kinds,
     ("store", "index_prefix"): _check_prefix,
     ("lmtp", "socket_mode"): _check_mode,
+    ("web", "socket_mode"): _check_mode,
+    ("web", "threads"): _check_one,
     ("lmtp", "connections"): _check_one,
     ("lmtp", "recipients"): _check_one,
     ("lmtp", "idle"): _check_seconds,

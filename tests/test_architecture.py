@@ -130,6 +130,14 @@ def test_no_kind_imports_another(module: str) -> None:
     assert not IMPORTS[module] & (KINDS - {module})
 
 
+def test_the_web_stays_in_its_room() -> None:
+    """Pages of the desk are a way to use it: the desk itself, and whatever else there is, works without them."""
+    web = {name for name, tree in MODULES.items() if {"flask", "waitress", "werkzeug"} & foreign(tree)}
+    assert {name for name in web if not name.startswith("desk.web.")} == {"admin.desk"}
+    users = {name for name in MODULES if any(one.startswith("desk.web.") for one in IMPORTS[name])}
+    assert {name for name in users if not name.startswith("desk.web.")} == {"admin.desk"}
+
+
 def test_one_module_imports_opensearch_py() -> None:
     assert {name for name, tree in MODULES.items() if "opensearchpy" in foreign(tree)} == {"stores.client"}
 

@@ -25,8 +25,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from email_report_processor import __version__, flags
-from email_report_processor.admin.kept import open_blob
 from email_report_processor.admin.text import table
+from email_report_processor.importing.again import open_blob
 from email_report_processor.job import EMBEDDED
 from email_report_processor.message.blob import chunks
 from email_report_processor.stores import kept

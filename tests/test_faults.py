@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from email_report_processor import process as pipeline
-from email_report_processor.admin.kept import open_blob
+from email_report_processor.importing.again import open_blob
 from email_report_processor.job import choose_store, make_job
 from email_report_processor.message.blob import Memory, chunks
 from email_report_processor.reports.reading import read_message

@@ -61,7 +61,7 @@ def settings_page() -> str:
             for kind in kinds
             if option_records.types(kind)
         ]
-    parts += [option_records.SENDERS, option_records.FEEDS]
+    parts += [option_records.SENDERS, option_records.FEEDS, option_records.USERS]
     return "\n".join(parts)
 
 
@@ -102,7 +102,7 @@ def design_page() -> str:
 
 def _room(folder: Path) -> str:
     files = [path for path in sorted(folder.glob("*.py")) if path.name != "__init__.py"]
-    below = [path for path in sorted(folder.iterdir()) if folder != PACKAGE and (path / "__init__.py").exists()]
+    below = [path.parent for path in sorted(folder.glob("*/**/__init__.py")) if folder != PACKAGE]
     inner = [file for room in below for file in (room / "__init__.py", *sorted(room.glob("[!_]*.py")))]
     place = folder.relative_to(PACKAGE).as_posix()
     first = _docstring(folder / "__init__.py") if place != "." else "Beside the rooms: the command, and the pipeline."

@@ -93,3 +93,11 @@ FEEDS = """\
 Which feed a message has that comes by LMTP: keys are recipients, as a whole address (`"rua@example.org"`), a local part
 (`"rua"`) or what is behind a `+` in it (`"+rua"`); the value becomes `report.feed` in the place of `[read] feed`.
 """
+
+USERS = """\
+## [[users]]
+
+One table for each person who may use `email-report-admin desk` (docs/abuse-desk.md): `name` (`"*"` is everybody else
+whom a proxy lets in), `role` (reader, analyst or sender), `domains` (a list; empty is all), and `password`, the hash
+that `email-report-admin desk --hash` prints.
+"""

@@ -22,6 +22,7 @@ COMMANDS = {
     "check": "a line for a monitoring system: is anything wrong",
     "copy": "copy every document from one store to another",
     "demo": "store some weeks of made-up reports, to see what there is to see",
+    "desk": "serve the web pages of the desk, for people who look, judge and report",
     "digest": "the mail of a week or a month: what changed, and what to do",
     "dns": "check what a domain publishes so that reports can arrive",
     "doctor": "check everything that the filter needs, as the user it runs as",

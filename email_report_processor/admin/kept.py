@@ -4,15 +4,12 @@ import argparse
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from functools import reduce
 from pathlib import Path
 
 from ..flags import now
+from ..importing.again import feed
 from ..job import choose_store, make_job
-from ..message import mbox
-from ..message.blob import Blob, File, Memory, Slice, chunks
-from ..process import Job, store_message, together
+from ..process import Job
 from ..settings import Settings
 from ..stores import kept
 from .text import fail, progress, table
@@ -45,42 +42,16 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 def _retry(messages: list[kept.Kept], job: Job) -> int:
     results: Counter[str] = Counter()
     for message in progress(messages, "messages"):
-        results[_feed(message, job)] += 1
+        verdict = feed(message.path, job)
+        results[verdict.category if verdict else "stored"] += 1
+        if verdict:
+            sys.stderr.write(f"{message.path.name[:12]}: still {verdict.category}: {verdict.reason}\n")
     still = sum(number for result, number in results.items() if result != "stored")
     print(f"{results['stored']:,} stored and removed, {still:,} still kept")
     for result, number in sorted(results.items()):
         if result != "stored":
             print(f"  {number:,} {result}")
     return 1 if still else 0
-
-
-def _feed(message: kept.Kept, job: Job) -> str:
-    try:
-        blob = kept.untouched(open_blob(message.path))
-    except FileNotFoundError:
-        return "stored"  # another process did it
-    verdicts = [outcome.verdict for one in _messages(blob) if (outcome := store_message(one, job)).verdict is not None]
-    if not verdicts:
-        message.path.unlink(missing_ok=True)
-        return "stored"
-    verdict = reduce(together, dict.fromkeys(verdicts))
-    sys.stderr.write(f"{message.path.name[:12]}: still {verdict.category}: {verdict.reason}\n")
-    return verdict.category
-
-
-def _messages(blob: Blob) -> Iterator[Blob]:
-    """The message; of an mbox that was piped each one."""
-    cuts = list(mbox.messages(chunks(blob))) if blob.read(0, 5) == b"From " else []
-    if len(cuts) < 2:
-        yield blob
-    for start, stop in cuts if len(cuts) > 1 else ():
-        yield mbox.unquoted(Slice(blob, start, stop))
-
-
-def open_blob(path: Path) -> File | Memory:
-    """A file as a blob. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    return File(descriptor, os.fstat(descriptor).st_size)
 
 
 def _remove(maildir: Path, names: list[str]) -> int:

@@ -7,13 +7,13 @@ import argparse
 import os
 import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ..flags import now
 from ..job import choose_store, make_job
 from ..pages import text
-from ..pages.asking import Scope
+from ..pages.asking import ALL, Scope, since
 from ..pages.figure import Page, Period
 from ..pages.overview import overview, seen_domains
 from ..settings import Settings, SettingsError
@@ -21,9 +21,6 @@ from ..stores import kept
 from ..stores.store import Store
 from .text import terminal_width
 
-_PERIOD = re.compile(r"(\d{1,4})([dwmy])\Z")
-_DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
-ALL = "all"
 _WIDEST = 100  # columns of a paragraph
 
 
@@ -105,13 +102,7 @@ def file_name(domain: str) -> str:
 
 def when(text: str) -> str:
     """A date or a span back from now as RFC 3339; '' for all. Raises SettingsError."""
-    if text in {"", ALL}:
-        return ""
-    span = _PERIOD.match(text)
     try:
-        if span:
-            date = datetime.now(UTC) - timedelta(days=int(span[1]) * _DAYS[span[2]])
-            return date.strftime("%Y-%m-%dT00:00:00Z")
-        return datetime.fromisoformat(text).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (ValueError, OverflowError):
-        raise SettingsError(f"{text!r} is neither a span such as 30d nor a date such as 2026-11-01") from None
+        return since(text, datetime.now(UTC))
+    except ValueError as error:
+        raise SettingsError(str(error)) from error

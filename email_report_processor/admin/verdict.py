@@ -4,18 +4,15 @@ import argparse
 import json
 import os
 import pwd
-import tempfile
-from ipaddress import ip_address, ip_network
-from pathlib import Path
 from typing import Any
 
-from ..documents.senders import VERDICTS, read_senders
+from ..desk.verdicts import give, make_entry, verdict_file
+from ..documents.senders import VERDICTS
 from ..flags import now
-from ..job import choose_senders, read_entries
-from ..settings import SenderFile, Settings, SettingsError, state_dir
+from ..job import read_entries
+from ..settings import SenderFile, Settings, SettingsError
 from .text import fail, table
 
-_FILE = "senders.toml"  # in the state directory, where no file is named
 _COLUMNS = ("what", "verdict", "name", "until", "comment", "by", "at")
 
 
@@ -36,84 +33,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Add a verdict, or list all of them. 0 when that is done."""
-    path = verdict_file(settings)
     if arguments.what is None:
-        return _list([*settings.tables("senders"), *read_entries(str(path))])
+        return _list([*settings.tables("senders"), *read_entries(str(verdict_file(settings)))])
     if not (arguments.verdict or arguments.name):
         return fail("say a verdict or a --name; verdicts are " + ", ".join(VERDICTS), 2)
-    entry = {
-        **_place(arguments.what),
-        **{name: getattr(arguments, name) for name in ("verdict", "name", "until", "comment")},
-    }
-    entry |= {"by": arguments.by or _user(), "at": now()}
-    entry = {name: value for name, value in entry.items() if value}
+    said = {name: getattr(arguments, name) or "" for name in ("verdict", "name", "until", "comment")}
     try:
-        read_senders({}, [entry])
-    except ValueError as error:
-        return fail(str(error).removeprefix("entry 1: "), 2)
-    choose_senders(settings)  # whatever is wrong already is said before anything is added
-    add(path, entry)
+        entry = make_entry(arguments.what, {**said, "by": arguments.by or _user(), "at": now()})
+    except SettingsError as error:
+        return fail(str(error), 2)
+    path = give(settings, entry)
     print(f"{arguments.what}: {entry.get('verdict', '')} {entry.get('name', '')}".rstrip() + f", in {path}")
     if not settings.record("site", SenderFile).senders_file:
         print("The filter and the pages look there when the settings say so:\n")
         print(f"[site]\nsenders_file = {json.dumps(str(path))}")
     return 0
-
-
-def verdict_file(settings: Settings) -> Path:
-    """Where verdicts are written: [site] senders_file, else a file in the state directory."""
-    said = settings.record("site", SenderFile).senders_file
-    return Path(said) if said else state_dir(settings, os.environ) / _FILE
-
-
-def add(path: Path, entry: dict[str, Any]) -> None:
-    """Append one table; whoever reads the file meanwhile sees it without or with it. Raises OSError."""
-    before = path.read_text("utf-8") if path.exists() else "# Verdicts on senders: docs/senders.md. Later ones count.\n"
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-    text = f"{before.rstrip()}\n\n[[senders]]\n" + "".join(
-        f"{name} = {_toml(value)}\n" for name, value in entry.items()
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}-", delete=False
-    ) as file:
-        file.write(text)
-        file.flush()
-        os.fchmod(file.fileno(), mode)
-        os.fsync(file.fileno())
-    os.replace(file.name, path)
-
-
-def _toml(value: Any) -> str:
-    """A basic string of TOML, which for what is printable is one of JSON."""
-    return str(value) if isinstance(value, int) else json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _place(what: str) -> dict[str, Any]:
-    """The key of an entry that names this. Raises SettingsError."""
-    kind, colon, rest = what.partition(":")
-    if colon and kind == "sender":
-        return {"sender": rest}
-    if colon and kind == "dkim":
-        domain, _, selector = rest.partition("/")
-        return {"dkim": domain, "selector": selector}
-    if what[:2].upper() == "AS" and what[2:].isdigit():
-        return {"as": int(what[2:])}
-    if "/" in what or ":" in what or what.replace(".", "").isdigit():
-        return {"network": _network(what)}
-    if "." in what:
-        return {"domain": what}
-    raise SettingsError(
-        f"{what!r} names no sender: write a network, AS64500, a domain, dkim:DOMAIN/SELECTOR or sender:NAME"
-    )
-
-
-def _network(text: str) -> str:
-    """Without host bits, so that one network is one entry. Raises SettingsError."""
-    try:
-        return str(ip_network(text, strict=False)) if "/" in text else str(ip_address(text))
-    except ValueError as error:
-        raise SettingsError(f"{text!r} is neither a network such as 192.0.2.0/24 nor an address") from error
 
 
 def _list(entries: list[Any]) -> int:

@@ -1,13 +1,17 @@
 """Questions that the figures share: what they are about, and what is never counted."""
 
+import re
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from ..stores.store import Question, Store, Total
 from . import words
 from .figure import Figure, Period
 
+_SPAN = re.compile(r"(\d{1,4})([dwmy])\Z")
+_DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
+ALL = "all"
 _GROUPS = 200_000  # of one answer
 # A forger must not move a figure: reports whose own mail failed authentication are counted nowhere but in `forged`.
 NOT_FORGED: Mapping[str, Any] = {"report.authentication": "fail"}
@@ -28,6 +32,19 @@ class Scope(NamedTuple):
     period: Period = Period()
     domain: str = ""  # '' all
     top: int = 15  # rows of a table
+
+
+def since(text: str, now: datetime) -> str:
+    """A date or a span back from now, such as 30d, as RFC 3339; '' for all. Raises ValueError."""
+    if text in {"", ALL}:
+        return ""
+    span = _SPAN.match(text)
+    try:
+        if span:
+            return (now - timedelta(days=int(span[1]) * _DAYS[span[2]])).strftime("%Y-%m-%dT00:00:00Z")
+        return datetime.fromisoformat(text).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is neither a span such as 30d nor a date such as 2026-11-01") from None
 
 
 def ask(store: Store, scope: Scope, dataset: str, by: tuple[str, ...] = (), **more: Any) -> list[Total]:

@@ -33,17 +33,18 @@ def shade(value: float, top: float) -> int:
 
 
 def draw_map(figure: Figure) -> str:
-    """Rows of code, messages, failed: countries shaded by messages, circles by what failed."""
+    """Rows of code, messages, and what circles stand for: countries shaded by messages."""
     world = table()
     rows = {str(row[0]): (int(str(row[1])), int(str(row[2]))) for row in figure.rows}
-    inner = "".join([*_land(world, rows), *_circles(world, rows)])
+    circles = figure.columns[2].name.lower()
+    inner = "".join([*_land(world, rows, circles), *_circles(world, rows, circles)])
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {world["width"]} {world["height"]}" class="chart map"'
         f' aria-hidden="true" focusable="false">{inner}</svg>'
     )
 
 
-def _land(world: dict[str, Any], rows: dict[str, tuple[int, int]]) -> Iterator[str]:
+def _land(world: dict[str, Any], rows: dict[str, tuple[int, int]], circles: str) -> Iterator[str]:
     top = max((messages for messages, _ in rows.values()), default=0)
     empty = "".join(path for code, (_, _, _, path) in world["countries"].items() if code not in rows)
     yield f'<path class="land q0" d="{empty}"/>'
@@ -51,15 +52,15 @@ def _land(world: dict[str, Any], rows: dict[str, tuple[int, int]]) -> Iterator[s
         if code in world["countries"]:
             name, x, y, path = world["countries"][code]
             shape = f'<path d="{path}"/>' if path else f'<circle cx="{x}" cy="{y}" r="9"/>'
-            hint = f"{name}: {words.count(messages, 'message')}, {words.number(failed)} not authenticated"
+            hint = f"{name}: {words.count(messages, 'message')}, {words.number(failed)} {circles}"
             yield f'<g class="land q{shade(messages, top)}"><title>{escape(hint)}</title>{shape}</g>'
 
 
-def _circles(world: dict[str, Any], rows: dict[str, tuple[int, int]]) -> Iterator[str]:
+def _circles(world: dict[str, Any], rows: dict[str, tuple[int, int]], circles: str) -> Iterator[str]:
     top = max((failed for _, failed in rows.values()), default=0)
     for code, (_, failed) in sorted(rows.items(), key=lambda row: -row[1][1]):
         if failed and code in world["countries"]:
             name, x, y, _ = world["countries"][code]
             radius = max(6.0, _LARGEST * sqrt(failed / top))
-            hint = f"<title>{escape(name)}: {words.number(failed)} not authenticated</title>"
+            hint = f"<title>{escape(name)}: {words.number(failed)} {circles}</title>"
             yield f'<circle class="bad" cx="{x}" cy="{y}" r="{radius:.0f}">{hint}</circle>'

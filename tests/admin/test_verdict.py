@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from email_report_processor.admin.verdict import add
+from email_report_processor.desk.verdicts import add
 from email_report_processor.job import read_entries
 from tests.conftest import Program
 from tests.places import GOLDEN

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from email_report_processor.admin.kept import open_blob
+from email_report_processor.importing.again import open_blob
 from email_report_processor.message.blob import Blob, Memory, chunks
 from email_report_processor.stores import kept
 from email_report_processor.stores.kept import BROKEN, CATEGORIES, FIELD, KeepError, Kept, KeptOptions

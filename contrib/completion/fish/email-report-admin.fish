@@ -50,7 +50,7 @@ function _shtab_email_report_admin_using
   test "$_shtab_email_report_admin_cmdpath" = "$argv"
 end
 
-set -g _shtab_email_report_admin_commands alert campaigns check copy demo digest dns doctor explain journal kept logins 'logins read' 'logins follow' 'logins policy' 'logins check' 'logins events' 'logins stop' 'logins release' 'logins answer' 'logins stopped' 'logins audit' metrics policy search setup summary urls verdict
+set -g _shtab_email_report_admin_commands alert campaigns check copy demo desk digest dns doctor explain journal kept logins 'logins read' 'logins follow' 'logins policy' 'logins check' 'logins events' 'logins stop' 'logins release' 'logins answer' 'logins stopped' 'logins audit' metrics policy search setup summary urls verdict
 set -g _shtab_email_report_admin_opts_with_value --after --by --category --comment --config --csv --dashboards-url --dataset --domain --eml --every --file --format --from --from-prefix --hours --html --identifier --index-prefix --least --limit --listen --mode --name --only --own --period --port --prefix --remove --retention --server --since --stale --state --store --tenant --timeout --to --to-config --top --try --until --user --weeks --why --window --workspace --zone
 
 complete -c email-report-admin -e
@@ -100,6 +100,12 @@ complete -c email-report-admin -n '_shtab_email_report_admin_using demo' -l stat
 complete -c email-report-admin -n '_shtab_email_report_admin_using demo' -l weeks -x -d 'weeks up to yesterday (5)'
 complete -c email-report-admin -n '_shtab_email_report_admin_using demo' -l prefix -x -d 'of the names of their indices (demo-email-report-)'
 complete -c email-report-admin -n '_shtab_email_report_admin_using demo' -l remove -d 'take them away again'
+complete -c email-report-admin -n '_shtab_email_report_admin_using; and test $_shtab_email_report_admin_npos -eq 0' -a desk -d 'Serve the web pages of the desk, for people who look, judge and report.'
+complete -c email-report-admin -n '_shtab_email_report_admin_using desk' -s h -l help -d 'show this help message and exit'
+complete -c email-report-admin -n '_shtab_email_report_admin_using desk' -l store -x -d 'https://host:9200 or sqlite:PATH'
+complete -c email-report-admin -n '_shtab_email_report_admin_using desk' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'settings (/etc/email-report-processor.toml)'
+complete -c email-report-admin -n '_shtab_email_report_admin_using desk' -l state -xka "(__fish_complete_directories)" -d 'kept messages, the embedded store'
+complete -c email-report-admin -n '_shtab_email_report_admin_using desk' -l hash -d 'read a password and print its hash for [[users]]'
 complete -c email-report-admin -n '_shtab_email_report_admin_using; and test $_shtab_email_report_admin_npos -eq 0' -a digest -d 'The mail of a week or a month: what changed, and what to do.'
 complete -c email-report-admin -n '_shtab_email_report_admin_using digest' -s h -l help -d 'show this help message and exit'
 complete -c email-report-admin -n '_shtab_email_report_admin_using digest' -l store -x -d 'https://host:9200 or sqlite:PATH'

@@ -1,0 +1,112 @@
+"""What a view is about, as its link says it: a query, a period, a place in a list."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from ...stores.query import And, Between, Node, Or, Text, field_of, parse
+from ...stores.store import Found, Selection
+from ..message import DATASETS
+from .desk import Asked, moment
+
+PAGE = 25  # lines of a list
+USUAL = "since:30d"  # the query of a view that is called without one
+_LONGEST_PLACE = 600  # characters
+
+# Bare words of the desk's queries.
+FLAGS: Mapping[str, Node] = {
+    "delivered": Or(tuple(Text(field_of("feedback.delivery_result"), (one,)) for one in ("delivered", "spam"))),
+}
+# Fields of the form, and what each is called; the value goes into the query under the same name.
+FORM: tuple[tuple[str, str], ...] = (
+    ("class", "Class"),
+    ("subject", "Subject has"),
+    ("from", "From"),
+    ("domain", "Our domain"),
+    ("ip", "Address or network"),
+    ("as", "AS number"),
+    ("country", "Country code"),
+    ("url", "URL"),
+    ("host", "Host of a URL"),
+    ("file", "File name"),
+    ("feed", "Feed"),
+    ("since", "Since"),
+)
+_BARE = frozenset('()" ')
+
+
+class Query(NamedTuple):
+    """A query as it was written and as the stores take it."""
+
+    text: str
+    node: Node
+
+
+def query_of(asked: Asked, usual: str = USUAL) -> Query:
+    """The query of the link. Raises QueryError."""
+    text = asked.args.get("q", usual).strip()
+    return Query(text, parse(text, moment(), flags(asked)))
+
+
+def flags(_asked: Asked) -> Mapping[str, Node]:
+    """Bare words that stand for a query of their own."""
+    return FLAGS
+
+
+def composed(asked: Asked) -> str:
+    """The fields of the form, behind the query that was there, as one query; '' when no field was filled in."""
+    terms = [term(name, value.strip()) for name, _ in FORM if (value := asked.args.get(name, "")).strip()]
+    terms += [one for one in ("delivered",) if asked.args.get(one)]
+    before = asked.args.get("q", "").strip()
+    if not terms:
+        return ""
+    return " ".join(([f"({before})" if " or " in before.lower() else before] if before else []) + terms)
+
+
+def term(name: str, value: str) -> str:
+    """One field with its value, quoted where it must be."""
+    if _BARE & set(value) or value.endswith(":"):
+        quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'{name}:"{quoted}"'
+    return f"{name}:{value}"
+
+
+def within(node: Node, since: datetime | str) -> Node:
+    """A query of what is not older."""
+    return And((node, Between(field_of("@timestamp"), str(since), None)))
+
+
+class Listing(NamedTuple):
+    """One page of documents."""
+
+    found: tuple[Found, ...]
+    next: str  # place behind it, '' at the end
+
+
+def listing(asked: Asked, node: Node, datasets: tuple[str, ...] = DATASETS, size: int = PAGE) -> Listing:
+    """The documents from the place of the link on. Raises ValueError for a place that is none."""
+    after = read_place(asked.args.get("after", ""))
+    found = tuple(asked.store.select(Selection(node, datasets, size + 1), after))
+    more = len(found) > size
+    return Listing(found[:size], write_place(found[size - 1].place) if more else "")
+
+
+def write_place(place: tuple[Any, ...]) -> str:
+    """A place as a link has it."""
+    return base64.urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def read_place(text: str) -> tuple[Any, ...]:
+    """A place that stood in a link. Raises ValueError."""
+    if not text:
+        return ()
+    try:
+        place = json.loads(base64.b64decode(text[:_LONGEST_PLACE] + "=" * (-len(text) % 4), b"-_", validate=True))
+    except (ValueError, binascii.Error, RecursionError):
+        place = None
+    if not isinstance(place, list) or not all(type(one) in {int, str} for one in place):
+        raise ValueError("this link leads to no place in the list: begin at its first page")
+    return tuple(place)

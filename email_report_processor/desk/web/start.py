@@ -1,0 +1,70 @@
+"""From settings to a Desk: everything that is wrong with them is said before anything listens."""
+
+import os
+import secrets
+import time
+from typing import NamedTuple
+
+from ...flags import now
+from ...job import StoreChoice, choose_store, make_job
+from ...log import Log
+from ...settings import Settings, SettingsError, secret, state_dir
+from ...stores.kept import make_directory
+from .attempts import Attempts
+from .audit import FILE, Audit
+from .desk import Desk, Stores
+from .options import WebOptions
+from .sessions import Entrance, Sessions
+from .users import User, read_users
+
+_HOUR = 3600
+_PATIENCE = 10.0  # seconds that a page may wait for the store
+
+
+class Made(NamedTuple):
+    """What a start has made."""
+
+    desk: Desk
+    choice: StoreChoice
+    token: str  # of the URL that is printed; '' when people come in by another way
+
+
+def make_desk(settings: Settings, log: Log) -> Made:
+    """Everything that the server needs. Raises SettingsError, OSError."""
+    options = settings.record("web", WebOptions)
+    if options.user_header and not options.proxies:
+        raise SettingsError("[web] user_header: name the proxy that sends it in [web] proxies; others could forge it")
+    users = _users(settings)
+    if options.user_header and not users:
+        raise SettingsError('[web] user_header: say in [[users]] whom the proxy may let in; name = "*" is everybody')
+    choice = choose_store(settings, os.environ, budget=_PATIENCE)
+    stores = Stores(choice.open)
+    job = make_job(settings, os.environ, choice._replace(open=stores.get), now, lambda text: log("warning", text))
+    state = state_dir(settings, os.environ)
+    make_directory(state)
+    token = secrets.token_urlsafe(32)
+    desk = Desk(
+        options,
+        users,
+        Sessions(time.monotonic, options.session_hours * _HOUR),
+        Entrance(token),
+        Attempts(time.monotonic, max(1, options.attempts)),
+        Audit(state / FILE, now),
+        stores,
+        settings,
+        job,
+        log,
+        secret(settings, "web", "reports_token"),
+    )
+    if desk.way == "token":
+        return Made(desk, choice, token)
+    return Made(desk._replace(entrance=Entrance("")), choice, "")
+
+
+def _users(settings: Settings) -> dict[str, User]:
+    if settings.mapping("users"):
+        raise SettingsError("[users]: write a table for each user, with [[users]] above it")
+    try:
+        return read_users(settings.tables("users"))
+    except ValueError as error:
+        raise SettingsError(f"[[users]] {error}") from None
