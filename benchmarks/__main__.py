@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests import nodes
 
-from . import big_report, imports, lmtp, logins, one_message, page, peer
+from . import big_report, imports, lmtp, logins, one_message, page, peer, policy
 
 
 def _with_node(bench: Callable[[str], bool]) -> bool:
@@ -24,9 +24,11 @@ BENCHMARKS: dict[str, Callable[[], bool]] = {
     "lmtp": lambda: _with_node(lmtp.main),
     "logins": logins.main,
     "page": page.main,
+    "policy": lambda: _with_node(policy.main),
 }
 LONG: dict[str, Callable[[], bool]] = {  # only when named
     "logins-long": lambda: logins.main(*logins.LONG),
+    "policy-long": lambda: _with_node(lambda url: policy.main(url, *policy.LONG)),
     "peer": peer.main,  # which it installs
 }
 

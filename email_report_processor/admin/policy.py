@@ -3,9 +3,9 @@
 import argparse
 import os
 from collections import Counter
-from collections.abc import Iterator
 
 from ..advice import answer
+from ..advice.asking import rows
 from ..advice.cost import Site, reckon
 from ..advice.record import Record, observed, stricter, tried
 from ..checking.record import read_name
@@ -14,9 +14,8 @@ from ..flags import now
 from ..job import choose_senders, choose_store
 from ..pages.figure import Period
 from ..settings import Settings, SettingsError
-from ..stores.query import And, Between, Node, Not, Text, field_of
+from ..stores.query import And, Between, Node, Text, field_of
 from ..stores.store import Selection, Store
-from ..values.fields import Fields
 from .showing import add_forms, show
 from .summary import when
 from .text import fail
@@ -44,7 +43,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         before = _observed(store, domain, period)
         record = tried(arguments.tags, before) if arguments.tags else (stricter(before) or before)
         site = Site(choose_senders(settings), made[:10])
-        cost = reckon(_rows(store, domain, period), record, site)
+        cost = reckon(rows(store, period, record, site), record, site)
         page = answer.page(cost, period, store.name, made)
     except ValueError as error:
         return fail(str(error), 2)
@@ -52,13 +51,6 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         store.close()
     show(page, arguments, head=f"{page.title}\n(receivers saw: {before.text()})\n\n")
     return 0 if cost.loses_nothing else 1
-
-
-def _rows(store: Store, domain: str, period: Period) -> Iterator[Fields]:
-    """Every row about a domain, but those of reports whose own mail failed authentication."""
-    forged = Text(field_of("report.authentication"), ("fail",))
-    for one in store.select(Selection(And((*_about(domain, period), Not(forged))), (_DATASET,))):
-        yield decode(one.row.source)
 
 
 def _about(domain: str, period: Period) -> list[Node]:

@@ -3,6 +3,7 @@
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
 from ipaddress import ip_address
 
 from ..pages import words
@@ -28,7 +29,7 @@ def page(cost: Cost, period: Period, store: str, made: str) -> Page:
         record.domain,
         period,
         made,
-        (verdict(cost), _stopped(cost), confidence(cost)),
+        (verdict(cost), _stopped(cost), _way(cost, made), confidence(cost)),
         tuple(_fixes(cost)),
         (_by_day(cost), _by_sender(cost), _by_reporter(cost)),
     )
@@ -70,6 +71,20 @@ def _stopped(cost: Cost) -> Answer:
     if refused:
         text += f" {words.count(refused, 'message')} {words.verb(refused, 'was')} refused already."
     return Answer("What would it have stopped?", words.number(stopped), text, "none")
+
+
+def _way(cost: Cost, made: str) -> Answer:
+    """The strictest record that loses nothing, and the step behind it."""
+    question, found = "How strict can it be today?", cost.strictest()
+    if found is None:
+        return Answer(question, "-", "Without reports nobody can say.")
+    text = f"The strictest that loses nothing of this is {found.text()}, with your rua."
+    if found.p == "none" and found.sp != "reject":
+        text = "Nothing stricter than p=none loses nothing: mend and judge what stands below."
+    elif found.p == "reject":
+        text += " Publish it with p=quarantine first where you can wait: what is lost then can be found."
+    later = date.fromisoformat(made[:10]) + timedelta(days=LEAST_DAYS)
+    return Answer(question, f"p={found.p}", f"{text} Ask again on {later.isoformat()}.", "none")
 
 
 def confidence(cost: Cost) -> Answer:

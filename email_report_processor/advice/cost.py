@@ -8,7 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ..documents.senders import OURS, Senders, verdict
+from ..stores.kinds import Combined
 from ..values.domains import aligned
+from ..values.networks import is_in
 from .judge import Judged, judge
 from .record import Record
 
@@ -22,6 +24,9 @@ FATES = {
     "ignored": "not looked at, as a verdict says",
     "refused": "was not delivered already",
 }
+_WANTED = ("lost", "unknown", "forwarded")
+_TOLD = frozenset({"lost", "unknown"})  # their hosts are told
+_SURE = frozenset({"stopped", "refused", "ignored"})  # whatever the results were
 _OWN_CLASSES = frozenset({"own-misconfigured", "own-unaligned"})
 _PASSED_ON = frozenset({"forwarded", "mailing-list"})
 
@@ -45,6 +50,7 @@ class Cost(NamedTuple):
     days: dict[str, Counter[str]]  # 2026-11-28 -> fates
     addresses: dict[Group, Counter[str]]  # hosts behind what is lost or unknown, with their messages
     unsure: int  # messages whose reporter left out what the judgement takes
+    failing: Counter[str]  # From domain -> messages that keep a policy from being strict, were there one for it
 
     @property
     def messages(self) -> int:
@@ -54,8 +60,18 @@ class Cost(NamedTuple):
     @property
     def loses_nothing(self) -> bool:
         """Whether nothing wanted would be lost, also none that others passed on, and nothing is left to judge."""
-        wanted = sum(self.fates[name] for name in ("lost", "unknown", "forwarded"))
+        wanted = sum(self.fates[name] for name in _WANTED)
         return self.messages > 0 and not (wanted or self.unsure)
+
+    def strictest(self, absent: Collection[str] = ()) -> Record | None:
+        """The strictest record with this alignment that loses nothing; None without messages."""
+        if not self.messages:
+            return None
+        fails = {author for author, number in self.failing.items() if number} - {""}
+        own = self.record.domain in fails
+        missing, below = bool(fails & set(absent)), bool(fails - {self.record.domain} - set(absent))
+        p, sp, np = ("none" if one else "reject" for one in (own, below, missing))
+        return self.record._replace(p=p, sp=sp if sp != p else "", np=np if np != sp else "", t="n")
 
 
 class Site(NamedTuple):
@@ -64,28 +80,103 @@ class Site(NamedTuple):
     senders: Senders | None = None
     day: str = ""  # today, for verdicts that end
     absent: Collection[str] = ()  # names below the domain that do not exist
-    loses_spf: Callable[[str], bool] = lambda address: False
+    loses_spf: Callable[[str, str], bool] | None = None  # address and envelope domain: see judge
 
 
-def reckon(rows: Iterable[Mapping[str, Any]], record: Record, site: Site) -> Cost:
-    """The cost over flat documents of dmarc-aggregate."""
-    cost = Cost(record, Counter(), Counter(), defaultdict(Counter), defaultdict(Counter), defaultdict(Counter), 0)
+class _Found(NamedTuple):
+    """What was found out about a kind of row at a host."""
+
+    group: Group
+    unsure: bool
+    would_fail: bool  # under a policy, whatever it is that is tried
+
+
+_Key = tuple[int, str]  # kind and address
+
+
+def reckon(rows: Iterable[Combined], record: Record, site: Site) -> Cost:
+    """The cost over sums of rows: each kind is judged once for each of its hosts."""
+    find = _Finder(record, site)
+    known: dict[_Key, _Found] = {}
+    hosts: dict[_Key, int] = defaultdict(int)
+    reporters: dict[tuple[str, str], int] = defaultdict(int)
+    days: dict[tuple[str, str], int] = defaultdict(int)
+    number = -1
+    for fields, address, reporter, day, messages, kind, like in rows:  # a million of them
+        if kind is None:
+            kind, number = number, number - 1  # noqa: PLW2901  # a kind of its own
+        key = (kind, like if address is None else address)
+        found = known.get(key)
+        if found is None:
+            found = known[key] = find(kind, fields, key[1])
+        fate = found.group.fate
+        if address is not None:
+            hosts[key] += messages
+        if reporter is not None:
+            reporters[reporter, fate] += messages
+        if day is not None:
+            days[day, fate] += messages
+    cost = Cost(record, Counter(), Counter(), _by_name(reporters), _by_name(days), defaultdict(Counter), 0, Counter())
+    return _summed(cost, ((known[key], key[1], messages) for key, messages in hosts.items()))
+
+
+def _by_name(sums: Mapping[tuple[str, str], int]) -> dict[str, Counter[str]]:
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for (name, fate), messages in sums.items():
+        found[name][fate] += messages
+    return found
+
+
+def _summed(cost: Cost, hosts: Iterable[tuple[_Found, str, int]]) -> Cost:
+    """With what the hosts add up to: what was found, address, messages."""
     unsure = 0
-    for fields in rows:
-        count = fields.get("count", 0)
-        judged = judge(fields, record, absent=site.absent, loses_spf=site.loses_spf)
-        fate = fate_of(fields, judged, site)
-        group = Group(
-            _sender(fields), fate, str(fields.get("class", "")), str(fields.get("identifiers.header_from", ""))
-        )
-        cost.fates[fate] += count
-        cost.groups[group] += count
-        cost.reporters[str(fields.get("report.org_name", ""))][fate] += count
-        cost.days[str(fields.get("@timestamp", ""))[:10]][fate] += count
-        if fate in {"lost", "unknown"}:
-            cost.addresses[group][str(fields.get("source.ip", ""))] += count
-        unsure += 0 if judged.sure or fate in {"stopped", "refused", "ignored"} else count
+    for (group, is_unsure, would_fail), address, messages in hosts:
+        cost.groups[group] += messages
+        cost.fates[group.fate] += messages
+        unsure += messages if is_unsure else 0
+        if would_fail:
+            cost.failing[group.author] += messages
+        if group.fate in _TOLD:
+            cost.addresses[group][address] += messages
     return cost._replace(unsure=unsure)
+
+
+class _Finder:
+    """Judges each kind once, and each of its hosts where one host is not as good as another."""
+
+    def __init__(self, record: Record, site: Site) -> None:
+        self._record = record
+        self._site = site
+        self._networks = tuple(network for network, _ in site.senders.networks) if site.senders else ()
+        self._kinds: dict[int, tuple[Judged, _Found]] = {}
+
+    def __call__(self, kind: int, fields: Mapping[str, Any], address: str) -> _Found:
+        known = self._kinds.get(kind)
+        if known is None:
+            known = self._kinds[kind] = self._find(fields, "")
+        judged, found = known
+        if address and found.group.fate != "refused":
+            if self._site.loses_spf is not None:
+                found = self._find(fields, address)[1]
+            elif not judged.passes and is_in(address, self._networks):
+                found = self._found({**fields, "source.ip": address}, judged)
+        if address and not found.group.sender:  # who has no name is called by the address
+            found = found._replace(group=found.group._replace(sender=address))
+        return found
+
+    def _find(self, fields: Mapping[str, Any], address: str) -> tuple[Judged, _Found]:
+        fields = {**fields, "source.ip": address} if address else fields
+        judged = judge(fields, self._record, absent=self._site.absent, loses_spf=self._site.loses_spf)
+        return judged, self._found(fields, judged)
+
+    def _found(self, fields: Mapping[str, Any], judged: Judged) -> _Found:
+        fate = fate_of(fields, judged, self._site)
+        author = str(fields.get("identifiers.header_from") or self._record.domain)
+        group = Group(_sender(fields), fate, str(fields.get("class", "")), author)
+        strict = judged._replace(policy="reject")
+        then = fate if strict.does == judged.does else fate_of(fields, strict, self._site)
+        would_fail = then in _WANTED or not (judged.passes or judged.sure_results or then in _SURE)
+        return _Found(group, not (judged.sure or fate in _SURE), would_fail)
 
 
 def fate_of(fields: Mapping[str, Any], judged: Judged, site: Site) -> str:

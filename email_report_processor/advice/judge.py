@@ -17,12 +17,17 @@ class Judged(NamedTuple):
     dkim: bool
     spf: bool
     policy: str  # that holds for the From domain: none, quarantine or reject
-    sure: bool = True  # False: the reporter left out the results that this takes
+    sure_results: bool = True  # False: the reporter left out the results that this takes
 
     @property
     def passes(self) -> bool:
         """Whether one identifier is authentic and aligned (RFC 9989 §5.3.5)."""
         return self.dkim or self.spf
+
+    @property
+    def sure(self) -> bool:
+        """Whether more results would change nothing."""
+        return self.passes or self.policy == "none" or self.sure_results
 
     @property
     def does(self) -> str:
@@ -35,20 +40,26 @@ def judge(
     record: Record,
     *,
     absent: Collection[str] = (),
-    loses_spf: Callable[[str], bool] = lambda address: False,
+    loses_spf: Callable[[str, str], bool] | None = None,
 ) -> Judged:
     """Judge one row.
 
     fields: flat, of a document of dmarc-aggregate. absent: names that do not exist in the DNS (RFC 9989 §3.2.13), for
-    which np counts. loses_spf: whether an address would no longer pass SPF, as an include would be gone.
+    which np counts. loses_spf: whether an address would no longer pass SPF for a domain, as a mechanism would be gone.
     """
     author = str(fields.get("identifiers.header_from") or fields.get("policy_published.domain", ""))
     before = observed(fields)
     dkim, sure_dkim = _verdict(fields, "dkim", author, record.adkim, before.adkim)
     spf, sure_spf = _verdict(fields, "spf", author, record.aspf, before.aspf)
-    if spf and loses_spf(str(fields.get("source.ip", ""))):
+    if spf and loses_spf is not None and _loses(fields, author, record.aspf, loses_spf):
         spf = False
-    return Judged(dkim, spf, applying(record, author, absent), dkim or spf or (sure_dkim and sure_spf))
+    return Judged(dkim, spf, applying(record, author, absent), sure_dkim and sure_spf)
+
+
+def _loses(fields: Mapping[str, Any], author: str, mode: str, loses_spf: Callable[[str, str], bool]) -> bool:
+    """Whether each check that passed and is aligned would fail; without results, that of the From domain is meant."""
+    passed = [domain for domain in _passed(fields, "spf") if aligned(domain, author, strict=mode == "s")] or [author]
+    return all(loses_spf(str(fields.get("source.ip", "")), domain) for domain in passed)
 
 
 def applying(record: Record, author: str, absent: Collection[str] = ()) -> str:
@@ -68,8 +79,13 @@ def _verdict(fields: Mapping[str, Any], method: str, author: str, mode: str, bef
     said = fields.get(f"policy_evaluated.{method}")
     if mode == before and said in {"pass", "fail"}:
         return said == "pass", True
-    results = fields.get(f"auth_results.{method}", ())
-    passed = [one.get("domain", "") for one in results if one.get("result") == "pass" and one.get("scope") != "helo"]
+    passed = _passed(fields, method)
     if any(aligned(domain, author, strict=mode == "s") for domain in passed):
         return True, True
     return False, said != "pass" or bool(passed)
+
+
+def _passed(fields: Mapping[str, Any], method: str) -> list[str]:
+    """The domains of checks that passed; that of HELO never counts (RFC 9989 §4.3)."""
+    results = fields.get(f"auth_results.{method}", ())
+    return [one.get("domain", "") for one in results if one.get("result") == "pass" and one.get("scope") != "helo"]

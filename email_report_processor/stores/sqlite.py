@@ -21,6 +21,7 @@ from .store import Found, Question, Row, Selection, StoreError, Total, Written
 
 if TYPE_CHECKING:
     from .follow import Entry, Known, Place  # 5 ms, for `copy --follow` only
+    from .kinds import Asked, Combined
 
 _T = TypeVar("_T")
 
@@ -28,7 +29,7 @@ _BATCH_ROWS = 2000
 _BATCH_BYTES = 2 * 1024**2
 _SMALL = 1024**2  # bytes: making the file may already take more than such a limit, and leaves nothing to measure
 _PAGE_ROWS = 500  # read at once by `scan`: between pages nothing is locked and the log can be folded in
-_FORM = 5  # of the tables, and of the views beside their fields
+_FORM = 6  # of the tables, and of the views beside their fields
 
 _INSERT = "INSERT OR IGNORE INTO documents VALUES (?, ?, CAST(? AS TEXT))"
 _TABLE = "CREATE TABLE IF NOT EXISTS documents (idx TEXT, id TEXT, source TEXT NOT NULL)"
@@ -105,6 +106,20 @@ class SqliteStore:
 
         return self._patiently(ask, question.size)
 
+    def combined(self, asked: "Asked") -> "Iterator[Combined]":
+        """Sums of rows of aggregate reports by kind, host, reporter and day (see kinds.py). Raises StoreError."""
+        from . import kinds_sqlite, sums_sqlite  # 5 ms with re and ipaddress, for people only
+        from .kinds import DATASET, of_rows
+
+        self._must_exist()
+        if not (asked.whole_days and self._patiently(lambda connection, _: sums_sqlite.catch_up(connection), None)):
+            yield from of_rows(one.row for one in self.select(Selection(asked.node, (DATASET,))))
+            return
+        try:
+            yield from kinds_sqlite.read(self._connected(), asked, self._prefix)
+        except sqlite3.Error as error:
+            raise _explain(error, self.name, self._budget) from error
+
     def select(self, selection: Selection, after: tuple[Any, ...] = ()) -> Iterator[Found]:
         """See Store. What is found is noted at the beginning and read in pages: nothing is locked between them."""
         from . import select_sqlite  # 5 ms with re and ipaddress, for people only
@@ -150,6 +165,10 @@ class SqliteStore:
             except sqlite3.Error as error:
                 if _code(error) not in _LOCKED or self._clock() >= until:
                     raise _explain(error, self.name, self._budget) from error
+            except UnicodeDecodeError as error:  # Python's module, for a message that quotes damaged names
+                raise StoreError(
+                    f"{self.name}: its names are malformed: {_REMEDIES[sqlite3.SQLITE_CORRUPT]}"
+                ) from error
             import random  # 2 ms, only to wait
 
             self._sleep(random.uniform(0.005, 0.05))  # noqa: S311  # not a secret: neighbours must not wake together

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ..documents.datasets import BY_NAME
 from ..values.fields import Field
+from . import kinds_sqlite
 
 _SLICE = 20_000  # documents of one transaction: writers wait no longer than for these
 _ABSENT = "x''"  # stands for NULL in keys: NULLs are all different in an index
@@ -97,6 +98,7 @@ def create(connection: sqlite3.Connection) -> None:
         connection.execute(
             f"CREATE TABLE {one.table} ({keys}, documents INTEGER NOT NULL{sums}, PRIMARY KEY ({keys})) WITHOUT ROWID"
         )
+    kinds_sqlite.create(connection)
     for event in ("DELETE", "UPDATE"):
         connection.execute(f"DROP TRIGGER IF EXISTS sums_{event.lower()}")
         connection.execute(_trigger(event))
@@ -104,11 +106,11 @@ def create(connection: sqlite3.Connection) -> None:
 
 def _trigger(event: str) -> str:
     """Takes the old document out; what is there instead is counted again, since the mark moves below it."""
-    steps = [_take_out(one) for one in SUMS]
+    steps = [*(_take_out(one) for one in SUMS), kinds_sqlite.take_out()]
     # A rowid may be given again once the largest is gone; a changed document stands above the mark after its removal.
     mark = "UPDATE sums_upto SET upto = min(upto, (SELECT coalesce(max(rowid), 0) FROM documents))"
     if event == "UPDATE":
-        steps += [_put_in(one) for one in SUMS]
+        steps += [*(_put_in(one) for one in SUMS), *kinds_sqlite.put_in()]
     condition = "old.rowid <= (SELECT upto FROM sums_upto)"
     return (
         f"CREATE TRIGGER sums_{event.lower()} AFTER {event} ON documents WHEN {condition} "
@@ -205,6 +207,7 @@ def _count(connection: sqlite3.Connection, after: int, last: int) -> None:
         for one in mine:
             connection.execute(_from_opened(one, whole))
         connection.execute("DROP TABLE temp.opened")
+    kinds_sqlite.count(connection, after, last)
 
 
 def _all_sums(some: list[Sum]) -> tuple[str, ...]:

@@ -21,6 +21,12 @@ def read_network(text: str) -> Network:
     return Network(network.version, int(network.network_address), int(network.netmask))
 
 
+def write_network(network: Network) -> str:
+    """In CIDR notation."""
+    address = ipaddress.IPv4Address if network.version == 4 else ipaddress.IPv6Address
+    return f"{address(network.number)}/{network.mask.bit_count()}"
+
+
 def read_address(address: str) -> tuple[int, int]:
     """Version and number of an address in canonical form (`fields.read_ip`)."""
     if ":" in address:

@@ -6,12 +6,16 @@ from typing import Any
 import pytest
 
 from email_report_processor.advice import answer
-from email_report_processor.advice.cost import FATES, Cost, Site, reckon
-from email_report_processor.advice.record import Record
+from email_report_processor.advice import cost as costs
+from email_report_processor.advice.cost import FATES, Cost, Site
+from email_report_processor.advice.judge import applying
+from email_report_processor.advice.record import LEVELS, Record
 from email_report_processor.documents.senders import read_senders
 from email_report_processor.pages import text
 from email_report_processor.pages.figure import Period
+from email_report_processor.stores.kinds import of_document
 
+AUTHORS = ["example.org", "news.example.org", "gone.example.org"]
 REJECT = Record("example.org", p="reject")
 SENDERS = read_senders(
     {},
@@ -44,6 +48,10 @@ def row(**more: Any) -> dict[str, Any]:
     return fields | {name.replace("__", "."): value for name, value in more.items()}
 
 
+def reckon(rows: list[dict[str, Any]], record: Record, site: Site) -> Cost:
+    return costs.reckon(map(of_document, rows), record, site)
+
+
 def passed(domain: str) -> list[dict[str, str]]:
     return [{"domain": domain, "result": "pass"}]
 
@@ -74,6 +82,31 @@ def test_own_mail_that_strict_alignment_would_break() -> None:
     fields = row(policy_evaluated__spf="pass", auth_results__spf=passed("bounce.example.org"))
     assert +reckon([fields], REJECT, SITE).fates == {"kept": 1}
     assert +reckon([fields], REJECT._replace(aspf="s"), SITE).fates == {"lost": 1}
+
+
+def test_the_strictest_record_that_loses_nothing() -> None:
+    """It is held against trying each of them."""
+    dice = random.Random(5)
+    every = [Record("example.org", p, sp, np) for p in LEVELS[::2] for sp in LEVELS[::2] for np in LEVELS[::2]]
+    site = SITE._replace(absent={"gone.example.org"})
+    answers = set()
+    for _ in range(100):
+        rows = [
+            row(
+                source__ip=dice.choice(["192.0.2.1", "203.0.113.5"]),
+                identifiers__header_from=dice.choice(AUTHORS),
+                policy_evaluated__dkim=dice.choice(["pass"] * 5 + ["fail"]),
+            )
+            for _ in range(4)
+        ]
+        good = [step for step in every if reckon(rows, step, site).loses_nothing]
+        found = reckon(rows, dice.choice(every), site).strictest(site.absent)
+        assert found is not None
+        assert all(
+            applying(found, author, site.absent) == applying(good[-1], author, site.absent) for author in AUTHORS
+        )
+        answers.add(found)
+    assert len(answers) > 4
 
 
 def test_nothing_is_nothing_to_rely_on() -> None:

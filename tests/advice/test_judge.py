@@ -39,7 +39,7 @@ def compare(author: str, dkim: list[Result], spf: list[Result], before: dict[str
     expected = reference.judge(author, dkim, spf, {"example.org": after}, EXISTS)
     row = reference.as_row(author, dkim, spf, saw, before)
     found = judge(row, tried(as_text(after), Record("example.org")), absent={"gone.example.org"})
-    assert (found.dkim, found.spf, found.policy, found.sure) == (*expected, True)
+    assert (found.dkim, found.spf, found.policy, found.sure_results) == (*expected, True)
 
 
 @given(st.sampled_from(AUTHORS), results, results, records, records)
@@ -103,7 +103,10 @@ def test_an_include_that_would_be_gone() -> None:
     fields = row(**{"policy_evaluated.dkim": "fail", "policy_evaluated.spf": "pass", "source.ip": "192.0.2.1"})
     same = Record("example.org", p="reject")
     assert judge(fields, same).passes
-    assert judge(fields, same, loses_spf=lambda address: address == "192.0.2.1").does == "reject"
+    assert (
+        judge(fields, same, loses_spf=lambda address, domain: (address, domain) == ("192.0.2.1", "example.org")).does
+        == "reject"
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 
 from email_report_processor.documents.encode import encode
 from email_report_processor.stores import sums_sqlite, totals_sqlite
+from email_report_processor.stores.kinds import DATASET, FIELDS, Asked, Combined, from_values, of_rows
 from email_report_processor.stores.sqlite import SqliteStore
-from email_report_processor.stores.store import Question, Row
+from email_report_processor.stores.store import Question, Row, Selection
 from email_report_processor.stores.totals import check, largest
 
 PREFIXES = ("email-report-", "demo-email-report-")
@@ -107,6 +109,18 @@ def test_sums_are_true_at_any_moment(
         asked = question(dice)
         assert totals_sqlite.holding(check(asked), asked.dataset) is not None
         assert store.totals(asked) == without_sums(path, asked), (step, asked)
+        every = Asked("example.org")
+        rows = of_rows(one.row for one in store.select(Selection(every.node, (DATASET,))))
+        assert by_kind(store.combined(every)) == by_kind(rows), step
+
+
+def by_kind(sums: Iterable[Combined]) -> Counter[str]:
+    """Messages of each combination, of documents as of kinds."""
+    found: Counter[str] = Counter()
+    for one in sums:
+        kind = one.fields if one.kind is not None else from_values({name: one.fields.get(name) for name in FIELDS})
+        found[f"{sorted(kind.items())} {one.address} {one.reporter} {one.day}"] += one.messages
+    return +found
 
 
 def disturb(path: Path, step: str, other: Row) -> None:
