@@ -13,6 +13,7 @@ from .settings import GeoOptions, SenderFile, Settings, SettingsError, StoreOpti
 from .stores import kept
 from .stores.opening import open_store
 from .stores.store import Store
+from .values.hiding import Redaction
 
 Result = TypeVar("Result")
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from .documents.senders import Senders
     from .stores.client import OpenSearchOptions
 
-OF_READ = ("sample", "authserv_ids", "feed", "feed_kinds")  # of Options; the others come from elsewhere
+OF_READ = ("sample", "authserv_ids", "redact", "feed", "feed_kinds")  # of Options; the others come from elsewhere
 EMBEDDED = "reports.sqlite"  # the embedded store, in the state directory
 
 
@@ -108,6 +109,7 @@ def make_job(
         options=options._replace(
             feed_kinds={**Options().feed_kinds, **options.feed_kinds},
             ours=Ours(site.own_networks, site.own_domains),
+            redaction=_redaction(settings, environ, options, site),
             bounds=settings.record("bounds", Bounds),
         ),
         layout=settings.record("store", Layout),
@@ -117,6 +119,14 @@ def make_job(
         filter=settings.record("filter", FilterOptions),
         keeping=settings.record("kept", kept.KeptOptions),
     )
+
+
+def _redaction(settings: Settings, environ: Mapping[str, str], options: Options, site: Site) -> Redaction:
+    if options.redact == "none":
+        return Redaction()
+    from .keys import redaction_key  # 1 ms, only where addresses are hidden
+
+    return Redaction(options.redact, redaction_key(settings, environ), site.own_domains)
 
 
 def choose_senders(settings: Settings) -> "Senders | None":

@@ -51,6 +51,12 @@ class SecretFiles(NamedTuple):
     password_file: str = ""  # the password is its first line; in the place of `password`
 
 
+class RedactionKey(NamedTuple):
+    """The key of the tokens that stand for addresses."""
+
+    redact_key_file: str = ""  # its first line is the key; empty: one that is made in the state directory
+
+
 class StateOptions(NamedTuple):
     """Where the program keeps what it must remember."""
 
@@ -115,7 +121,7 @@ SECTIONS: dict[str, tuple[Any, ...]] = {
     "opensearch": (SecretFiles,),  # and OpenSearchOptions, see `records`
     "state": (StateOptions,),
     "filter": (FilterOptions,),
-    "read": (Options,),
+    "read": (Options, RedactionKey),
     "bounds": (Bounds,),
     "site": (Site, SenderFile),
     "geo": (GeoOptions,),

@@ -24,6 +24,7 @@ ROOMS = (
     (
         "process",
         "job",
+        "keys",
         "settings",
         "log",
         "watch",

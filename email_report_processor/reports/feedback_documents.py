@@ -116,12 +116,22 @@ def _document(text: Text, context: Context) -> Document:
     put_sample(draft, text.sample, context.options)
     put_urls(draft, text.sample, context.options)
     date = _put_timestamp(draft, text, context.envelope)
+    if context.options.redaction.mode != "none":
+        _redact(draft, text, context)
     fields = _common(dataset.name, context) | draft.fields
     if not text.notice:
         fields["report.format"] = _format(dataset, text)
     if draft.warnings:
         fields["warnings"] = draft.warnings
     return Document(dataset.name, _id(dataset, text, context.envelope), fields, date=date)
+
+
+def _redact(draft: Draft, text: Text, context: Context) -> None:
+    from .redacting import redact_document  # 2 ms, only where the site hides addresses
+
+    header = "" if text.sample is None else text.sample.header.replace("\r\n", "\n")
+    recipients = [one for name, value in text.fields if name.lower() == "original-rcpt-to" for one in value.split(",")]
+    redact_document(draft.fields, header, recipients, context.options.redaction)
 
 
 def _put_raw(draft: Draft, raw: Raw) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 from ..documents.document import Document
 from ..message.bounds import Bounds, Problem
 from ..values.fields import Fields
+from ..values.hiding import Redaction
 
 
 class Ours(NamedTuple):
@@ -24,12 +25,14 @@ class Options(NamedTuple):
 
     sample: Literal["none", "headers", "full"] = "headers"  # of a failed message store: none, headers or full
     authserv_ids: tuple[str, ...] = ()  # whose Authentication-Results are believed (RFC 8601 §2.5); [] is nobody's
+    redact: Literal["none", "recipients", "strict"] = "none"  # addresses of a failed message: docs/privacy.md
     feed: str = ""  # name of the source, stored as report.feed
     feed_kinds: Mapping[str, str] = {
         "spamtrap": "spamtrap",
         "own-mx": "own-mx",
     }  # feed -> spamtrap or own-mx: docs/feeds.md
     ours: Ours = Ours()
+    redaction: Redaction = Redaction()
     bounds: Bounds = Bounds()
 
 

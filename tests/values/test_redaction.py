@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from email_report_processor.desk.redaction import named_recipients, redact, token
+from email_report_processor.values.redaction import named_recipients, redact, token
 from tests.linear import assert_linear
 
 KEY = b"k" * 32

@@ -1,4 +1,4 @@
-"""Addresses in a sample become tokens before anybody else sees it (RFC 6590): the same address the same token.
+"""Addresses in a sample become tokens before it is stored, or sent to others (RFC 6590): each always the same.
 
 The token is keyed, so that nobody can try addresses against it. What a sender wrote in other ways is found too: VERP
 (`anna=example.org@`), `%40` in URLs, `=40` in quoted-printable.
@@ -9,9 +9,9 @@ import re
 from base64 import b32encode
 from collections.abc import Callable, Iterable
 from hashlib import sha256
-from typing import Literal
 
-Mode = Literal["none", "recipients", "strict"]
+from .hiding import Mode, Redaction
+from .patterns import pattern
 
 TOKEN_CHARACTERS = 10  # 50 bits
 # Fields that name recipients; their display names go as well.
@@ -37,12 +37,12 @@ RECIPIENT_FIELDS = frozenset(
 _LOCAL = r"[A-Za-z0-9!#$&'*+/^_`{|}~.-]{1,64}"  # without % and =, which stand for other writings of @
 _AT = r"(?:@|%40|=40)"
 _DOMAIN = r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,10}"
-_ADDRESS = re.compile(rf"(?<![A-Za-z0-9!#$&'*+/^_`{{|}}~.-])({_LOCAL})({_AT})({_DOMAIN})")
-_VERP = re.compile(rf"({_LOCAL})=({_DOMAIN})(?={_AT})")
-_TAG = re.compile(r".*[-+]", re.DOTALL)  # of a list or an account, before the recipient
-_CODED = re.compile(r"[=%][0-9A-Fa-f]{2}")  # =3D, %2F: the two digits before a local part are none of it
-_FIELD = re.compile(r"^([!-9;-~]+)[ \t]*:((?:.*(?:\n[ \t].*)*))", re.MULTILINE)
-_FOR = re.compile(rf"\bfor\s+<?({_LOCAL}@{_DOMAIN})", re.IGNORECASE)
+_ADDRESS = pattern(rf"(?<![A-Za-z0-9!#$&'*+/^_`{{|}}~.-])({_LOCAL})({_AT})({_DOMAIN})")
+_VERP = pattern(rf"({_LOCAL})=({_DOMAIN})(?={_AT})")
+_TAG = pattern(r".*[-+]", re.DOTALL)  # of a list or an account, before the recipient
+_CODED = pattern(r"[=%][0-9A-Fa-f]{2}")  # =3D, %2F: the two digits before a local part are none of it
+_FIELD = pattern(r"^([!-9;-~]+)[ \t]*:((?:.*(?:\n[ \t].*)*))", re.MULTILINE)
+_FOR = pattern(rf"\bfor\s+<?({_LOCAL}@{_DOMAIN})", re.IGNORECASE)
 
 
 def token(address: str, key: bytes) -> str:
@@ -60,18 +60,29 @@ def redact(
     recipients: what the report says of them. own: domains whose users are ours. `recipients` hides both, wherever they
     stand; `strict` hides every address but that of the From field.
     """
-    if mode == "none":
-        return header, body
+    hiding = hide(header, recipients, Redaction(mode, key, tuple(own)))
+    return header_text(header, hiding), hiding(body)
+
+
+def hide(header: str, recipients: Iterable[str], redaction: Redaction) -> Callable[[str], str]:
+    """What hides the addresses in any text about the sample that has this header."""
+    if redaction.mode == "none":
+        return str
     hidden = {one.lower().strip("<>") for one in recipients} | set(named_recipients(header))
-    domains = {one.lower().rstrip(".") for one in own}
+    domains = {one.lower().strip(".") for one in redaction.own}
     kept = _addresses_of(header, frozenset({"from"})) - hidden
 
     def hides(address: str) -> bool:
         domain = address.rpartition("@")[2]
         ours = any(domain == one or domain.endswith(f".{one}") for one in domains)
-        return address in hidden or ((mode == "strict" or ours) and address not in kept)
+        return address in hidden or ((redaction.mode == "strict" or ours) and address not in kept)
 
-    return _replace(_without_names(header), key, hides, hidden), _replace(body, key, hides, hidden)
+    return lambda text: _replace(text, redaction.key, hides, hidden)
+
+
+def header_text(header: str, hiding: Callable[[str], str]) -> str:
+    """A header whose addresses are hidden; display names of recipients go as well."""
+    return header if hiding is str else hiding(_without_names(header))
 
 
 def named_recipients(header: str) -> set[str]:
