@@ -95,6 +95,24 @@ class Settings(NamedTuple):
         wanted = types.keys() if names is None else names
         return kind(**{key: _convert(section, key, types[key], given[key]) for key in wanted if key in given})
 
+    def each(self, section: str, kind: Callable[..., Record]) -> list[Record]:
+        """The records of a section that may be there several times (`[[inbox]]`); what a variable says is in all.
+
+        Raises SettingsError.
+        """
+        common = {key: setting for key, setting in self.table.get(section, {}).items() if key != _TABLES}
+        tables = self.table.get(section, {}).get(_TABLES)
+        if tables is None:
+            return [_fill(section, kind, common)] if common else []
+        found = []
+        for number, table in enumerate(tables.value, 1):
+            origin = f"{tables.origin}: [[{section}]] number {number}"
+            if not isinstance(table, dict):
+                raise SettingsError(f"{origin}: {table!r} is no table")
+            own = {key: Setting(value, origin) for key, value in table.items()}
+            found.append(_fill(section, kind, own | common))
+        return found
+
     def mapping(self, section: str) -> dict[str, str]:
         """A section whose keys are the user's own ([senders])."""
         given = self.table.get(section, {})
@@ -133,6 +151,7 @@ SECTIONS: dict[str, tuple[Any, ...]] = {
 # They are loaded by who uses them; the filter takes no notice of others, so that a fault in one stops no mail.
 OUTER: dict[str, tuple[str, ...]] = {
     "alerts": ("alerts.options:AlertOptions",),
+    "inbox": ("inboxes.options:InboxOptions",),
     "lmtp": ("inboxes.options:LmtpOptions",),
     "logins": ("logins.options:LoginOptions",),
     "postgresql": ("stores.postgresql:PostgresqlOptions",),
@@ -151,6 +170,13 @@ FLAGS = {
 _FLAG_OF = {place: flag for flag, place in FLAGS.items()}
 _TABLES = ""  # the key of a list of tables: no key of TOML that anybody writes
 FREE = ("senders", "searches", "feeds", "users")  # sections whose keys are names of the user's own
+SEVERAL = ("inbox",)  # sections that may be there several times, as [[inbox]]: see Settings.each
+
+
+def _fill(section: str, kind: Callable[..., Record], given: Mapping[str, Setting]) -> Record:
+    _refuse_unknown_keys(section, given)
+    types = _types(kind)
+    return kind(**{key: _convert(section, key, types[key], setting) for key, setting in given.items()})
 
 
 def records(section: str) -> tuple[Any, ...]:
@@ -191,14 +217,19 @@ def secret(settings: Settings, section: str, name: str) -> str:
     if setting is None:
         return ""
     path = _text(section, f"{name}_file", setting)
+    return read_secret(path, f"{setting.origin}: [{section}] {name}_file = {path!r}")
+
+
+def read_secret(path: str, place: str) -> str:
+    """The secret in the first line of a file. place: where the file is named, for people. Raises SettingsError."""
     try:
         with open(path, encoding="utf-8") as file:
             first = file.read().partition("\n")[0].strip()
     except (OSError, UnicodeDecodeError) as error:
         fault = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise SettingsError(f"{setting.origin}: [{section}] {name}_file = {path!r} cannot be read: {fault}") from None
+        raise SettingsError(f"{place} cannot be read: {fault}") from None
     if not first:
-        raise SettingsError(f"{setting.origin}: [{section}] {name}_file = {path!r}: its first line is empty")
+        raise SettingsError(f"{place}: its first line is empty")
     return first
 
 
@@ -247,7 +278,7 @@ def _add_file(table: Table, path: str) -> None:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"{path}: is not TOML ({error}); see docs/settings.md for an example") from error
     for section, values in content.items():
-        if section in FREE and isinstance(values, list):
+        if section in (*FREE, *SEVERAL) and isinstance(values, list):
             table.setdefault(section, {})[_TABLES] = Setting(values, path)
             continue
         if not isinstance(values, dict):
@@ -456,6 +487,9 @@ _CHECKS: dict[tuple[str, str], Callable[[Any], None]] = {
     ("opensearch", "pipelines"): _check_datasets,
     ("read", "feed_kinds"): _check_feed_kinds,
     ("store", "index_prefix"): _check_prefix,
+    ("inbox", "look_seconds"): _check_seconds,
+    ("inbox", "timeout"): _check_seconds,
+    ("inbox", "token_seconds"): _check_seconds,
     ("lmtp", "socket_mode"): _check_mode,
     ("web", "socket_mode"): _check_mode,
     ("web", "threads"): _check_one,

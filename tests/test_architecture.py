@@ -143,6 +143,10 @@ def test_one_module_imports_opensearch_py() -> None:
     assert {name for name, tree in MODULES.items() if "opensearchpy" in foreign(tree)} == {"stores.client"}
 
 
+def test_one_module_imports_imap_tools() -> None:
+    assert {name for name, tree in MODULES.items() if foreign(tree) & {"imap_tools", "imaplib"}} == {"inboxes.imap"}
+
+
 def test_one_module_imports_idna() -> None:
     assert {name for name, tree in MODULES.items() if "idna" in foreign(tree)} == {"values.international"}
 

@@ -87,25 +87,26 @@ def test_units_are_units(name: str) -> None:
         subprocess.run([analyze, "verify", str(EXAMPLES / name)], check=False, capture_output=True)
 
 
-def test_the_units_of_the_listener_are_understood(tmp_path: Path) -> None:
+def test_the_units_of_services_are_understood(tmp_path: Path) -> None:
     """By systemd itself; as they stand but for the program and the user, who are not on this machine."""
     try:
         unpacked = offered("systemd", "systemd-analyze", "systemd", "libsystemd-shared", "libsystemd0")
     except UnavailableError as reason:
         missing(str(reason))
     libraries = [str(path.parent) for root in unpacked for path in root.rglob("libsystemd-shared-*.so")]
-    for path in (EXAMPLES / "email-report-lmtp.service", EXAMPLES / "email-report-lmtp.socket"):
-        text = path.read_text(encoding="utf-8").replace("User=dmarc", "User=root")
+    names = ("email-report-lmtp.service", "email-report-lmtp.socket", "email-report-inbox.service")
+    for path in map(EXAMPLES.joinpath, names):
+        text = re.sub("User=(dmarc|email-report)", "User=root", path.read_text(encoding="utf-8"))
         (tmp_path / path.name).write_text(re.sub("ExecStart=\\S+", "ExecStart=/bin/true", text), encoding="utf-8")
     analyze = unpacked[0] / "usr/bin/systemd-analyze" if unpacked else "systemd-analyze"
     done = subprocess.run(
-        [analyze, "verify", tmp_path / "email-report-lmtp.service", tmp_path / "email-report-lmtp.socket"],
+        [analyze, "verify", *map(tmp_path.joinpath, names)],
         env={"LD_LIBRARY_PATH": ":".join(libraries)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert [line for line in (done.stdout + done.stderr).splitlines() if "email-report-lmtp" in line] == []
+    assert [line for line in (done.stdout + done.stderr).splitlines() if "email-report-" in line] == []
 
 
 def test_the_cron_table_has_a_user_and_an_absolute_path_in_each_line() -> None:

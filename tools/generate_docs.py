@@ -54,7 +54,7 @@ def settings_page() -> str:
     """Every setting, with its default and its meaning."""
     parts = ["# Settings\n", GENERATED, option_records.SETTINGS_HEAD]
     for section in (*settings.SECTIONS, *settings.OUTER):
-        parts.append(f"## [{section}]\n")
+        parts.append(f"## [[{section}]]\n" if section in settings.SEVERAL else f"## [{section}]\n")
         kinds = settings.records(section)
         parts += [
             f"{option_records.first_sentence(kind)}\n\n{_keys(section, kind)}"

@@ -27,6 +27,7 @@ COMMANDS = {
     "dns": "check what a domain publishes so that reports can arrive",
     "doctor": "check everything that the filter needs, as the user it runs as",
     "explain": "what a document says, field by field, and which rule made its class",
+    "inbox": "read mailboxes by IMAP: as a service, or once",
     "journal": "when receivers saw the policy of a domain change, and what came of it",
     "kept": "list the messages that were kept, and feed them again",
     "logins": "who logs in from where: read logs, follow them, judge, stop an account",

@@ -57,9 +57,12 @@ class _Read(NamedTuple):
 
 
 class Group:
-    """The work on some messages. `answer` is told of each, as soon as it is known."""
+    """The work on some messages. `answer` is told of each, as soon as it is known: number, SAFE or OURS, category.
 
-    def __init__(self, worker: "Worker", answer: Callable[[int, int], None]) -> None:
+    The category is that of the verdict (process.Verdict); '' says that all of the message is stored.
+    """
+
+    def __init__(self, worker: "Worker", answer: Callable[[int, int, str], None]) -> None:
         self._worker = worker
         self._answer = answer
         self._read: list[_Read] = []
@@ -147,20 +150,20 @@ class Group:
             self._worker.log("error", note)
         level = "info" if outcome.verdict is None or outcome.verdict.category == "no-report" else "warning"
         self._worker.log(level, describe(outcome, round(1000 * (time.monotonic() - task.came))))
-        self._answer(task.number, SAFE)
+        self._answer(task.number, SAFE, outcome.verdict.category if outcome.verdict else "")
 
     def _kept(self, task: Task, outcome: Outcome) -> None:
         for note in outcome.notes:
             self._worker.log("error", note)
         self._worker.log("error", f"{task.reason}; a copy is kept: email-report-admin kept --retry")
-        self._answer(task.number, SAFE)
+        self._answer(task.number, SAFE, task.category)
 
     def _give_back(self, task: Task, error: Exception) -> None:
         said = str(error)
         if isinstance(error, OSError):
             said = f"{error.filename or 'input or output'}: {error.strerror or error}"
         self._worker.log("error", f"the mail server keeps the message: {said}")
-        self._answer(task.number, OURS)
+        self._answer(task.number, OURS, "")
 
 
 class Worker:

@@ -23,7 +23,7 @@ from .group import Worker
 from .lmtp import Message
 from .options import LmtpOptions
 from .spool import Spool
-from .worker import Process, start
+from .worker import Process, load_all, start
 
 TEMPFAIL = 75
 ENDING = (signal.SIGTERM, signal.SIGINT)
@@ -58,7 +58,7 @@ def main(arguments: Arguments) -> int:
         read = partial(read_setup, arguments)
         setup = read()
         log = setup.log
-        _load(setup.choice.url)
+        load_all(setup.choice.url)
         listening = listen(
             arguments.lmtp or "", int(setup.options.socket_mode, 8), setup.options.socket_group, os.environ
         )
@@ -108,22 +108,6 @@ def feed_of(recipients: tuple[str, ...], feeds: Mapping[str, str]) -> str:
             if key in feeds:
                 return feeds[key]
     return ""
-
-
-def _load(url: str) -> None:
-    """What workers are going to need is loaded once, before they part; an upgrade meanwhile changes none of it."""
-    import pyexpat  # noqa: F401
-    import random  # noqa: F401
-    import tempfile  # noqa: F401
-    import traceback  # noqa: F401
-
-    from ..message import zipped  # noqa: F401
-    from ..reports import dmarc_aggregate, smtp_tls  # noqa: F401
-
-    if url.startswith(("http:", "https:")):
-        from ..stores.client import load_client
-
-        load_client()
 
 
 class Resident:
@@ -201,7 +185,7 @@ class Resident:
         before = _descriptors()
         try:
             setup = self._read()
-            _load(setup.choice.url)
+            load_all(setup.choice.url)
         except (SettingsError, StoreError) as error:
             self._setup.log("error", f"the settings are wrong, and those before stay: {error}")
         except OSError as error:

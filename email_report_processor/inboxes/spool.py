@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 
-from ..message.blob import IN_MEMORY, temporary_file
+from ..message.blob import IN_MEMORY, Blob, File, Memory, temporary_file
 from .lmtp import LARGEST
 
 MEMORY = 4 * 1024**2  # bytes of all messages in memory; as many as there are connections may be arriving
@@ -52,6 +52,13 @@ class Spool:
         if len(self._pieces) > 1:
             self._pieces = [b"".join(self._pieces)]
         return self._pieces[0] if self._pieces else b""
+
+    def blob(self) -> Blob:
+        """The message, which has the file from now on; this is empty then."""
+        file, self._file = self._file, -1
+        blob: Blob = File(file, self.size) if file >= 0 else Memory(self.data())
+        self._forget()
+        return blob
 
     def close(self) -> None:
         """Let go of it."""

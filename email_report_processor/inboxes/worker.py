@@ -133,7 +133,7 @@ def serve(channel: socket.socket, worker: Worker) -> None:
         data, descriptors, _, _ = socket.recv_fds(channel, PACKET, MOST)
         if not data:
             return
-        group = Group(worker, lambda number, status: answers.append((number, status)))
+        group = Group(worker, lambda number, status, _category: answers.append((number, status)))
         files = iter(descriptors)
         for values, size, place in marshal.loads(data):  # noqa: S302  # from our own parent
             blob = File(next(files), size) if place < 0 else Memory(worker.board.get(place, size))
@@ -154,3 +154,19 @@ def resident() -> int:
     """Bytes of memory that this process has now."""
     with open("/proc/self/statm", "rb") as file:
         return int(file.read().split()[1]) * resource.getpagesize()
+
+
+def load_all(url: str) -> None:
+    """What workers are going to need is loaded once, before they part; an upgrade meanwhile changes none of it."""
+    import pyexpat  # noqa: F401
+    import random  # noqa: F401
+    import tempfile  # noqa: F401
+    import traceback  # noqa: F401
+
+    from ..message import zipped  # noqa: F401
+    from ..reports import dmarc_aggregate, smtp_tls  # noqa: F401
+
+    if url.startswith(("http:", "https:")):
+        from ..stores.client import load_client
+
+        load_client()
