@@ -50,7 +50,7 @@ function _shtab_email_report_admin_using
   test "$_shtab_email_report_admin_cmdpath" = "$argv"
 end
 
-set -g _shtab_email_report_admin_commands alert campaigns check copy demo desk digest dns doctor explain journal kept logins 'logins read' 'logins follow' 'logins policy' 'logins check' 'logins events' 'logins stop' 'logins release' 'logins answer' 'logins stopped' 'logins audit' metrics policy search setup summary urls verdict
+set -g _shtab_email_report_admin_commands alert campaigns check copy demo desk digest dns doctor explain inbox journal kept logins 'logins read' 'logins follow' 'logins policy' 'logins check' 'logins events' 'logins stop' 'logins release' 'logins answer' 'logins stopped' 'logins audit' metrics policy search setup summary urls verdict
 set -g _shtab_email_report_admin_opts_with_value --after --by --category --comment --config --csv --dashboards-url --dataset --domain --eml --every --file --format --from --from-prefix --hours --html --identifier --index-prefix --least --limit --listen --mode --name --only --own --period --port --prefix --remove --retention --server --since --stale --state --store --tenant --timeout --to --to-config --top --try --until --user --weeks --why --window --workspace --zone
 
 complete -c email-report-admin -e
@@ -138,6 +138,13 @@ complete -c email-report-admin -n '_shtab_email_report_admin_using explain' -l s
 complete -c email-report-admin -n '_shtab_email_report_admin_using explain' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'settings (/etc/email-report-processor.toml)'
 complete -c email-report-admin -n '_shtab_email_report_admin_using explain' -l state -xka "(__fish_complete_directories)" -d 'kept messages, the embedded store'
 complete -c email-report-admin -n '_shtab_email_report_admin_using explain' -l json -d 'one JSON object a line'
+complete -c email-report-admin -n '_shtab_email_report_admin_using; and test $_shtab_email_report_admin_npos -eq 0' -a inbox -d 'Read mailboxes by IMAP: as a service, or once.'
+complete -c email-report-admin -n '_shtab_email_report_admin_using inbox' -s h -l help -d 'show this help message and exit'
+complete -c email-report-admin -n '_shtab_email_report_admin_using inbox' -l store -x -d 'https://host:9200 or sqlite:PATH'
+complete -c email-report-admin -n '_shtab_email_report_admin_using inbox' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'settings (/etc/email-report-processor.toml)'
+complete -c email-report-admin -n '_shtab_email_report_admin_using inbox' -l state -xka "(__fish_complete_directories)" -d 'kept messages, the embedded store'
+complete -c email-report-admin -n '_shtab_email_report_admin_using inbox' -l once -d 'read what is there and leave, for cron'
+complete -c email-report-admin -n '_shtab_email_report_admin_using inbox' -l check -d 'log in, and say what is there; nothing is read or moved'
 complete -c email-report-admin -n '_shtab_email_report_admin_using; and test $_shtab_email_report_admin_npos -eq 0' -a journal -d 'When receivers saw the policy of a domain change, and what came of it.'
 complete -c email-report-admin -n '_shtab_email_report_admin_using journal' -s h -l help -d 'show this help message and exit'
 complete -c email-report-admin -n '_shtab_email_report_admin_using journal' -l store -x -d 'https://host:9200 or sqlite:PATH'
