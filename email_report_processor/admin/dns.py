@@ -6,8 +6,8 @@ from ..checking import finding
 from ..checking.dns import check_domains
 from ..checking.finding import Finding
 from ..checking.record import read_name
-from ..checking.resolver import Resolver
 from ..settings import Settings, SettingsError
+from .asking_dns import add_dns, resolver
 
 EXITS = {0: "All is well.", 1: "There are warnings.", 2: "There are failures."}  # for the manual
 
@@ -15,18 +15,15 @@ EXITS = {0: "All is well.", 1: "There are warnings.", 2: "There are failures."} 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of this sub-command."""
     parser.add_argument("domains", metavar="DOMAIN", nargs="+", help="a domain that sends or receives mail")
-    parser.add_argument("--server", metavar="ADDRESS[:PORT]", default="", help="ask this server, not the system's")
-    parser.add_argument("--timeout", metavar="SECONDS", type=float, default=5.0, help="for one question (5)")
+    add_dns(parser)
     parser.add_argument("--json", action="store_true", help="a list of objects with result, about, text, remedy")
 
 
 def run(arguments: argparse.Namespace, _settings: Settings) -> int:
     """Print what was found, and the records to publish; 0 when all is well, 1 with warnings, 2 with failures."""
-    if not 0 < arguments.timeout < 3600:
-        raise SettingsError(f"--timeout {arguments.timeout:g}: write more than 0 seconds, such as 5")
     try:
         domains = [read_name(name) for name in arguments.domains]
-        look = Resolver(arguments.server, arguments.timeout)
+        look = resolver(arguments)
     except ValueError as error:
         raise SettingsError(str(error)) from None
     found: list[Finding] = []

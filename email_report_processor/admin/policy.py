@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections import Counter
+from collections.abc import Callable
 
 from ..advice import answer
 from ..advice.asking import rows
@@ -16,6 +17,7 @@ from ..pages.figure import Period
 from ..settings import Settings, SettingsError
 from ..stores.query import And, Between, Node, Text, field_of
 from ..stores.store import Selection, Store
+from .asking_dns import add_dns, resolver
 from .showing import add_forms, show
 from .summary import when
 from .text import fail
@@ -28,6 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of this sub-command."""
     parser.add_argument("domain", metavar="DOMAIN", help="whose record")
     parser.add_argument("--try", dest="tags", metavar="TAGS", default="", help='"p=reject; adkim=s" (the next step)')
+    parser.add_argument(
+        "--without", metavar="MECHANISM", action="append", default=[], help="of SPF, gone: include:spf.example.net"
+    )
+    add_dns(parser)
     parser.add_argument("--since", metavar="WHEN", default="90d", help="30d, 12w, 6m, 1y, or a date (90d); all")
     parser.add_argument("--until", metavar="DATE", default="", help="before this date")
     add_forms(parser)
@@ -41,16 +47,34 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     try:
         domain = read_name(arguments.domain)
         before = _observed(store, domain, period)
-        record = tried(arguments.tags, before) if arguments.tags else (stricter(before) or before)
-        site = Site(choose_senders(settings), made[:10])
+        record = _tried(arguments, before)
+        site = Site(choose_senders(settings), made[:10], loses_spf=_without(arguments, domain))
         cost = reckon(rows(store, period, record, site), record, site)
         page = answer.page(cost, period, store.name, made)
     except ValueError as error:
         return fail(str(error), 2)
     finally:
         store.close()
+    if arguments.without:
+        page = page._replace(title=f"{page.title}, SPF without {', '.join(arguments.without)}")
     show(page, arguments, head=f"{page.title}\n(receivers saw: {before.text()})\n\n")
     return 0 if cost.loses_nothing else 1
+
+
+def _tried(arguments: argparse.Namespace, before: Record) -> Record:
+    """What was asked for; without a mechanism the same record, else the next step."""
+    if arguments.tags:
+        return tried(arguments.tags, before)
+    return before if arguments.without else stricter(before) or before
+
+
+def _without(arguments: argparse.Namespace, domain: str) -> Callable[[str, str], bool] | None:
+    """Who would no longer pass SPF; None when nothing goes."""
+    if not arguments.without:
+        return None
+    from ..advice.without import loses  # 85 ms with dnspython
+
+    return loses(domain, arguments.without, resolver(arguments))
 
 
 def _about(domain: str, period: Period) -> list[Node]:

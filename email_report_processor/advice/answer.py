@@ -29,9 +29,9 @@ def page(cost: Cost, period: Period, store: str, made: str) -> Page:
         record.domain,
         period,
         made,
-        (verdict(cost), _stopped(cost), _way(cost, made), confidence(cost)),
+        (verdict(cost), *_without_spf(cost), _stopped(cost), _way(cost, made), confidence(cost)),
         tuple(_fixes(cost)),
-        (_by_day(cost), _by_sender(cost), _by_reporter(cost)),
+        (*_spf_gone(cost), _by_day(cost), _by_sender(cost), _by_reporter(cost)),
     )
 
 
@@ -71,6 +71,25 @@ def _stopped(cost: Cost) -> Answer:
     if refused:
         text += f" {words.count(refused, 'message')} {words.verb(refused, 'was')} refused already."
     return Answer("What would it have stopped?", words.number(stopped), text, "none")
+
+
+def _without_spf(cost: Cost) -> Iterator[Answer]:
+    """Whose SPF pass would go."""
+    if cost.spf_gone:
+        both, alone = (sum(one[dkim] for one in cost.spf_gone.values()) for dkim in (True, False))
+        text = (
+            f"{words.count(both + alone, 'message')} would no longer pass SPF. DKIM still passes for "
+            f"{words.number(both)} of them; {words.number(alone)} would fail DMARC."
+        )
+        yield Answer("Which SPF passes would go?", words.number(both + alone), text, "bad" if alone else "warn")
+
+
+def _spf_gone(cost: Cost) -> Iterator[Figure]:
+    columns = (Column("Sender"), Column("DKIM still passes", "number", "pass"), Column("Fails DMARC", "number", "fix"))
+    senders = sorted(cost.spf_gone.items(), key=lambda one: (-one[1][False], -one[1][True], one[0]))
+    if senders:
+        rows = tuple((name or "-", one[True], one[False]) for name, one in senders)
+        yield Figure("spf-gone", "What would no longer pass SPF", columns, rows)
 
 
 def _way(cost: Cost, made: str) -> Answer:

@@ -50,6 +50,7 @@ class Cost(NamedTuple):
     days: dict[str, Counter[str]]  # 2026-11-28 -> fates
     addresses: dict[Group, Counter[str]]  # hosts behind what is lost or unknown, with their messages
     unsure: int  # messages whose reporter left out what the judgement takes
+    spf_gone: dict[str, Counter[bool]]  # sender -> messages that no longer pass SPF, by whether DKIM passes
     failing: Counter[str]  # From domain -> messages that keep a policy from being strict, were there one for it
 
     @property
@@ -89,6 +90,7 @@ class _Found(NamedTuple):
     group: Group
     unsure: bool
     would_fail: bool  # under a policy, whatever it is that is tried
+    judged: Judged
 
 
 _Key = tuple[int, str]  # kind and address
@@ -116,7 +118,17 @@ def reckon(rows: Iterable[Combined], record: Record, site: Site) -> Cost:
             reporters[reporter, fate] += messages
         if day is not None:
             days[day, fate] += messages
-    cost = Cost(record, Counter(), Counter(), _by_name(reporters), _by_name(days), defaultdict(Counter), 0, Counter())
+    cost = Cost(
+        record,
+        Counter(),
+        Counter(),
+        _by_name(reporters),
+        _by_name(days),
+        defaultdict(Counter),
+        0,
+        defaultdict(Counter),
+        Counter(),
+    )
     return _summed(cost, ((known[key], key[1], messages) for key, messages in hosts.items()))
 
 
@@ -130,10 +142,12 @@ def _by_name(sums: Mapping[tuple[str, str], int]) -> dict[str, Counter[str]]:
 def _summed(cost: Cost, hosts: Iterable[tuple[_Found, str, int]]) -> Cost:
     """With what the hosts add up to: what was found, address, messages."""
     unsure = 0
-    for (group, is_unsure, would_fail), address, messages in hosts:
+    for (group, is_unsure, would_fail, judged), address, messages in hosts:
         cost.groups[group] += messages
         cost.fates[group.fate] += messages
         unsure += messages if is_unsure else 0
+        if judged.spf_gone:
+            cost.spf_gone[group.sender][judged.dkim] += messages
         if would_fail:
             cost.failing[group.author] += messages
         if group.fate in _TOLD:
@@ -148,26 +162,25 @@ class _Finder:
         self._record = record
         self._site = site
         self._networks = tuple(network for network, _ in site.senders.networks) if site.senders else ()
-        self._kinds: dict[int, tuple[Judged, _Found]] = {}
+        self._kinds: dict[int, _Found] = {}
 
     def __call__(self, kind: int, fields: Mapping[str, Any], address: str) -> _Found:
-        known = self._kinds.get(kind)
-        if known is None:
-            known = self._kinds[kind] = self._find(fields, "")
-        judged, found = known
+        found = self._kinds.get(kind)
+        if found is None:
+            found = self._kinds[kind] = self._find(fields, "")
         if address and found.group.fate != "refused":
             if self._site.loses_spf is not None:
-                found = self._find(fields, address)[1]
-            elif not judged.passes and is_in(address, self._networks):
-                found = self._found({**fields, "source.ip": address}, judged)
+                found = self._find(fields, address)
+            elif not found.judged.passes and is_in(address, self._networks):
+                found = self._found({**fields, "source.ip": address}, found.judged)
         if address and not found.group.sender:  # who has no name is called by the address
             found = found._replace(group=found.group._replace(sender=address))
         return found
 
-    def _find(self, fields: Mapping[str, Any], address: str) -> tuple[Judged, _Found]:
+    def _find(self, fields: Mapping[str, Any], address: str) -> _Found:
         fields = {**fields, "source.ip": address} if address else fields
         judged = judge(fields, self._record, absent=self._site.absent, loses_spf=self._site.loses_spf)
-        return judged, self._found(fields, judged)
+        return self._found(fields, judged)
 
     def _found(self, fields: Mapping[str, Any], judged: Judged) -> _Found:
         fate = fate_of(fields, judged, self._site)
@@ -176,7 +189,7 @@ class _Finder:
         strict = judged._replace(policy="reject")
         then = fate if strict.does == judged.does else fate_of(fields, strict, self._site)
         would_fail = then in _WANTED or not (judged.passes or judged.sure_results or then in _SURE)
-        return _Found(group, not (judged.sure or fate in _SURE), would_fail)
+        return _Found(group, not (judged.sure or fate in _SURE), would_fail, judged)
 
 
 def fate_of(fields: Mapping[str, Any], judged: Judged, site: Site) -> str:

@@ -17,6 +17,7 @@ class Judged(NamedTuple):
     dkim: bool
     spf: bool
     policy: str  # that holds for the From domain: none, quarantine or reject
+    spf_gone: bool = False  # SPF passes now, and would no longer
     sure_results: bool = True  # False: the reporter left out the results that this takes
 
     @property
@@ -51,9 +52,10 @@ def judge(
     before = observed(fields)
     dkim, sure_dkim = _verdict(fields, "dkim", author, record.adkim, before.adkim)
     spf, sure_spf = _verdict(fields, "spf", author, record.aspf, before.aspf)
+    gone = False
     if spf and loses_spf is not None and _loses(fields, author, record.aspf, loses_spf):
-        spf = False
-    return Judged(dkim, spf, applying(record, author, absent), sure_dkim and sure_spf)
+        spf, gone = False, True
+    return Judged(dkim, spf, applying(record, author, absent), gone, sure_dkim and sure_spf)
 
 
 def _loses(fields: Mapping[str, Any], author: str, mode: str, loses_spf: Callable[[str, str], bool]) -> bool:

@@ -9,7 +9,8 @@ import pytest
 from benchmarks.messages import message
 from email_report_processor.documents.encode import decode
 from email_report_processor.stores.opening import open_store
-from tests.conftest import Program
+from tests import dns_server
+from tests.conftest import Outcome, Program
 from tests.nodes import Node
 
 
@@ -64,3 +65,37 @@ def test_wrong_usage(run_filter: Program, run_admin: Program, arguments: list[st
     assert run_filter(message(2)).status == 0
     found = run_admin(b"", "policy", "--since", "all", *arguments)
     assert (found.status, reason in found.stderr) == (2, True)
+
+
+def test_without_a_mechanism(run_filter: Program, run_admin: Program) -> None:
+    """30 rows; SPF passes for example.org from an address that one include alone has."""
+    report = AGGREGATE.replace("COUNT", "7")
+    assert run_filter(report.encode()).status == 0
+    with dns_server.running() as server:
+        server.txt("example.org", "v=spf1 include:spf.example.net ip4:198.51.100.0/24 -all")
+        server.txt("spf.example.net", "v=spf1 ip4:192.0.2.0/24 -all")
+
+        def ask(*arguments: str) -> Outcome:
+            usual = ("policy", "example.org", "--since", "all", "--server", server.address)
+            return run_admin(b"", *usual, *arguments)
+
+        gone = ask("--without", "include:spf.example.net", "--json", "--try", "p=reject")
+        page = json.loads(gone.stdout)
+        figure = next(one for one in page["figures"] if one["name"] == "spf-gone")
+        assert [row[1:] for row in figure["rows"]] == [[0, 7]]
+        assert gone.status == 1
+        assert "spf-gone" not in ask("--without", "ip4:198.51.100.0/24", "--json", "--try", "p=reject").stdout
+        wrong = ask("--without", "include:other.example")
+        assert wrong.status == 2
+        assert "there are include:spf.example.net, ip4:198.51.100.0/24, -all" in wrong.stderr
+
+
+AGGREGATE = """<?xml version="1.0"?>
+<feedback><report_metadata><org_name>Example</org_name><email>a@example.com</email><report_id>1</report_id>
+<date_range><begin>1763510400</begin><end>1763596800</end></date_range></report_metadata>
+<policy_published><domain>example.org</domain><p>none</p></policy_published>
+<record><row><source_ip>192.0.2.1</source_ip><count>COUNT</count>
+<policy_evaluated><disposition>none</disposition><dkim>fail</dkim><spf>pass</spf></policy_evaluated></row>
+<identifiers><header_from>example.org</header_from></identifiers>
+<auth_results><spf><domain>example.org</domain><result>pass</result></spf></auth_results></record></feedback>
+"""
