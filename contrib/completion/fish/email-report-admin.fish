@@ -51,7 +51,7 @@ function _shtab_email_report_admin_using
 end
 
 set -g _shtab_email_report_admin_commands alert campaigns check copy demo desk digest dns doctor explain inbox journal kept logins 'logins read' 'logins follow' 'logins policy' 'logins check' 'logins events' 'logins stop' 'logins release' 'logins answer' 'logins stopped' 'logins audit' metrics policy search setup summary urls verdict
-set -g _shtab_email_report_admin_opts_with_value --after --by --category --comment --config --csv --dashboards-url --dataset --domain --eml --every --file --format --from --from-prefix --hours --html --identifier --index-prefix --least --limit --listen --mode --name --only --own --period --port --prefix --remove --retention --server --since --stale --state --store --tenant --timeout --to --to-config --top --try --until --user --weeks --why --window --workspace --zone
+set -g _shtab_email_report_admin_opts_with_value --after --by --category --comment --config --csv --dashboards-url --dataset --domain --eml --every --file --format --from --from-prefix --hours --html --identifier --index-prefix --least --limit --listen --mode --name --only --own --period --port --prefix --remove --retention --server --since --stale --state --store --tenant --timeout --to --to-config --top --try --until --user --weeks --why --window --without --workspace --zone
 
 complete -c email-report-admin -e
 complete -c email-report-admin -f
@@ -247,6 +247,9 @@ complete -c email-report-admin -n '_shtab_email_report_admin_using policy' -l st
 complete -c email-report-admin -n '_shtab_email_report_admin_using policy' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'settings (/etc/email-report-processor.toml)'
 complete -c email-report-admin -n '_shtab_email_report_admin_using policy' -l state -xka "(__fish_complete_directories)" -d 'kept messages, the embedded store'
 complete -c email-report-admin -n '_shtab_email_report_admin_using policy' -l try -x -d '"p=reject; adkim=s" (the next step)'
+complete -c email-report-admin -n '_shtab_email_report_admin_using policy' -l without -x -d 'of SPF, gone: include:spf.example.net'
+complete -c email-report-admin -n '_shtab_email_report_admin_using policy' -l server -x -d 'ask this server, not the system'"'"'s'
+complete -c email-report-admin -n '_shtab_email_report_admin_using policy' -l timeout -x -d 'for one question (5)'
 complete -c email-report-admin -n '_shtab_email_report_admin_using policy' -l since -x -d '30d, 12w, 6m, 1y, or a date (90d); all'
 complete -c email-report-admin -n '_shtab_email_report_admin_using policy' -l until -x -d 'before this date'
 complete -c email-report-admin -n '_shtab_email_report_admin_using policy' -l html -xka "(__fish_complete_path (commandline -ct))" -d 'write a page'
