@@ -29,7 +29,10 @@ nodes: | python prerequisites
 
 test: venv prerequisites ## everything: style, types, and all tests but test-long and test-mta (ARGS=… go to pytest)
 	@$(MAKE) --no-print-directory -j2 --output-sync=target lint nodes
-	$(TEST_ENV) $(BIN)/pytest $(ARGS)
+	$(TEST_ENV) $(BIN)/pytest $(PARALLEL) $(ARGS)
+
+# Tests of one file stay in one process. More processes than this wait for the two nodes.
+PARALLEL := -n auto --maxprocesses=4 --dist=loadfile
 
 # Root may fetch Debian packages of mail servers (unpacked beside the system, never installed).
 TEST_ENV := $(if $(filter 0,$(shell id -u)),EMAIL_REPORT_TEST_DOWNLOAD=1)

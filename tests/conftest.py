@@ -31,6 +31,19 @@ def pytest_configure(config: pytest.Config) -> None:
     """Without -m, leave out what has its own target in the Makefile."""
     if not config.option.markexpr:
         config.option.markexpr = "not mta and not long"
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        _share_nodes(config)
+
+
+def _share_nodes(config: pytest.Config) -> None:
+    """With `-n`: start the nodes once, before the workers, which find them in the environment."""
+    for start in (nodes.plain, nodes.secure):
+        try:
+            node = start()
+        except (nodes.MissingError, nodes.BuildError, nodes.StartError):
+            continue  # each test that needs it says so itself
+        config.add_cleanup(node.close)
+        os.environ.update(nodes.variables(node))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -390,14 +390,11 @@ def _decode(body: bytes) -> Any:
         return body.decode(errors="replace")
 
 
-def variables(node: Node, secure_node: SecureNode) -> dict[str, str]:
-    """The environment that lets other runs use these nodes."""
-    return {
-        PLAIN: node.url,
-        SECURE: secure_node.url,
-        SECURE_CA: str(secure_node.ca_file),
-        SECURE_PASSWORD: secure_node.admin_password,
-    }
+def variables(node: Node) -> dict[str, str]:
+    """The environment that lets other runs use this node."""
+    if isinstance(node, SecureNode):
+        return {SECURE: node.url, SECURE_CA: str(node.ca_file), SECURE_PASSWORD: node.admin_password}
+    return {PLAIN: node.url}
 
 
 def _build() -> None:
@@ -409,7 +406,7 @@ def _serve() -> None:
     """Both nodes in the foreground, until a signal."""
     _build()
     with contextlib.closing(plain(own=True)) as node, contextlib.closing(secure(own=True)) as secure_node:
-        for name, value in variables(node, secure_node).items():
+        for name, value in (variables(node) | variables(secure_node)).items():
             print(f"export {name}={value}", flush=True)
         signal.pause()
 
