@@ -26,10 +26,20 @@ class Asking:
 
     def connect(self) -> socket.socket:
         """A connection."""
-        wire = socket.socket(socket.AF_UNIX)
-        wire.settimeout(20)
-        wire.connect(str(self.path))
+        with contextlib.ExitStack() as opened:
+            wire = opened.enter_context(socket.socket(socket.AF_UNIX))
+            wire.settimeout(20)
+            wire.connect(str(self.path))
+            opened.pop_all()
         return wire
+
+    def answers(self) -> bool:
+        """Whether it listens: between bind(2) and listen(2) the socket is there, and refuses."""
+        try:
+            self.connect().close()
+        except OSError:
+            return False
+        return True
 
     def raw(self, request: bytes) -> bytes:
         """The answer to any bytes, CLOSED when the connection is closed."""
@@ -65,8 +75,9 @@ def running(
     listen = [word for place in (f"unix:{path}", *places) for word in ("--listen", place)]
     process = run_admin.start("logins", "policy", *listen, settings=settings)
     try:
-        wait_until(path.is_socket, "the service does not listen", 30)
-        yield Asking(path, process)
+        asking = Asking(path, process)
+        wait_until(asking.answers, "the service does not listen", 30)
+        yield asking
         process.send_signal(number)
         said = process.communicate(timeout=30)
         assert (process.returncode, said) == (0 if number == signal.SIGTERM else -number, (b"", b""))
