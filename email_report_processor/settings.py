@@ -150,6 +150,7 @@ SECTIONS: dict[str, tuple[Any, ...]] = {
 # Sections of the rooms around the core, and of stores that few use -> their option records, as `room.module:Record`.
 # They are loaded by who uses them; the filter takes no notice of others, so that a fault in one stops no mail.
 OUTER: dict[str, tuple[str, ...]] = {
+    "abuse": ("desk.report:ReportOptions", "desk.contacts:ContactOptions"),
     "alerts": ("alerts.options:AlertOptions",),
     "inbox": ("inboxes.options:InboxOptions",),
     "lmtp": ("inboxes.options:LmtpOptions",),
@@ -169,7 +170,7 @@ FLAGS = {
 }
 _FLAG_OF = {place: flag for flag, place in FLAGS.items()}
 _TABLES = ""  # the key of a list of tables: no key of TOML that anybody writes
-FREE = ("senders", "searches", "feeds", "users")  # sections whose keys are names of the user's own
+FREE = ("senders", "searches", "feeds", "users", "contacts")  # sections whose keys are names of the user's own
 SEVERAL = ("inbox",)  # sections that may be there several times, as [[inbox]]: see Settings.each
 
 

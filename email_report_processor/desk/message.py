@@ -32,6 +32,8 @@ class Message(NamedTuple):
     headers: str = ""
     body: str = ""
     feed: str = ""
+    user_agent: str = ""  # the program that made the report about it
+    port: int = 0  # TCP port of the sending host, 0 unknown
 
     @property
     def delivered(self) -> bool:
@@ -68,4 +70,6 @@ def from_row(row: Row) -> Message:
         text("sample.headers"),
         text("sample.body"),
         text("report.feed"),
+        text("feedback.user_agent"),
+        fields.get("source.port", 0),
     )

@@ -24,10 +24,13 @@ from .message import Message
 MOST_URLS = 20  # in one report; the others stand in the blocking list
 _WIRE = compat32.clone(linesep="\r\n", max_line_length=None)  # our own header fields; a sample stays as it is
 _SAFE = re.compile(r"[^\x20-\x7e]+")
+_TYPED = re.compile(
+    r"^(?:MIME-Version|Content-Type|Content-Transfer-Encoding)(?=[ \t]*:)", re.IGNORECASE | re.MULTILINE
+)
 
 
 class ReportOptions(NamedTuple):
-    """How the desk writes its reports (`[desk]`)."""
+    """How the desk writes its reports."""
 
     sender: str = ""  # address that reports come from, such as abuse@example.org; without it nothing is prepared
     sender_name: str = "Abuse desk"
@@ -85,15 +88,7 @@ def _subject(draft: Draft) -> str:
 
 def _sentence(draft: Draft, options: ReportOptions) -> str:
     """What a person reads: who sent what, why we say so, and what we ask for. ASCII, lines below 78 columns."""
-    first, last = draft.messages[0], draft.messages[-1]
-    messages = sum(one.count for one in draft.messages)
-    claimed = " and ".join(draft.domains[:3]) or "a domain of ours"
-    when = f"at {first.at}" if first.at == last.at else f"between {first.at} and {last.at}"
-    what = (
-        f"The host {first.source_ip} in your network sent {messages} message{'s' if messages > 1 else ''} {when} that "
-        f"claimed to be from {claimed} and failed every check of it (DMARC). This host is not ours: most such hosts "
-        "are taken over. Please stop it."
-    )
+    what = f"{_what(draft)} This host is not ours: most such hosts are taken over. Please stop it."
     paragraphs = ["Hello,", what]
     if _others(draft):
         paragraphs.append(f"More hosts of your network took part: {_hosts(draft)}.")
@@ -108,6 +103,23 @@ def _sentence(draft: Draft, options: ReportOptions) -> str:
     if options.signature:
         paragraphs.append("\n".join(_SAFE.sub("?", line) for line in options.signature.splitlines()))
     return "\n\n".join(paragraphs) + "\n"
+
+
+def _what(draft: Draft) -> str:
+    """The sentence that says what happened."""
+    first, last = draft.messages[0], draft.messages[-1]
+    messages = sum(one.count for one in draft.messages)
+    when = f"at {first.at}" if first.at == last.at else f"between {first.at} and {last.at}"
+    sent = f"The host {first.source_ip} in your network sent {messages} message{'s' if messages > 1 else ''} {when}"
+    if draft.kind == "fraud":
+        claimed = " and ".join(draft.domains[:3]) or "a domain of ours"
+        return f"{sent} that claimed to be from {claimed} and failed every check of it (DMARC)."
+    return f"{sent} that nobody who got them had asked for."
+
+
+def user_agent(token: str) -> str:
+    """Our name, and the token as a comment (RFC 5965 §3.1): a report of ours that comes back is known by it."""
+    return f"email-report-processor/{__version__} ({token})"
 
 
 def _short(text: str) -> str:
@@ -135,7 +147,7 @@ def _fields(draft: Draft) -> MIMEBase:
     first = draft.messages[0]
     fields = MimePart()
     fields["Feedback-Type"] = draft.kind
-    fields["User-Agent"] = f"email-report-processor/{__version__}"
+    fields["User-Agent"] = user_agent(draft.token)
     fields["Version"] = "1"
     fields["Source-IP"] = _one_line(first.source_ip)
     fields["Arrival-Date"] = format_datetime(datetime.fromisoformat(first.at))
@@ -167,6 +179,17 @@ def _sample(sample: bytes, *, headers_only: bool) -> MIMEBase:
 def _one_line(text: str) -> str:
     """For a header field: no line break, no control character, ASCII (RFC 5322 §2.2)."""
     return _SAFE.sub("", text).strip()
+
+
+def whole_sample(header: str, body: str) -> bytes:
+    """A message of a stored header and the beginning of its text, which says so itself.
+
+    The parts of the message were not stored: its type is that of the text, and the one that it had stands beside it.
+    """
+    kept = _TYPED.sub(r"X-Original-\g<0>", header.rstrip("\n"))
+    note = "X-Email-Report-Processor: the beginning of the first text, without attachments"
+    typed = "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit"
+    return f"{kept}\n{note}\n{typed}\n\n{body}\n".encode("utf-8", "replace")
 
 
 def draft_urls(messages: Sequence[Message], own: Sequence[str]) -> tuple[str, ...]:

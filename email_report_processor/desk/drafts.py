@@ -1,0 +1,110 @@
+"""Drafts in the state directory: `TOKEN.eml` as it will be sent, for people to read and change, and its record beside it.
+
+The record is written first and removed last, so that a message without a record is nobody's draft.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from ..stores import kept, owner
+from .events import Incident
+
+FOLDER = "drafts"
+_LOCK = "lock"
+_NAME = re.compile(r"[a-z2-7]{20}")
+
+
+class Held(NamedTuple):
+    """One draft."""
+
+    incident: Incident
+    at: str  # when it was prepared, RFC 3339
+    by: str
+    sent: str = ""  # when the mail server took it: only copies are owed now
+    owed: tuple[str, ...] = ()  # addresses that get a copy
+    fault: str = ""  # what went wrong when it was sent last
+
+
+def place(directory: Path) -> Path:
+    """Where the drafts are."""
+    return directory / FOLDER
+
+
+def write(directory: Path, held: Held, message: bytes) -> None:
+    """Keep a draft. message: with CRLF or LF. Raises OSError."""
+    folder = place(directory)
+    kept.make_directory(folder)
+    record(directory, held)
+    _replace(_path(directory, held.incident.token, ".eml"), message.replace(b"\r\n", b"\n"))
+
+
+def record(directory: Path, held: Held) -> None:
+    """Write down what became of a draft. Raises OSError."""
+    text = json.dumps(held._replace(incident=held.incident._asdict())._asdict(), ensure_ascii=False)  # type: ignore[arg-type]  # for JSON
+    _replace(_path(directory, held.incident.token, ".json"), text.encode("utf-8", "surrogatepass"))
+
+
+def listing(directory: Path) -> list[Held]:
+    """All drafts, the oldest first. Raises OSError, ValueError for a record that cannot be read."""
+    folder = place(directory)
+    names = [path.stem for path in folder.glob("*.eml")] if folder.is_dir() else []
+    return sorted((read(directory, name) for name in names), key=lambda one: (one.at, one.incident.token))
+
+
+def read(directory: Path, token: str) -> Held:
+    """One draft. Raises OSError, ValueError when its record cannot be read."""
+    path = _path(directory, token, ".json")
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        about = {name: tuple(one) if isinstance(one, list) else one for name, one in content["incident"].items()}
+        return Held(**{**content, "incident": Incident(**about), "owed": tuple(content["owed"])})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path} cannot be read ({error}): remove it and the .eml beside it, and prepare again"
+        ) from error
+
+
+def message(directory: Path, token: str) -> bytes:
+    """The message of a draft, with LF. Raises OSError."""
+    return _path(directory, token, ".eml").read_bytes()
+
+
+def remove(directory: Path, token: str) -> None:
+    """Forget a draft. Raises OSError."""
+    for suffix in (".eml", ".json"):
+        _path(directory, token, suffix).unlink(missing_ok=True)
+
+
+def _path(directory: Path, token: str, suffix: str) -> Path:
+    """A token comes from a command line or a browser. Raises ValueError."""
+    if not _NAME.fullmatch(token):
+        raise ValueError(f"{token!r} is no token of a report: `abuse drafts` lists them")
+    return place(directory) / f"{token}{suffix}"
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """While it lasts, nobody else prepares or sends. Raises OSError."""
+    kept.make_directory(directory)
+    descriptor = os.open(directory / _LOCK, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        owner.give(descriptor, directory / _LOCK)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Whole or not at all."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
+        owner.give(file.fileno(), file.name)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(file.name, path)
