@@ -19,7 +19,7 @@ from .log import Descriptors, Log, LogOptions, open_log, take_descriptors
 from .message.blob import CHUNK, Blob, spool
 from .process import FilterOptions, Job, Outcome, Verdict, describe, keep, read, settle, several, store
 from .settings import Settings, SettingsError, load
-from .stores.kept import KeepError
+from .stores.kept import PLAIN, KeepError
 from .stores.store import Row, Store, StoreError, Written
 from .watch import TEMPFAIL, Watch
 from .writer import CutShortError, Writer
@@ -197,7 +197,7 @@ def _answer(outcome: Outcome, job: Job, run: Run) -> int:
     for note in outcome.notes:
         run.log("error", note)
     verdict = outcome.verdict
-    level = "info" if verdict is None or verdict.category == "no-report" else "warning"
+    level = "info" if verdict is None or verdict.category in PLAIN else "warning"
     run.log(level, describe(outcome, round(1000 * (time.monotonic() - run.started))))
     if verdict is not None and verdict.category in {"no-report", "unreadable"} and job.filter.unreadable == "65":
         return DATAERR

@@ -16,7 +16,7 @@ from .documents.layout import date_of, index_of
 from .documents.senders import Senders
 from .message.blob import Blob, chunks
 from .reports.reading import read_message
-from .reports.report import Options, Reading, Report
+from .reports.report import Envelope, Options, Reading, Report
 from .stores import kept
 from .stores.store import Row, Store, Written
 from .values.fields import Fields
@@ -90,7 +90,9 @@ class Work(NamedTuple):
 
 
 def read(blob: Blob, job: Job) -> Work | Outcome:
-    """Read a message; an Outcome says that this failed. Raises OSError: ours, to be tried again."""
+    """Read a message; an Outcome says that this failed, or is not to be. Raises OSError: ours, to be tried again."""
+    if job.options.feed and job.options.feed in job.keeping.replies:
+        return Outcome(Reading(Envelope(), (), ()), Written(0, 0), 0, Verdict("reply", _REPLY))
     try:
         reading = guarded(lambda: read_message(blob, job.options))
     except PureError as error:
@@ -170,6 +172,10 @@ def keep(blob: Blob, job: Job, outcome: Outcome) -> Outcome:
     return outcome._replace(notes=(*outcome.notes, *notes), kept=True)
 
 
+# A bounce of a report that we sent has that report in it: read for reports, it would be stored as one about us.
+_REPLY = "a reply to a report of ours, kept unread: email-report-admin abuse answers"
+
+
 def _keeps(verdict: Verdict, job: Job) -> bool:
     if job.filter.unreadable == "65" and verdict.category in {"no-report", "unreadable"}:
         return False
@@ -191,7 +197,7 @@ def together(one: Verdict, other: Verdict) -> Verdict:
 
 
 # What could be stored some day is never dropped, so it comes first.
-STRENGTH = ("failed", "rejected", "unfinished", "unreadable", "salvaged", "no-report")
+STRENGTH = ("failed", "rejected", "unfinished", "unreadable", "salvaged", "reply", "no-report")
 
 
 def _verdicts(reading: Reading, written: Written, tally: "Tally") -> Iterator[Verdict]:

@@ -150,7 +150,7 @@ SECTIONS: dict[str, tuple[Any, ...]] = {
 # Sections of the rooms around the core, and of stores that few use -> their option records, as `room.module:Record`.
 # They are loaded by who uses them; the filter takes no notice of others, so that a fault in one stops no mail.
 OUTER: dict[str, tuple[str, ...]] = {
-    "abuse": ("desk.report:ReportOptions", "desk.contacts:ContactOptions"),
+    "abuse": ("desk.report:ReportOptions", "desk.contacts:ContactOptions", "desk.reporting:SendOptions"),
     "alerts": ("alerts.options:AlertOptions",),
     "inbox": ("inboxes.options:InboxOptions",),
     "lmtp": ("inboxes.options:LmtpOptions",),

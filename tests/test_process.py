@@ -117,6 +117,17 @@ def test_what_becomes_of_a_message(job: Job, store: ListStore, message: bytes, r
     assert categories(job) == ([category] if category else [])
 
 
+def test_a_reply_to_a_report_of_ours_is_kept_unread(job: Job, store: ListStore) -> None:
+    """It may hold that report: read, it would be stored as a complaint about us."""
+    replies = job._replace(options=Options(feed="abuse-replies"))
+    for _ in range(2):
+        outcome = run(FAILURE, replies)
+        assert (outcome.written, outcome.kept) == ((0, 0, ()), True)
+    assert (categories(job), store.rows) == (["reply"], [])
+    run(FAILURE, replies._replace(keeping=kept.KeptOptions(replies=())))
+    assert len(store.rows) == 2
+
+
 def test_a_store_is_opened_only_when_there_is_something_to_store(job: Job) -> None:
     def open_store() -> ListStore:
         raise AssertionError("it was opened")

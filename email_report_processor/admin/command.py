@@ -17,6 +17,7 @@ from .text import fail
 # Name, and the sentence of its help. The module of the same name has `add_arguments(parser)` and
 # `run(arguments, settings) -> int` (0 done, 1 something is wrong, 2 wrong usage, 75 the store failed).
 COMMANDS = {
+    "abuse": "reports to networks: prepare, look, send, what came back, who reacts",
     "alert": "tell by mail, webhook or command what is wrong, each event once",
     "campaigns": "reported messages that belong together, whatever address they came from",
     "check": "a line for a monitoring system: is anything wrong",

@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.remove:
         return _remove(Path(job.maildir), arguments.remove)
     if arguments.retry:
-        return _retry(messages, job)
+        return _retry([one for one in messages if one.category != "reply"], job)
     rows = [
         (one.time[:16].replace("T", " "), one.category, one.size, one.path.name[:12], one.reason) for one in messages
     ]

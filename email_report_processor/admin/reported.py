@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from ..desk.history import flags_of
 from ..desk.message import DATASETS, Message, from_row
 from ..documents.classify import Site
 from ..job import choose_store
@@ -22,13 +23,13 @@ def add_query(parser: argparse.ArgumentParser, usual: str) -> None:
 
 def reported(arguments: argparse.Namespace, settings: Settings) -> list[Message]:
     """The messages, newest first. Raises SettingsError for a query that cannot be read, StoreError."""
-    try:
-        node = parse(saved(" ".join(arguments.query) or arguments.usual, settings), datetime.now(UTC))
-    except QueryError as error:
-        raise SettingsError(str(error)) from error
+    text = saved(" ".join(arguments.query) or arguments.usual, settings)
     store = choose_store(settings, os.environ).open()
     try:
+        node = parse(text, datetime.now(UTC), flags_of(text, store))
         return [from_row(one.row) for one in store.select(Selection(node, DATASETS))]
+    except QueryError as error:
+        raise SettingsError(str(error)) from error
     finally:
         store.close()
 

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..desk.history import flags_of
 from ..documents.encode import decode
 from ..job import choose_store
 from ..settings import Settings, SettingsError
-from ..stores.query import QueryError, parse
+from ..stores.query import And, QueryError, parse
 from ..stores.store import Found, Selection
 from .text import fail, progress, table
 
@@ -46,11 +47,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Print what was found. 0 when something was, 1 when nothing was."""
     text = saved(" ".join(arguments.query), settings)
     try:
-        node = parse(text, datetime.now(UTC))
+        parse(text, datetime.now(UTC), {"reported": And()})
     except QueryError as error:
         return fail(str(error), 2)
     store = choose_store(settings, os.environ).open()
     try:
+        node = parse(text, datetime.now(UTC), flags_of(text, store))
         found = store.select(Selection(node, tuple(arguments.dataset), max(0, arguments.limit)))
         return 0 if _write(found, arguments) else 1
     except ValueError as error:  # an unknown dataset

@@ -120,25 +120,28 @@ def mail(told: Telling, options: AlertOptions) -> EmailMessage:
 
 def send_mail(message: EmailMessage, options: AlertOptions) -> None:
     """Give a mail to sendmail or to an SMTP server. Raises ChannelError."""
+    recipients = [one.strip() for one in str(message["To"]).split(",")]
+    hand_over(bytes(message), options.mail_from or options.mail_to[0], recipients, options)
+
+
+def hand_over(raw: bytes, sender: str, recipients: Sequence[str], options: AlertOptions) -> None:
+    """Give a message to sendmail or to an SMTP server. sender: of the envelope. Raises ChannelError."""
+    lines = raw.replace(b"\r\n", b"\n")
     if options.sendmail and not options.smtp:
-        recipients = [one.strip() for one in str(message["To"]).split(",")]
-        _run(
-            (options.sendmail, "-i", "-f", options.mail_from or options.mail_to[0], "--", *recipients),
-            bytes(message),
-            options,
-            "mail",
-        )
+        _run((options.sendmail, "-i", "-f", sender, "--", *recipients), lines, options, "mail")
         return
     import smtplib  # 20 ms, only without sendmail
 
     host, _, port = options.smtp.rpartition(":")
     try:
         with smtplib.SMTP(host, int(port), timeout=options.timeout) as client:
-            refused = client.send_message(message)
+            client.ehlo_or_helo_if_needed()
+            eight_bit = ["BODY=8BITMIME"] if not raw.isascii() and client.has_extn("8bitmime") else []
+            refused = client.sendmail(sender, recipients, lines.replace(b"\n", b"\r\n"), eight_bit)
     except (OSError, smtplib.SMTPException, ValueError) as error:
         raise ChannelError(f"mail: {options.smtp} did not take it ({error}): see [alerts] smtp and its log") from error
     if refused:
-        raise ChannelError(f"mail: {options.smtp} refused {', '.join(refused)}: see [alerts] mail_to")
+        raise ChannelError(f"mail: {options.smtp} refused {', '.join(refused)}: see its log")
 
 
 # The others

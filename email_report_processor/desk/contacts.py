@@ -4,6 +4,7 @@ Pure: who asks the registries is `lookup`. One contact, the first that may be wr
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -93,9 +94,9 @@ def choose(
 
     known: what became of earlier reports. own: domains of ours, whose addresses are no contacts.
     """
-    said = _of_host(address, system, overrides)
+    said, network = _of_host(address, system, overrides)
     if said:
-        return _judged(said, "", "settings", overrides._replace(names={}), known, own)
+        return _judged(said, network, "settings", overrides._replace(names={}), known, own)
     refused: list[Choice] = []
     for found in candidates:
         for contact in found.contacts:
@@ -109,12 +110,14 @@ def choose(
     return with_form or next(iter(refused), Choice(why="no registry knows a contact: name one in [contacts]"))
 
 
-def _of_host(address: str, system: int, overrides: Overrides) -> str:
+def _of_host(address: str, system: int, overrides: Overrides) -> tuple[str, str]:
+    """What the site says of a host, and of which network it says it."""
     version, number = read_address(address)
     for network, value in overrides.networks:
         if network.version == version and number & network.mask == network.number:
-            return value
-    return overrides.systems.get(system, "")
+            first = IPv6Address(number & network.mask) if version == 6 else IPv4Address(number & network.mask)
+            return value, f"{first}/{network.mask.bit_count()}"
+    return overrides.systems.get(system, ""), f"AS{system}"
 
 
 def _judged(

@@ -1,4 +1,4 @@
-"""Drafts in the state directory: `TOKEN.eml` as it will be sent, for people to read and change, and its record beside it.
+"""Drafts in the state directory: `TOKEN.eml` as it will be sent, for people to read, and its record beside it.
 
 The record is written first and removed last, so that a message without a record is nobody's draft.
 """
@@ -11,7 +11,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..stores import kept, owner
 from .events import Incident
@@ -27,7 +27,9 @@ class Held(NamedTuple):
     incident: Incident
     at: str  # when it was prepared, RFC 3339
     by: str
-    sent: str = ""  # when the mail server took it: only copies are owed now
+    looked: str = ""  # who looked at it last; '' nobody
+    sent: str = ""  # when the mail server took it, RFC 3339: its event and copies may be owed still
+    sent_by: str = ""
     owed: tuple[str, ...] = ()  # addresses that get a copy
     fault: str = ""  # what went wrong when it was sent last
 
@@ -63,12 +65,22 @@ def read(directory: Path, token: str) -> Held:
     path = _path(directory, token, ".json")
     try:
         content = json.loads(path.read_text("utf-8"))
-        about = {name: tuple(one) if isinstance(one, list) else one for name, one in content["incident"].items()}
+        about: dict[str, Any] = {
+            name: tuple(one) if isinstance(one, list) else one for name, one in content["incident"].items()
+        }
         return Held(**{**content, "incident": Incident(**about), "owed": tuple(content["owed"])})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path} cannot be read ({error}): remove it and the .eml beside it, and prepare again"
         ) from error
+
+
+def look(directory: Path, token: str, by: str) -> bytes:
+    """The message of a draft, with LF; that somebody looked at it is written down. Raises OSError, ValueError."""
+    with locked(directory):
+        content = message(directory, token)
+        record(directory, read(directory, token)._replace(looked=by))
+    return content
 
 
 def message(directory: Path, token: str) -> bytes:

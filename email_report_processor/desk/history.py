@@ -10,12 +10,13 @@ from typing import Literal, NamedTuple
 from ..documents.datasets import ABUSE
 from ..stores.query import And, Between, Ids, Node, Or, Text, field_of
 from ..stores.store import Selection, Store
-from .events import Event, Incident, from_row
+from .events import Action, Event, Incident, from_row
 
 # From the weakest to the strongest: what is said of a report is the strongest that happened to it.
 State = Literal["prepared", "sent", "silent", "bounced", "answered", "solved", "closed"]
 Reach = Literal["open", "unreachable", "form", "dead"]
 
+ORDER: tuple[Action, ...] = ("prepared", "sent", "bounced", "answered", "closed")
 REACTIONS = frozenset({"person", "solved", "ticket"})  # of an answer: somebody, or something of theirs, took it up
 WEB_FORM = "form"
 
@@ -38,10 +39,14 @@ class Standing(NamedTuple):
         return event.at if event else ""
 
     @property
+    def reaction(self) -> Event | None:
+        """The first answer of a person or of a ticket system, or that it was closed as solved."""
+        return next((one for one in self.events if _reacts(one)), None)
+
+    @property
     def reacted(self) -> bool:
-        """Whether the network reacted: an answer of a person or of a ticket system, or it is solved."""
-        answers = (one.outcome in REACTIONS for one in self.events if one.action == "answered")
-        return any(answers) or any(one.action == "closed" and one.outcome == "solved" for one in self.events)
+        """Whether the network reacted."""
+        return self.reaction is not None
 
 
 class Contact(NamedTuple):
@@ -57,13 +62,24 @@ class Contact(NamedTuple):
     last: str = ""  # the last report, RFC 3339
 
 
+def _reacts(event: Event) -> bool:
+    if event.action == "answered":
+        return event.outcome in REACTIONS
+    return event.action == "closed" and event.outcome == "solved"
+
+
 # Asking the store
 
 
 def read(store: Store, node: Node = And()) -> list[Event]:  # noqa: B008  # a tuple without terms: every event
     """Events that fit, oldest first. Raises StoreError."""
     found = store.select(Selection(node, (ABUSE.name,)))
-    return [from_row(one.row) for one in found][::-1]
+    return sorted((from_row(one.row) for one in found), key=_order)
+
+
+def _order(event: Event) -> tuple[str, int]:
+    """Of one second, as one follows the other."""
+    return event.at, ORDER.index(event.action)
 
 
 def of_message(store: Store, id_: str) -> list[Event]:
@@ -82,13 +98,35 @@ def of(store: Store, name: str, value: str | int) -> list[Event]:
 
 
 def reported(events: Iterable[Event]) -> dict[str, str]:
-    """Document id -> token of the report that was sent about it."""
-    return {id_: one.incident.token for one in events if one.action == "sent" for id_ in one.incident.documents}
+    """Document id -> token of the report that was sent about it. One that bounced told nobody, and does not count."""
+    events = list(events)
+    lost = {one.incident.token for one in events if one.action == "bounced"}
+    reached = {one.incident.token for one in events if one.action == "answered" and one.outcome in REACTIONS}
+    sent = [one.incident for one in events if one.action == "sent" and one.incident.token not in lost - reached]
+    return {id_: one.token for one in sent for id_ in one.documents}
+
+
+def earlier(events: Iterable[Event]) -> dict[str, int]:
+    """Document id -> how many reports about it came to nothing: they bounced, or were dropped before they were sent."""
+    events = list(events)
+    standing = set(reported(events).values())
+    over = {one.incident.token for one in events if one.action in {"bounced", "closed"}} - standing
+    found: dict[str, set[str]] = {}
+    for one in events:
+        if one.incident.token in over:
+            for id_ in one.incident.documents:
+                found.setdefault(id_, set()).add(one.incident.token)
+    return {id_: len(tokens) for id_, tokens in found.items()}
 
 
 def flags(events: Iterable[Event]) -> Mapping[str, Node]:
     """Words of the query language: `reported`, and its opposite `-reported`."""
     return {"reported": Ids(frozenset(reported(events)))}
+
+
+def flags_of(text: str, store: Store) -> Mapping[str, Node]:
+    """The flags for a query; the store is asked only where the query has such a word. Raises StoreError."""
+    return flags(read(store)) if "reported" in text.lower() else {}
 
 
 # What became of it
@@ -99,7 +137,7 @@ def standings(events: Iterable[Event], now: datetime, silent_days: float = 14) -
     grouped: dict[str, list[Event]] = {}
     for event in events:
         grouped.setdefault(event.incident.token, []).append(event)
-    found = [_standing(sorted(one, key=lambda event: event.at), now, silent_days) for one in grouped.values()]
+    found = [_standing(sorted(one, key=_order), now, silent_days) for one in grouped.values()]
     return sorted(found, key=lambda one: (one.events[0].at, one.incident.token), reverse=True)
 
 
@@ -128,7 +166,7 @@ def _state(events: list[Event], now: datetime, silent_days: float) -> State:
 def contacts(events: Iterable[Event], now: datetime, dead_days: float = 90) -> dict[str, Contact]:
     """Address -> what is known of it. dead_days: a bounce counts for so long, then the address is tried again."""
     grouped: dict[str, list[Event]] = {}
-    for event in sorted(events, key=lambda one: one.at):
+    for event in sorted(events, key=_order):
         if event.incident.contact:
             grouped.setdefault(event.incident.contact, []).append(event)
     return {address: _contact(address, one, now, dead_days) for address, one in grouped.items()}
@@ -157,7 +195,7 @@ def _after(known: Contact, event: Event) -> Contact:
             return heard._replace(reach="dead")
         case "bounced", "unreachable":  # once may be a bad week of theirs
             return heard._replace(reach="dead" if known.reach in {"unreachable", "dead"} else "unreachable")
-        case "answered", "form":
+        case _, "form":
             return heard._replace(reach="form", form=event.form)
         case "answered", "person" | "solved" | "ticket":
             return Contact(known.address, "open")

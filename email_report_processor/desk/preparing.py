@@ -3,7 +3,7 @@
 An incident is a campaign, and for messages that belong to none all that one address sent. What is left out is told.
 """
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from ipaddress import ip_network
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from .contacts import Choice
 from .events import Incident
 from .message import Message
 from .redaction import redact
-from .report import Draft, ReportOptions, compose, draft_urls, is_own, user_agent, whole_sample
+from .report import Draft, ReportOptions, compose, draft_urls, is_own, whole_sample
 from .tokens import derived, find, make_token
 
 MOST_DOCUMENTS = 5000  # of one report

@@ -26,7 +26,7 @@ from ..process import (
     stored,
 )
 from ..stores.bulk import size_of
-from ..stores.kept import KeepError
+from ..stores.kept import PLAIN, KeepError
 from ..stores.store import Row, Store, StoreError, Written
 from ..stores.together import write_together
 from .board import Board
@@ -148,7 +148,7 @@ class Group:
             return
         for note in outcome.notes:
             self._worker.log("error", note)
-        level = "info" if outcome.verdict is None or outcome.verdict.category == "no-report" else "warning"
+        level = "info" if outcome.verdict is None or outcome.verdict.category in PLAIN else "warning"
         self._worker.log(level, describe(outcome, round(1000 * (time.monotonic() - task.came))))
         self._answer(task.number, SAFE, outcome.verdict.category if outcome.verdict else "")
 

@@ -100,11 +100,12 @@ def _feeds(settings: Settings) -> dict[str, str]:
 
 
 def feed_of(recipients: tuple[str, ...], feeds: Mapping[str, str]) -> str:
-    """The feed of the first recipient that has one: by its address, its local part, or what is behind a + in that."""
+    """The feed of the first recipient that has one: by its address, local part, what is behind a +, or before it."""
     for recipient in recipients if feeds else ():
         address = recipient.lower()
         local = address.rpartition("@")[0] or address
-        for key in (address, local, "+" + local.partition("+")[2]):
+        base, _, detail = local.partition("+")
+        for key in (address, local, f"+{detail}", base):
             if key in feeds:
                 return feeds[key]
     return ""

@@ -117,6 +117,7 @@ def repairs(store: Store, scope: Scope) -> Figure:
 
 _MEANING = {
     "no-report": "mail without any report",
+    "reply": "answers and bounces of our own reports: `abuse answers` reads them",
     "salvaged": "read in part: what could be read is stored",
     "unreadable": "claims to be a report and cannot be read",
     "rejected": "the store refuses a document for its content",

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FIELD = b"X-Email-Report-Processor-"
-CATEGORIES = ("no-report", "salvaged", "unreadable", "rejected", "unfinished", "failed")
+CATEGORIES = ("no-report", "reply", "salvaged", "unreadable", "rejected", "unfinished", "failed")
 BROKEN = ("salvaged", "unreadable")  # given up after BROKEN_DAYS, when there is no room
 BROKEN_DAYS = 30
+PLAIN = frozenset({"no-report", "reply"})  # nothing is wrong with them; they go first when there is no room
 
 _NAMES = ("Category", "Reason", "Time")  # of our fields, in the order in which they are written
 _HEADER_LIMIT = 16 * 1024
@@ -32,6 +33,7 @@ class KeptOptions(NamedTuple):
     """What is kept, and how much of it."""
 
     no_report: Literal["keep", "ignore"] = "keep"  # what becomes of a message without any report
+    replies: tuple[str, ...] = ("abuse-replies",)  # feeds whose messages are kept unread, for `abuse answers`
     max_messages: int = 10_000  # kept messages at the most
     max_bytes: int = 2 * 1024**3  # bytes of kept messages at the most
 
@@ -254,11 +256,11 @@ def _sweep(tmp: "Path") -> None:
 
 
 def _droppable(maildir: "Path", now: str) -> list[Kept]:
-    # What is no report goes first; broken reports only after 30 days; the others never.
+    # What is no report, or a reply that nobody read, goes first; broken reports only after 30 days; the others never.
     from datetime import datetime, timedelta
 
     old = (datetime.fromisoformat(now) - timedelta(days=BROKEN_DAYS)).isoformat()
     messages = list(listing(maildir))
-    return [kept for kept in messages if kept.category == "no-report"] + [
+    return [kept for kept in messages if kept.category in PLAIN] + [
         kept for kept in messages if kept.category in BROKEN and kept.time < old
     ]

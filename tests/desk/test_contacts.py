@@ -206,9 +206,9 @@ def test_one_contact_alone() -> None:
 
 
 def test_what_the_site_says() -> None:
-    assert chosen(system=64500).contact == "cert@us-net.example"
+    assert chosen(system=64500) == Choice("cert@us-net.example", "AS64500", "settings")
     assert chosen("192.0.2.9", 64500).form == "https://us-net.example/abuse"
-    assert chosen("192.0.2.8", 64500) == Choice(via="settings", why="[contacts] says never")
+    assert chosen("192.0.2.8", 64500) == Choice(network="192.0.2.8/32", via="settings", why="[contacts] says never")
     assert chosen(found=with_contacts("abuse@eu-net.example")).why == "[contacts] says never"
     assert chosen(found=with_contacts("abuse@sub.eu-net.example")).why == "[contacts] says never"
     assert chosen(found=with_contacts("abuse@noteu-net.example")).contact == "abuse@noteu-net.example"

@@ -103,6 +103,7 @@ def test_which_feed_a_recipient_has() -> None:
     assert feed_of(("a@example.net",), feeds) == "2"
     assert feed_of(("x+a@example.net",), feeds) == "3"
     assert feed_of(("x@example.net", "a"), feeds) == "2"
+    assert feed_of(("a+token@example.net",), feeds) == "2"
     assert feed_of(("x@example.net",), feeds) == ""
 
 
