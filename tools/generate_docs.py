@@ -61,7 +61,7 @@ def settings_page() -> str:
             for kind in kinds
             if option_records.types(kind)
         ]
-    parts += [option_records.SENDERS, option_records.FEEDS, option_records.USERS]
+    parts += [option_records.SENDERS, option_records.FEEDS, option_records.CONTACTS, option_records.USERS]
     return "\n".join(parts)
 
 

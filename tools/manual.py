@@ -146,7 +146,7 @@ def _settings() -> Iterator[str]:
         for number, kind in enumerate(kinds):
             yield from ([".Pp"] if number else [])
             yield from _record(kind)
-    for text in (option_records.SENDERS, option_records.FEEDS, option_records.USERS):
+    for text in (option_records.SENDERS, option_records.FEEDS, option_records.CONTACTS, option_records.USERS):
         title, _, about = text.partition("\n")
         yield from (_section(title.strip("# []")), *paragraph(about))
     yield ".Sh ENVIRONMENT"

@@ -87,11 +87,20 @@ Keys are yours: a network (`"198.51.100.0/24"`), an AS number (`"AS64496"`) or a
 `source.name` gets.
 """
 
+CONTACTS = """\
+## [contacts]
+
+Whom the desk writes to about a network: keys are an AS number (`"AS64500"`), a network (`"192.0.2.0/24"`), or the
+address or domain of a contact that a registry names (`"network.example"`); the value is an address, the URL of a web
+form, or `"never"`.
+"""
+
 FEEDS = """\
 ## [feeds]
 
 Which feed a message has that comes by LMTP: keys are recipients, as a whole address (`"rua@example.org"`), a local part
-(`"rua"`) or what is behind a `+` in it (`"+rua"`); the value becomes `report.feed` in the place of `[read] feed`.
+(`"rua"`), what is behind a `+` in it (`"+rua"`), or before it; the value becomes `report.feed` in the place of
+`[read] feed`.
 """
 
 USERS = """\
