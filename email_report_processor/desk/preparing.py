@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from ..values.fields import clean
 from ..values.networks import Network, is_in, read_network
+from ..values.redaction import redact
 from .campaigns import Campaign
 from .contacts import Choice
 from .events import Incident
 from .message import Message
-from .redaction import redact
 from .report import Draft, ReportOptions, compose, draft_urls, is_own, whole_sample
 from .tokens import derived, find, make_token
 
