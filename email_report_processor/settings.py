@@ -155,6 +155,9 @@ OUTER: dict[str, tuple[str, ...]] = {
     "inbox": ("inboxes.options:InboxOptions",),
     "lmtp": ("inboxes.options:LmtpOptions",),
     "logins": ("logins.options:LoginOptions",),
+    "splunk": ("stores.splunk:SplunkOptions",),
+    "syslog": ("stores.syslog:SyslogOptions",),
+    "webhook": ("stores.webhook:WebhookOptions",),
     "postgresql": ("stores.postgresql:PostgresqlOptions",),
     "web": ("desk.web.options:WebOptions",),
 }

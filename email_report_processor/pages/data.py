@@ -6,10 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..values.fields import clean
+from ..values.cells import safe
 from .figure import Figure, Page, Record, Value
-
-_FORMULA = ("=", "+", "-", "@")  # of a spreadsheet
 
 
 def to_json(page: Page) -> str:
@@ -50,10 +48,7 @@ def _cell(value: Value) -> str | int | float:
         return ""
     if isinstance(value, tuple):
         return " ".join(map(str, value))
-    if isinstance(value, str):
-        text = clean(value)
-        return "'" + text if text.startswith(_FORMULA) and text != "-" else text
-    return value
+    return safe(value) if isinstance(value, str) else value
 
 
 def write_csv(page: Page, directory: Path) -> list[Path]:

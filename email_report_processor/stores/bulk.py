@@ -86,13 +86,13 @@ def _action(index: str, pipeline: str) -> str:
 def overload(answer: Answer) -> Trouble | None:
     """The trouble when the whole request was turned away for now, else None."""
     if answer.status in {408, 429} or answer.status >= 500:
-        return Trouble(f"answers {answer.status}: {_said(answer)}", wait=_retry_after(answer.headers))
+        return Trouble(f"answers {answer.status}: {said(answer)}", wait=_retry_after(answer.headers))
     return None
 
 
 def refusal(name: str, answer: Answer) -> StoreError:
     """The error for an answer that waiting does not change. name: of the store."""
-    return StoreError(f"{name} answers {answer.status}: {_said(answer)}: {remedy_of(answer)}")
+    return StoreError(f"{name} answers {answer.status}: {said(answer)}: {remedy_of(answer)}")
 
 
 def remedy_of(answer: Answer) -> str:
@@ -140,8 +140,8 @@ def outcome(name: str, rows: Sequence[Row], answer: Answer) -> Outcome:
         elif status == 400 and type_ in DOCUMENTS_FAULT:
             rejected.append(Rejected(row, f"{type_}: {_clean(reason)}"))
         else:
-            said = f"{status} {type_} for {row.index}: {_clean(reason)}"
-            raise StoreError(f"{name} answers {said}: {remedy(status, type_, reason)}")
+            what = f"{status} {type_} for {row.index}: {_clean(reason)}"
+            raise StoreError(f"{name} answers {what}: {remedy(status, type_, reason)}")
     return Outcome(stored, already, tuple(rejected), tuple(unfinished), trouble)
 
 
@@ -154,7 +154,7 @@ def _items(name: str, answer: Answer) -> list[tuple[int, str, str]]:
     """Status, type of error and reason of each item; none when the answer is garbled."""
     if "html" in answer.headers.get("content-type", "").lower():
         raise StoreError(
-            f"{name} answers a web page ({_said(answer)}): check the URL, and what stands before OpenSearch"
+            f"{name} answers a web page ({said(answer)}): check the URL, and what stands before OpenSearch"
         )
     value = answer.json
     items = value.get("items") if isinstance(value, dict) else None
@@ -186,7 +186,8 @@ def _error(value: Any) -> tuple[str, str]:
     return "", str(error or "")
 
 
-def _said(answer: Answer) -> str:
+def said(answer: Answer) -> str:
+    """What an answer says of itself, on one line."""
     type_, reason = _error(answer.json)
     return _clean(f"{type_}: {reason}" if type_ else reason or answer.text) or "nothing more"
 

@@ -1,17 +1,18 @@
 """Documents as one JSON object a line: `{"_index": …, "_id": …, "_source": …}`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from json.encoder import encode_basestring
-from typing import Any, BinaryIO, NoReturn
+from typing import BinaryIO
 
-from .store import Found, Question, Row, Selection, StoreError, Total, Written
+from .store import Row, StoreError, Written
+from .unreadable import Unreadable
 
 REMEMBERED = 20_000  # ids of one call; 5 MB
 _TOGETHER = 128  # lines of one write
 
 
-class NdjsonStore:
+class NdjsonStore(Unreadable):
     """The store `-`: whoever reads the stream has the documents. It cannot be read back."""
 
     def __init__(self, stream: BinaryIO, name: str = "standard output") -> None:
@@ -33,7 +34,7 @@ class NdjsonStore:
                 continue
             if len(seen) < REMEMBERED:
                 seen.add(row.id)
-            lines.append(_line(row))
+            lines.append(line(row))
             stored += 1
             if len(lines) == _TOGETHER:
                 self._put(b"".join(lines))
@@ -44,18 +45,6 @@ class NdjsonStore:
         except (OSError, ValueError) as error:  # ValueError: the stream is closed
             raise self._broken(error) from error
         return Written(stored, already)
-
-    def scan(self, after: tuple[str, str] | None = None) -> Iterator[Row]:
-        """Raises StoreError: what went into a pipe is gone."""
-        self._unreadable()
-
-    def totals(self, question: Question) -> list[Total]:
-        """Raises StoreError: what went into a pipe is gone."""
-        self._unreadable()
-
-    def select(self, selection: Selection, after: tuple[Any, ...] = ()) -> Iterator[Found]:
-        """Raises StoreError: what went into a pipe is gone."""
-        self._unreadable()
 
     def close(self) -> None:
         """The stream is its owner's to close."""
@@ -69,11 +58,9 @@ class NdjsonStore:
     def _broken(self, error: Exception) -> StoreError:
         return StoreError(f"{self.name}: {error}: whoever reads the documents must read them to the end")
 
-    def _unreadable(self) -> NoReturn:
-        raise StoreError(f"{self.name} cannot be read back: name a store as sqlite:PATH or https://HOST:9200")
 
-
-def _line(row: Row) -> bytes:
+def line(row: Row) -> bytes:
+    """A document on a line, with its index and its id."""
     return b'%b%b,"_source":%b}\n' % (_before(row.index), encode_basestring(row.id).encode(), row.source)
 
 
