@@ -106,12 +106,13 @@ class SyslogStore(Unreadable):
             _finish(connection)
 
     def _connected(self, timeout: float) -> socket.socket:
+        context = tls(self.name, self._options.ca_file) if self._encrypted else None
         connection = socket.create_connection(self._address, timeout)
-        if not self._encrypted:
+        if context is None:
             return connection
         try:
-            return tls(self.name, self._options.ca_file).wrap_socket(connection, server_hostname=self._address[0])
-        except BaseException:
+            return context.wrap_socket(connection, server_hostname=self._address[0])
+        except (OSError, ValueError):
             connection.close()
             raise
 
