@@ -155,6 +155,7 @@ OUTER: dict[str, tuple[str, ...]] = {
     "inbox": ("inboxes.options:InboxOptions",),
     "lmtp": ("inboxes.options:LmtpOptions",),
     "logins": ("logins.options:LoginOptions",),
+    "kafka": ("stores.kafka:KafkaOptions",),
     "splunk": ("stores.splunk:SplunkOptions",),
     "syslog": ("stores.syslog:SyslogOptions",),
     "webhook": ("stores.webhook:WebhookOptions",),

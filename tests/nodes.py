@@ -400,6 +400,7 @@ def variables(node: Node) -> dict[str, str]:
 def _build() -> None:
     for jdk, build in ((jars.plain_jdk(), jars.plain), (jars.secure_jdk(), jars.secure)):
         print(f"OpenSearch for {jdk.home.name}: {build(jdk)}", file=sys.stderr)
+    print(f"Kafka for {jars.plain_jdk().home.name}: {jars.kafka(jars.plain_jdk())}", file=sys.stderr)
 
 
 def _serve() -> None:

@@ -13,6 +13,7 @@ OTHERS = {
     "gelf+tls": "syslog",
     "http+webhook": "webhook",
     "https+webhook": "webhook",
+    "kafka": "kafka",
     "parquet": "parquet",
     "postgresql": "postgresql",
     "splunk+http": "splunk",

@@ -90,6 +90,11 @@ def secure(jdk: Jdk) -> Path:
     return _built("secure", HERE / "secure", lambda work: _build_secure(work, jdk))
 
 
+def kafka(jdk: Jdk) -> Path:
+    """The directory with `lib/` of the Kafka broker, built when it is not there."""
+    return _built("kafka", HERE.parent / "kafka/jars", lambda work: _build_kafka(work, jdk))
+
+
 def cache() -> Path:
     """Where the jars stay between runs."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -133,6 +138,12 @@ def _build_plain(work: Path, jdk: Jdk, profile: str) -> None:
     _maven(work, jdk, "-P", profile)
     (work / "target/lib").rename(work / "lib")
     (work / "target/classes").rename(work / "classes")
+    shutil.rmtree(work / "target")
+
+
+def _build_kafka(work: Path, jdk: Jdk) -> None:
+    _maven(work, jdk)
+    (work / "target/lib").rename(work / "lib")
     shutil.rmtree(work / "target")
 
 
