@@ -251,10 +251,12 @@ def _class(fields: Fields) -> Fields:
 # Feedback
 
 _SPOOFS = [source for source in SOURCES if source.signer == "" and len(source.addresses) > 3]
-_SUBJECTS = (
-    "Your mailbox is almost full", "Invoice 4711 overdue", "Re: wire transfer today", "Delivery failed: parcel waiting",
-    "Password expires in 24 hours",
-)  # fmt: skip
+# Bot nets: the host that their messages lead to, what they say, and what they bring.
+_NETS = (
+    ("login.phish.example", ("Your mailbox is almost full", "Password expires in 24 hours"), ""),
+    ("parcel.phish.example", ("Delivery failed: parcel waiting", "Customs fee for your parcel"), "scan.html"),
+    ("cdn.files.example", ("Invoice 4711 overdue", "Re: wire transfer today"), "invoice.zip"),
+)
 # Signals of the header -> Subject; the classes that follow from them.
 _HARMLESS = (
     (["list-id", "list-software"], "[members] Minutes of the meeting"),
@@ -296,18 +298,19 @@ def _feedback(dice: random.Random, begin: datetime) -> Iterator[Document]:
 
 
 def _spoof(dice: random.Random, about: str) -> Fields:
-    host = dice.choice(("login.phish.example", "parcel.phish.example", "cdn.files.example"))
+    host, subjects, name = dice.choice(_NETS)
+    from_, subject = f"{dice.choice(('ceo', 'billing', 'support'))}@{about}", dice.choice(subjects)
     fields: Fields = {
         "feedback.type": "auth-failure",
         "feedback.auth_failure": ["dmarc"],
         "feedback.delivery_result": dice.choices(("reject", "spam", "delivered"), (5, 3, 2))[0],
-        "sample.from": f"{dice.choice(('ceo', 'billing', 'support'))}@{about}",
-        "sample.subject": dice.choice(_SUBJECTS),
-        "url.full": [f"https://{host}/{dice.randrange(40)}"],
+        "sample.from": from_,
+        "sample.subject": subject,
+        "sample.headers": f"From: {from_}\nTo: user@university.example\nSubject: {subject}\nX-Mailer: Mass Example 2\n",
+        "url.full": [f"https://{host}/{dice.randrange(6)}"],
         "url.domain": [host],
     }
-    if dice.random() < 0.3:
-        name = dice.choice(("invoice.zip", "scan.html"))
+    if name and dice.random() < 0.5:
         digest = make_id(name) + "0" * 24
         fields["file"] = [{"name": name, "type": "application/zip", "size": 18120, "hash.sha256": digest}]
     return fields

@@ -31,7 +31,7 @@ def make_app(desk: Desk) -> Flask:
         )
     app.after_request(protect)
     app.register_error_handler(Stranger, lambda error: _to_log_in(desk, error))
-    app.register_error_handler(Refused, lambda error: _said(error.status, str(error)))
+    app.register_error_handler(Refused, _refused)
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(QueryError, lambda error: _said(400, str(error), query=True))
     app.register_error_handler(ValueError, lambda error: _said(400, str(error)))
@@ -48,7 +48,7 @@ def _guarded(desk: Desk, route: Route) -> Callable[..., AnyResponse]:
         asked = admit(desk, request, route)
         made = route.view(asked, **arguments)
         response = Response(made, content_type="text/html; charset=utf-8") if isinstance(made, str) else made
-        if cookie_name(desk) not in request.cookies and not response.headers.get("Set-Cookie"):
+        if asked.session and cookie_name(desk) not in request.cookies and not response.headers.get("Set-Cookie"):
             set_cookie(desk, response, asked.session)
         return response
 
@@ -63,6 +63,13 @@ def _to_log_in(desk: Desk, error: Stranger) -> AnyResponse:
         "token": "Open the address that `email-report-admin desk` told when it started; each start makes a new one.",
     }.get(desk.way, str(error))
     return _said(error.status, how)
+
+
+def _refused(error: Refused) -> Response:
+    response = _said(error.status, str(error))
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 §15.5.2
+    return response
 
 
 def _of_http(error: HTTPException) -> Response:

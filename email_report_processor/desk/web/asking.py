@@ -3,16 +3,17 @@
 import base64
 import binascii
 import json
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ...stores.query import And, Between, Node, Or, Text, field_of, parse
+from ...stores.query import Node, Or, Text, field_of, parse
 from ...stores.store import Found, Selection
-from ..message import DATASETS
+from .. import history
+from ..message import DATASETS, Message, from_row
 from .desk import Asked, moment
 
 PAGE = 25  # lines of a list
+MOST = 2000  # messages that are looked at together
 USUAL = "since:30d"  # the query of a view that is called without one
 _LONGEST_PLACE = 600  # characters
 
@@ -48,18 +49,18 @@ class Query(NamedTuple):
 def query_of(asked: Asked, usual: str = USUAL) -> Query:
     """The query of the link. Raises QueryError."""
     text = asked.args.get("q", usual).strip()
-    return Query(text, parse(text, moment(), flags(asked)))
+    return Query(text, parse(text, moment(), flags(asked, text)))
 
 
-def flags(_asked: Asked) -> Mapping[str, Node]:
-    """Bare words that stand for a query of their own."""
-    return FLAGS
+def flags(asked: Asked, text: str) -> Mapping[str, Node]:
+    """Bare words that stand for a query of their own; what was reported is asked for only where the word stands."""
+    return {**FLAGS, **(history.flags(history.read(asked.store)) if "reported" in text.lower() else {})}
 
 
 def composed(asked: Asked) -> str:
     """The fields of the form, behind the query that was there, as one query; '' when no field was filled in."""
     terms = [term(name, value.strip()) for name, _ in FORM if (value := asked.args.get(name, "")).strip()]
-    terms += [one for one in ("delivered",) if asked.args.get(one)]
+    terms += [one for one in ("delivered", "reported") if asked.args.get(one)]
     before = asked.args.get("q", "").strip()
     if not terms:
         return ""
@@ -72,11 +73,6 @@ def term(name: str, value: str) -> str:
         quoted = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'{name}:"{quoted}"'
     return f"{name}:{value}"
-
-
-def within(node: Node, since: datetime | str) -> Node:
-    """A query of what is not older."""
-    return And((node, Between(field_of("@timestamp"), str(since), None)))
 
 
 class Listing(NamedTuple):
@@ -92,6 +88,55 @@ def listing(asked: Asked, node: Node, datasets: tuple[str, ...] = DATASETS, size
     found = tuple(asked.store.select(Selection(node, datasets, size + 1), after))
     more = len(found) > size
     return Listing(found[:size], write_place(found[size - 1].place) if more else "")
+
+
+class Newest(NamedTuple):
+    """The newest messages that a query finds."""
+
+    messages: tuple[Message, ...]
+    cut: bool  # there are more
+
+
+def newest(asked: Asked, node: Node, most: int = MOST) -> Newest:
+    """As many as a view looks at together: what belongs together is found in memory."""
+    found = [from_row(one.row) for one in asked.store.select(Selection(node, DATASETS, most + 1))]
+    return Newest(tuple(found[:most]), len(found) > most)
+
+
+def reported(asked: Asked, ids: Iterable[str]) -> dict[str, str]:
+    """Of some documents those that a report was sent about, with its token."""
+    wanted = tuple(Text(field_of("abuse.document"), (one,)) for one in ids)
+    return history.reported(history.read(asked.store, Or(wanted))) if wanted else {}
+
+
+def own_domains(asked: Asked, messages: Iterable[Message]) -> set[str]:
+    """What the settings name as ours, and what the reports are about."""
+    named = {name for one in messages for name in one.reported_domains}
+    return {*asked.desk.job.site.own_domains, *named}
+
+
+def number(asked: Asked, name: str = "from") -> int:
+    """Where a page of a table begins. Raises ValueError."""
+    text = asked.args.get(name, "0")
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise ValueError(f"{name} is no number: begin at the first page")
+    return int(text)
+
+
+class Part(NamedTuple):
+    """One page of what stands in memory."""
+
+    lines: tuple[Any, ...]
+    first: int  # of them, from 0
+    all: int
+    next: int  # where the next page begins, 0 at the end
+
+
+def part(asked: Asked, lines: Sequence[Any], size: int = PAGE) -> Part:
+    """The page that the link names. Raises ValueError."""
+    first = number(asked)
+    more = first + size if len(lines) > first + size else 0
+    return Part(tuple(lines[first : first + size]), first, len(lines), more)
 
 
 def write_place(place: tuple[Any, ...]) -> str:

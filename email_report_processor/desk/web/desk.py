@@ -18,6 +18,7 @@ from . import rendering
 from .attempts import Attempts
 from .audit import Audit
 from .options import WebOptions
+from .pending import Pending
 from .scope import Narrowed
 from .sessions import Entrance, Sessions
 from .users import User
@@ -52,6 +53,7 @@ class Desk(NamedTuple):
     job: Job  # its store is that of the thread
     log: Log
     token: str = ""  # of POST /reports; '' there is no such thing
+    pending: Pending = Pending()  # what was looked at and may be stored; made anew for each server
 
     @property
     def way(self) -> str:

@@ -1,6 +1,7 @@
 """Figures about the failed messages that a query finds: days by class, places, networks."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ...pages import failures
@@ -8,7 +9,7 @@ from ...pages.asking import Scope
 from ...pages.figure import Column, Figure, Value
 from ...stores.query import Node
 from ...stores.store import Question, Total
-from ..message import DATASETS
+from ..message import DATASETS, Message
 from .scope import Narrowed
 
 _GROUPS = 100_000
@@ -64,6 +65,24 @@ def classes(found: Failed) -> Figure:
         one._replace(key=(*one.key[:3], "delivered" if one.key[3] in DELIVERED else one.key[3])) for one in found.by_day
     )
     return failures.classes(merged, Scope())._replace(title="What they are", empty=_EMPTY)
+
+
+def places_of(messages: Iterable[Message]) -> Figure:
+    """The map of some messages."""
+    return places(Failed((), _grouped(messages)))
+
+
+def networks_of(messages: Iterable[Message]) -> list["Network"]:
+    """The networks of some messages."""
+    return networks(Failed((), _grouped(messages)))
+
+
+def _grouped(messages: Iterable[Message]) -> tuple[Total, ...]:
+    """As the store groups them by place."""
+    sums: Counter[tuple[int, str, str, str]] = Counter()
+    for one in messages:
+        sums[one.as_number, one.as_name, one.country, one.delivery_result] += one.count
+    return tuple(Total(key, number, (number,)) for key, number in sums.items())
 
 
 def places(found: Failed) -> Figure:

@@ -1,5 +1,6 @@
 """What is looked at before any view: name of the site, user, role, form token; and header fields of every answer."""
 
+from hmac import compare_digest
 from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -48,6 +49,9 @@ def admit(desk: Desk, request: Request, route: Route) -> Asked:
     _check_host(desk, request)
     request.max_content_length = desk.options.upload_bytes + _FORM_ROOM if route.message else FORM_BYTES
     request.max_form_memory_size = request.max_content_length
+    if route.bearer:
+        _check_bearer(desk, request)
+        return Asked(desk, request, _NOBODY, "", address(desk, request))
     who = _who(desk, request)
     user = who.user or _NOBODY
     if route.role and who.user is None:
@@ -65,9 +69,17 @@ def admit(desk: Desk, request: Request, route: Route) -> Asked:
     return Asked(desk, request, user, who.session or new_id(), address(desk, request))
 
 
-def check_bare(desk: Desk, request: Request) -> None:
-    """What holds for a request without any user too. Raises Refused."""
-    _check_host(desk, request)
+def _check_bearer(desk: Desk, request: Request) -> None:
+    """The token of [web] reports_token_file; wrong ones have to wait as wrong passwords do. Raises Refused."""
+    if not desk.token:
+        raise Refused(404, "nothing is taken here: [web] reports_token_file is not set")
+    who = f"address {address(desk, request)}"
+    if wait := desk.attempts.wait(who):
+        raise Refused(429, f"too many wrong tokens: try again in {wait} seconds")
+    word, _, token = request.headers.get("Authorization", "").partition(" ")
+    if word.lower() != "bearer" or not compare_digest(token.strip().encode(), desk.token.encode()):
+        desk.attempts.fail(who)
+        raise Refused(401, "write `Authorization: Bearer TOKEN`")
 
 
 def _check_host(desk: Desk, request: Request) -> None:

@@ -66,4 +66,10 @@ VIEWS: tuple[tuple[str, str, str], ...] = (
     ("/", "Overview", "reader"),
     ("/senders", "Senders", "reader"),
     ("/failures", "Failures", "reader"),
+    ("/campaigns", "Campaigns", "reader"),
+    ("/networks", "Networks", "reader"),
+    ("/urls", "URLs", "reader"),
+    ("/kept", "Kept", "analyst"),
+    ("/paste", "Paste", "analyst"),
+    ("/upload", "Upload", "analyst"),
 )

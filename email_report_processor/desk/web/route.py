@@ -17,3 +17,4 @@ class Route(NamedTuple):
     method: Literal["GET", "POST"] = "GET"  # what changes anything is a POST, and carries the token of its form
     whole: bool = False  # only for users without a list of domains: what it shows belongs to no domain
     message: bool = False  # its body may be as large as a message
+    bearer: bool = False  # a program comes with a token of its own (RFC 6750): no cookie counts, and no form token

@@ -1,7 +1,20 @@
-"""Every path of the desk, in the order of its navigation. Most wants no role: what comes before a user is known."""
+"""Every path of the desk, in the order of its navigation."""
 
 from .route import Route
-from .views import entering, failures, message, overview, senders
+from .views import (
+    campaigns,
+    entering,
+    failures,
+    hosts,
+    kept,
+    message,
+    networks,
+    overview,
+    receiving,
+    senders,
+    taking,
+    urls,
+)
 
 ROUTES: tuple[Route, ...] = (
     *entering.ROUTES,
@@ -9,4 +22,11 @@ ROUTES: tuple[Route, ...] = (
     *senders.ROUTES,
     *failures.ROUTES,
     *message.ROUTES,
+    *campaigns.ROUTES,
+    *networks.ROUTES,
+    *hosts.ROUTES,
+    *urls.ROUTES,
+    *kept.ROUTES,
+    *taking.ROUTES,
+    *receiving.ROUTES,
 )

@@ -15,6 +15,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
     "smtp-tls": ("policy.domain",),
     "report": ("report.domain",),
     "mail-login": ("user.domain",),
+    "abuse": ("feedback.reported_domain",),
 }
 
 

@@ -14,6 +14,7 @@ from .attempts import Attempts
 from .audit import FILE, Audit
 from .desk import Desk, Stores
 from .options import WebOptions
+from .pending import Pending
 from .sessions import Entrance, Sessions
 from .users import User, read_users
 
@@ -55,6 +56,7 @@ def make_desk(settings: Settings, log: Log) -> Made:
         job,
         log,
         secret(settings, "web", "reports_token"),
+        Pending(),
     )
     if desk.way == "token":
         return Made(desk, choice, token)

@@ -5,7 +5,7 @@ from flask import Response, redirect
 from ....documents.classify import CLASSES, FAILURE_RULES
 from ...message import from_row
 from .. import figures
-from ..asking import FORM, composed, listing, query_of
+from ..asking import FORM, composed, listing, query_of, reported
 from ..desk import Answer, Asked
 from ..rendering import link
 from ..route import Route
@@ -21,6 +21,7 @@ def show(asked: Asked) -> Answer:
         return Response(back.get_data(), back.status, back.headers)
     query = query_of(asked)
     page = listing(asked, query.node)
+    told = reported(asked, [one.row.id for one in page.found])
     first = not asked.args.get("after")
     found = figures.read(asked.store, query.node) if first else None
     return asked.page(
@@ -30,6 +31,7 @@ def show(asked: Asked) -> Answer:
         classes=CHOICES,
         messages=[from_row(one.row) for one in page.found],
         next=page.next,
+        reported=told,
         found=found,
         shown=[figures.by_day(found), figures.classes(found), figures.places(found)] if found else [],
         networks=figures.networks(found)[:_NETWORKS] if found else [],

@@ -12,6 +12,7 @@ from ....pages.asking import Scope
 from ....pages.figure import Value
 from ....settings import SenderFile
 from ...verdicts import give, make_entry
+from ..asking import part
 from ..desk import Answer, Asked, made
 from ..rendering import link
 from ..route import Route
@@ -34,30 +35,20 @@ def show(asked: Asked) -> Answer:
     since = asked.args.get("since", "30d")
     scope = Scope(period_of(since), top=sys.maxsize)
     figure = sources.senders(asked.store, scope)
-    first = _number(asked.args.get("from", "0"))
+    page = part(asked, figure.rows, _PAGE)
     senders = asked.senders
-    lines = [_line(row, senders) for row in figure.rows[first : first + _PAGE]]
-    more = first + _PAGE if len(figure.rows) > first + _PAGE else 0
     return asked.page(
         "senders.html",
         figure=figure,
-        lines=lines,
+        lines=[_line(row, senders) for row in page.lines],
         verdicts=VERDICTS,
         since=since,
         periods=PERIODS,
-        first=first,
-        more=more,
+        page=page,
         said=asked.args.get("said", ""),
         unread=not asked.desk.settings.record("site", SenderFile).senders_file,
         may=asked.user.may("analyst") and not asked.user.domains,
     )
-
-
-def _number(text: str) -> int:
-    """Where a page of a table begins. Raises ValueError."""
-    if not text.isdecimal() or len(text) > 9:
-        raise ValueError("from is no number: begin at the first page")
-    return int(text)
 
 
 def _line(row: tuple[Value, ...], senders: Senders | None) -> _Line:
