@@ -2,21 +2,17 @@
 
 import argparse
 import os
-from collections import Counter
 from collections.abc import Callable
 
 from ..advice import answer
-from ..advice.asking import rows
+from ..advice.asking import rows, seen
 from ..advice.cost import Site, reckon
-from ..advice.record import Record, observed, stricter, tried
+from ..advice.record import Record, stricter, tried
 from ..checking.record import read_name
-from ..documents.encode import decode
 from ..flags import now
 from ..job import choose_senders, choose_store
 from ..pages.figure import Period
-from ..settings import Settings, SettingsError
-from ..stores.query import And, Between, Node, Text, field_of
-from ..stores.store import Selection, Store
+from ..settings import Settings
 from .asking_dns import add_dns, resolver
 from .showing import add_forms, show
 from .summary import when
@@ -46,7 +42,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     made = now()
     try:
         domain = read_name(arguments.domain)
-        before = _observed(store, domain, period)
+        before = seen(store, domain, period)
         record = _tried(arguments, before)
         site = Site(choose_senders(settings), made[:10], loses_spf=_without(arguments, domain))
         cost = reckon(rows(store, period, record, site), record, site)
@@ -75,19 +71,3 @@ def _without(arguments: argparse.Namespace, domain: str) -> Callable[[str, str],
     from ..advice.without import loses  # 85 ms with dnspython
 
     return loses(domain, arguments.without, resolver(arguments))
-
-
-def _about(domain: str, period: Period) -> list[Node]:
-    about: list[Node] = [Text(field_of("policy_published.domain"), (domain,))]
-    if period.since or period.until:
-        about.append(Between(field_of("@timestamp"), period.since or None, period.until or None))
-    return about
-
-
-def _observed(store: Store, domain: str, period: Period) -> Record:
-    """The record that most of the newest reports saw."""
-    newest = store.select(Selection(And(tuple(_about(domain, period))), (_DATASET,), size=_NEWEST))
-    seen = Counter(observed(decode(one.row.source)) for one in newest)
-    if not seen:
-        raise SettingsError(f"there are no reports about {domain} in this time: name another one, or --since all")
-    return seen.most_common(1)[0][0]._replace(domain=domain)

@@ -3,16 +3,20 @@
 What no host can change is asked without hosts.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 
+from ..documents.encode import decode
 from ..documents.senders import Senders
 from ..pages.figure import Period
 from ..stores.kinds import DATASET, Asked, Combined, of_rows
-from ..stores.query import And, Exists, Node, Not, Or, Text, Within, field_of
+from ..stores.query import And, Between, Exists, Node, Not, Or, Text, Within, field_of
 from ..stores.store import Selection, Store
 from ..values.networks import Network, write_network
 from .cost import Site
-from .record import Record
+from .record import Record, observed
+
+_NEWEST = 100  # rows that say what record receivers see
 
 
 def rows(store: Store, period: Period, record: Record, site: Site) -> Iterator[Combined]:
@@ -26,6 +30,18 @@ def rows(store: Store, period: Period, record: Record, site: Site) -> Iterator[C
         found: Iterator[Combined] = combined(asked)
         return found
     return of_rows(one.row for one in store.select(Selection(asked.node, (DATASET,))))
+
+
+def seen(store: Store, domain: str, period: Period) -> Record:
+    """The record that most of the newest reports saw. Raises ValueError when there are none, StoreError."""
+    about: list[Node] = [Text(field_of("policy_published.domain"), (domain,))]
+    if period.since or period.until:
+        about.append(Between(field_of("@timestamp"), period.since or None, period.until or None))
+    newest = store.select(Selection(And(tuple(about)), (DATASET,), size=_NEWEST))
+    found = Counter(observed(decode(one.row.source)) for one in newest)
+    if not found:
+        raise ValueError(f"there are no reports about {domain} in this time: name another one, or --since all")
+    return found.most_common(1)[0][0]._replace(domain=domain)
 
 
 def _closed(record: Record, site: Site) -> Node:

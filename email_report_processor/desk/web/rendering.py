@@ -48,8 +48,8 @@ def page(template: str, **values: Any) -> str:
 
 
 def link(path: str, **arguments: Any) -> str:
-    """A path with its arguments; empty ones are left out."""
-    given = {name: value for name, value in arguments.items() if value not in (None, "", ())}
+    """A path with its arguments, without those that are None: an empty query is one, too."""
+    given = {name: value for name, value in arguments.items() if value is not None}
     return f"{path}?{urlencode(given, doseq=True)}" if given else path
 
 
@@ -69,6 +69,7 @@ VIEWS: tuple[tuple[str, str, str], ...] = (
     ("/campaigns", "Campaigns", "reader"),
     ("/networks", "Networks", "reader"),
     ("/urls", "URLs", "reader"),
+    ("/policy", "Policy", "reader"),
     ("/kept", "Kept", "analyst"),
     ("/paste", "Paste", "analyst"),
     ("/upload", "Upload", "analyst"),

@@ -358,6 +358,9 @@ def test_each_role_may_what_it_may(users: Made) -> None:
     assert not (users.desk.audit.path.parent / "senders.toml").exists()
 
 
+SCOPED = ("/", "/senders", "/failures?q=", "/campaigns", "/networks", "/hosts/203.0.113.0/24", "/urls", "/policy")
+
+
 def test_a_user_sees_no_document_of_other_domains(users: Made, recent: Any) -> None:
     net, sam = users.logged_in("net"), users.logged_in("sam")
     failed = [one for one in recent if one.dataset in {"dmarc-failure", "arf"}]
@@ -368,7 +371,7 @@ def test_a_user_sees_no_document_of_other_domains(users: Made, recent: Any) -> N
     assert net.get(f"/message/{own[0]}").status_code == 200
     assert sam.get(f"/message/{others[0]}").status_code == 200
     assert {net.get(f"/message/{one}").status_code for one in others} == {404}
-    for path in ("/", "/senders", "/failures?q="):
+    for path in SCOPED:
         assert not re.search(r"(?<![\w.-])(?:[\w-]+\.)*example\.org", net.text(path)), path
     assert "Nothing fits" in net.text("/failures?q=domain:example.org")
     assert "There are no DMARC aggregate reports" in net.text("/?domain=example.org")

@@ -17,7 +17,20 @@ from tests.pages.test_page import hostile
 
 __all__ = ["browser"]
 
-PATHS = ("/", "/senders", "/failures", "/failures?q=class:spoof+since:1y", "/message/{id}")
+PATHS = (
+    "/",
+    "/senders",
+    "/failures",
+    "/message/{id}",
+    "/campaigns",
+    "/networks",
+    "/hosts/203.0.113.0/24",
+    "/urls?q=since:1y",
+    "/policy?domain=example.org",
+    "/kept",
+    "/paste",
+    "/upload",
+)
 
 
 @pytest.fixture(scope="module")

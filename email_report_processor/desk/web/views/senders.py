@@ -74,7 +74,7 @@ def say(asked: Asked) -> Answer:
     asked.note("verdict", about=what, verdict=entry.get("verdict", ""))
     path = give(asked.desk.settings, entry)
     asked.desk.log("info", f"desk: {asked.user.name} says {entry.get('verdict', '')} of {what}, in {path}")
-    back = redirect(link("/senders", since=asked.form.get("since", ""), said=what), 303)
+    back = redirect(link("/senders", since=asked.form.get("since") or None, said=what), 303)
     return Response(back.get_data(), back.status, back.headers)
 
 

@@ -42,7 +42,7 @@ def _look(asked: Asked, data: bytes, way: str, job: Job) -> Answer:
     looked = taken.look(data, job)
     asked.note("looked at a message", way=way, bytes=len(data))
     name = asked.desk.pending.put(asked.user.name, data)
-    return asked.page("taken.html", looked=looked, way=way, name=name, size=len(data))
+    return asked.page("taken.html", looked=looked, brought=way, name=name, size=len(data))
 
 
 def store(asked: Asked) -> Answer:
