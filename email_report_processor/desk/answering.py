@@ -40,8 +40,13 @@ def _take(desk: Desk, reply: Reply) -> str:
     events = history.of(desk.store, "report.id", reply.token)
     sent = next((one for one in events if one.action == "sent"), None)
     if sent is None:
-        waiting = any(one.incident.token == reply.token for one in drafts.listing(desk.directory))
-        return "its report is about to be sent" if waiting else "this store knows no such report"
+        held = [*drafts.listing(desk.directory), *drafts.lately_sent(desk.directory)]
+        waiting = any(one.incident.token == reply.token for one in held)
+        return (
+            "the store does not show its report yet: it is read next time"
+            if waiting
+            else "this store knows no such report"
+        )
     event = Event(
         reply.action,
         sent.incident,

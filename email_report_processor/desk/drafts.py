@@ -10,6 +10,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,8 @@ from ..stores import kept, owner
 from .events import Incident
 
 FOLDER = "drafts"
+_SENT = "sent"  # within the folder
+_REMEMBERED = 86400  # seconds
 _LOCK = "lock"
 _NAME = re.compile(r"[a-z2-7]{20}")
 
@@ -49,30 +52,36 @@ def write(directory: Path, held: Held, message: bytes) -> None:
 
 def record(directory: Path, held: Held) -> None:
     """Write down what became of a draft. Raises OSError."""
-    text = json.dumps(held._replace(incident=held.incident._asdict())._asdict(), ensure_ascii=False)  # type: ignore[arg-type]  # for JSON
-    _replace(_path(directory, held.incident.token, ".json"), text.encode("utf-8", "surrogatepass"))
+    _replace(_path(directory, held.incident.token, ".json"), _encoded(held))
 
 
 def listing(directory: Path) -> list[Held]:
     """All drafts, the oldest first. Raises OSError, ValueError for a record that cannot be read."""
     folder = place(directory)
-    names = [path.stem for path in folder.glob("*.eml")] if folder.is_dir() else []
-    return sorted((read(directory, name) for name in names), key=lambda one: (one.at, one.incident.token))
+    found = [path for path in folder.glob("*.json") if _NAME.fullmatch(path.stem)] if folder.is_dir() else []
+    held = [_decoded(path) for path in found if path.with_suffix(".eml").exists()]
+    return sorted(held, key=lambda one: (one.at, one.incident.token))
 
 
 def read(directory: Path, token: str) -> Held:
     """One draft. Raises OSError, ValueError when its record cannot be read."""
-    path = _path(directory, token, ".json")
+    return _decoded(_path(directory, token, ".json"))
+
+
+def _encoded(held: Held) -> bytes:
+    content = {**held._asdict(), "incident": held.incident._asdict()}
+    return json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _decoded(path: Path) -> Held:
     try:
         content = json.loads(path.read_text("utf-8"))
-        about: dict[str, Any] = {
-            name: tuple(one) if isinstance(one, list) else one for name, one in content["incident"].items()
-        }
+        said = content["incident"].items()
+        about: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in said}
         return Held(**{**content, "incident": Incident(**about), "owed": tuple(content["owed"])})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{path} cannot be read ({error}): remove it and the .eml beside it, and prepare again"
-        ) from error
+        what = "remove it and the .eml beside it, and prepare again"
+        raise ValueError(f"{path} cannot be read ({error}): {what}") from error
 
 
 def look(directory: Path, token: str, by: str) -> bytes:
@@ -86,6 +95,23 @@ def look(directory: Path, token: str, by: str) -> bytes:
 def message(directory: Path, token: str) -> bytes:
     """The message of a draft, with LF. Raises OSError."""
     return _path(directory, token, ".eml").read_bytes()
+
+
+def done(directory: Path, held: Held, now: datetime) -> None:
+    """Forget a draft that was sent, but for its record: a store may show the event only some seconds later."""
+    folder = place(directory) / _SENT
+    kept.make_directory(folder)
+    for path in folder.glob("*.json"):
+        if now.timestamp() - path.stat().st_mtime > _REMEMBERED:
+            path.unlink(missing_ok=True)
+    _replace(folder / f"{held.incident.token}.json", _encoded(held))
+    remove(directory, held.incident.token)
+
+
+def lately_sent(directory: Path) -> list[Held]:
+    """Records of what was sent lately. Raises OSError, ValueError when one cannot be read."""
+    folder = place(directory) / _SENT
+    return [_decoded(path) for path in sorted(folder.glob("*.json"))] if folder.is_dir() else []
 
 
 def remove(directory: Path, token: str) -> None:

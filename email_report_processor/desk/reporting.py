@@ -6,7 +6,7 @@ The desk's events are in the store; keys, drafts and answers of registries are i
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from ..alerts.options import AlertOptions
 from ..documents.classify import Site
@@ -42,6 +42,15 @@ class SendOptions(NamedTuple):
 
 class ReportingError(Exception):
     """It cannot be done; the text says what to do."""
+
+
+@runtime_checkable
+class Refreshed(Protocol):
+    """A store whose searches see what was written only after a while, or when they are told (OpenSearch)."""
+
+    def refresh(self) -> bool:
+        """Tell them; False where this user may not."""
+        ...
 
 
 class Desk(NamedTuple):
@@ -136,7 +145,10 @@ def _lookup(desk: Desk) -> Lookup:
 def _given(desk: Desk, events: Sequence[Event], lookup: Lookup) -> Given:
     now = desk.clock().replace(microsecond=0)
     known = history.contacts(events, now, desk.contacts.dead_days)
-    waiting = {id_: one.incident.token for one in drafts.listing(desk.directory) for id_ in one.incident.documents}
+    seen = {one.incident.token for one in events if one.action == "sent"}
+    unseen = [one for one in drafts.lately_sent(desk.directory) if one.incident.token not in seen]
+    held = [*drafts.listing(desk.directory), *unseen]
+    waiting = {id_: one.incident.token for one in held for id_ in one.incident.documents}
 
     def contact_of(address: str, system: int) -> Choice:
         return choose(address, system, desk.overrides, lookup.candidates(address), known, desk.own_domains)
@@ -171,7 +183,7 @@ def close_report(desk: Desk, token: str, by: str, outcome: str, reason: str = ""
 
 
 def write_events(desk: Desk, events: Iterable[Event]) -> None:
-    """Store events. Raises StoreError when one is not there afterwards."""
+    """Store events, and let searches see them. Raises StoreError when one is not there afterwards."""
     now = write_date(desk.clock().replace(microsecond=0))
     rows = [to_row(event, now=now, layout=desk.layout) for event in events]
     written = desk.store.write(rows)
@@ -180,3 +192,5 @@ def write_events(desk: Desk, events: Iterable[Event]) -> None:
         raise StoreError(
             f"{desk.store.name} refuses an event of the desk ({first.reason}): run `email-report-admin setup`"
         )
+    if isinstance(desk.store, Refreshed):
+        desk.store.refresh()  # where this user may; else they are seen half a minute later

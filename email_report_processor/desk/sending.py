@@ -121,7 +121,7 @@ def _copies(desk: Desk, held: Held, raw: bytes, post: Post) -> str:
             return fault
         held = held._replace(owed=held.owed[1:])
         drafts.record(desk.directory, held)
-    drafts.remove(desk.directory, held.incident.token)
+    drafts.done(desk.directory, held, desk.clock())
     return ""
 
 

@@ -226,6 +226,26 @@ def test_preparing_again_changes_nothing(desk: Desk, post: Post) -> None:
     assert [one.incident.count for one in prepare(desk).prepared] == [1]
 
 
+def test_a_store_that_shows_an_event_later(desk: Desk, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenSearch: what was just sent is not prepared again meanwhile."""
+    store(desk, failure(1))
+    prepare(desk)
+    look(desk)
+    send(desk, post)
+    monkeypatch.setattr(history, "read", lambda *_: [])
+    assert prepare(desk).prepared == ()
+    monkeypatch.undo()
+    assert prepare(desk).prepared == ()
+
+
+def test_other_files_beside_the_drafts(desk: Desk) -> None:
+    store(desk, failure(1))
+    (held,) = prepare(desk).prepared
+    for name in ("notes.eml", "notes.json", f"{'b' * 20}.eml", f"{'c' * 20}.json"):
+        (drafts.place(desk.directory) / name).write_text("{")
+    assert drafts.listing(desk.directory) == [held]
+
+
 def test_what_the_mail_server_does_not_take_is_owed(desk: Desk, post: Post) -> None:
     """The old desk said nothing of which were sent, and marked all of them."""
     others = {"source.as.number": 64501, "url.full": [], "url.domain": [], "sample.subject": ""}
