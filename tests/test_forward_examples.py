@@ -112,7 +112,7 @@ def test_the_units_of_services_are_understood(tmp_path: Path) -> None:
 def test_the_cron_table_has_a_user_and_an_absolute_path_in_each_line() -> None:
     lines = (EXAMPLES / "cron").read_text(encoding="utf-8").splitlines()
     jobs = [line for line in lines if re.match(r"[0-9*]", line)]
-    assert len(jobs) == 2
+    assert len(jobs) == 4
     for job in jobs:
         assert re.fullmatch(r"(\S+\s+){5}email-report\s+/\S+( .*)?", job), job
 

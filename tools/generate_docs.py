@@ -85,7 +85,7 @@ absent in the report is absent in the document. A value that cannot be read is l
 """
 
 _ROOMS = (
-    "admin", "desk", "alerts", "advice", "logins", "importing", "inboxes", "checking", "pages",
+    "admin", "desk", "alerts", "advice", "logins", "importing", "inboxes", "checking", "privacy", "pages",
     "", "cluster", "stores", "reports", "documents", "message", "values",
 )  # fmt: skip  # top to bottom; "" is what stands beside the rooms
 

@@ -5,6 +5,7 @@ writer      does the filter's whole work and nothing else: it cannot read what i
 operator    runs `email-report-admin setup`, but for the roles themselves: whoever changes roles may do anything
 reader      reads the dashboards, but for failure reports: those hold addresses and subjects of people
 failures    reads failure reports; for somebody who is a reader, too
+eraser      runs `email-report-admin erase`: reads everything, and takes documents away
 
 Checked against opensearch-project/security (2026-08): RolesApiAction.java, RolesMappingApiAction.java, and tried on
 2.19 (tests/test_roles.py).
@@ -17,7 +18,7 @@ from ..documents.datasets import DATASETS
 from ..stores.templates import Request, base_name
 
 BASE = "/_plugins/_security/api"
-NAMES = ("writer", "operator", "reader", "failures")
+NAMES = ("writer", "operator", "reader", "failures", "eraser")
 
 # The last one tells the names of the indices, and nothing of what is in them.
 _WRITE = ["indices:data/write/bulk*", "indices:data/write/index", "indices:admin/create", "indices:admin/resolve/index"]
@@ -36,7 +37,7 @@ def doctor_index(prefix: str) -> str:
 
 def roles(prefix: str) -> dict[str, dict[str, Any]]:
     """Name in OpenSearch -> role."""
-    made = (_writer(prefix), _operator(prefix), _reader(prefix), _failures(prefix))
+    made = (_writer(prefix), _operator(prefix), _reader(prefix), _failures(prefix), _eraser(prefix))
     return {role_name(prefix, role): body for role, body in zip(NAMES, made, strict=True)}
 
 
@@ -113,6 +114,14 @@ def _operator(prefix: str) -> dict[str, Any]:
 def _reader(prefix: str) -> dict[str, Any]:
     patterns = _patterns(prefix, personal=(False,))
     return _role("reads all but failure reports", ["cluster_composite_ops_ro"], patterns, ["read"], "kibana_all_read")
+
+
+def _eraser(prefix: str) -> dict[str, Any]:
+    cluster = ["cluster_composite_ops", "indices:data/read/scroll", "indices:data/read/scroll/clear"]
+    patterns = _patterns(prefix, personal=(True, False))
+    actions = ["read", "indices:data/write/bulk*", "indices:data/write/delete", "indices:data/write/index"]
+    actions += ["indices:admin/refresh*", "indices:admin/forcemerge*"]
+    return _role("erases what names an address", cluster, patterns, actions)
 
 
 def _failures(prefix: str) -> dict[str, Any]:

@@ -161,6 +161,24 @@ class OpenSearchStore:
                 raise bulk.refusal(self.name, answer)
         return number
 
+    def delete(self, rows: Iterable[Row]) -> int:
+        """See privacy.documents.Erasable."""
+        from . import forget_opensearch  # 1 ms, for people only
+
+        return forget_opensearch.delete(self._client, list(rows))
+
+    def replace(self, rows: Iterable[Row]) -> int:
+        """See privacy.documents.Erasable."""
+        from . import forget_opensearch  # 1 ms, for people only
+
+        return forget_opensearch.replace(self._client, list(rows))
+
+    def settle(self) -> None:
+        """See privacy.documents.Erasable."""
+        from . import forget_opensearch  # 1 ms, for people only
+
+        forget_opensearch.settle(self._client, self._prefix)
+
     def refresh(self) -> bool:
         """Let searches see what was written in the last 30 seconds; False where this user may not."""
         pattern = ",".join(f"{quote(self._prefix)}{dataset}-*" for dataset in BY_NAME)

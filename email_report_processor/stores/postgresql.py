@@ -5,7 +5,7 @@ server's disk (synchronous_commit), whatever the server's default. Extra [postgr
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -171,6 +171,33 @@ class PostgresqlStore:
     def remove(self) -> int:
         """Take away every document under the prefix: for what was made up. Returns how many there were."""
         return self._patiently(_remove, self._prefix)
+
+    def delete(self, rows: Iterable[Row]) -> int:
+        """See privacy.documents.Erasable."""
+        from . import forget_postgresql  # 1 ms, for people only
+
+        return self._patiently(forget_postgresql.delete, list(rows))
+
+    def replace(self, rows: Iterable[Row]) -> int:
+        """See privacy.documents.Erasable."""
+        from . import forget_postgresql  # 1 ms, for people only
+
+        return self._patiently(forget_postgresql.replace, list(rows))
+
+    def settle(self) -> None:
+        """See privacy.documents.Erasable: the server cleans up by itself."""
+
+    def prune(self, before: Mapping[str, str], *, really: bool) -> Iterator[tuple[str, int]]:
+        """See privacy.prune.Prunable."""
+        from . import forget_postgresql  # 1 ms, for people only
+
+        for dataset, date in before.items():
+            wanted = (f"{self._prefix}{dataset}-", date)
+            if not really:
+                yield dataset, self._patiently(forget_postgresql.count, wanted)
+                continue
+            while number := self._patiently(forget_postgresql.prune, wanted):
+                yield dataset, number
 
     def close(self) -> None:
         """See Store."""

@@ -11,7 +11,7 @@ import resource
 import sqlite3  # 5 ms: store.py imports this module only for `sqlite:`
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -146,6 +146,41 @@ class SqliteStore:
         """Take away every document under the prefix: for what was made up. Returns how many there were."""
         self._must_exist()
         return self._patiently(_remove, self._prefix)
+
+    def delete(self, rows: Iterable[Row]) -> int:
+        """See privacy.documents.Erasable."""
+        from . import forget_sqlite  # 1 ms, for people only
+
+        return self._patiently(forget_sqlite.delete, list(rows))
+
+    def replace(self, rows: Iterable[Row]) -> int:
+        """See privacy.documents.Erasable."""
+        from . import forget_sqlite  # 1 ms, for people only
+
+        return self._patiently(forget_sqlite.replace, list(rows))
+
+    def settle(self) -> None:
+        """See privacy.documents.Erasable."""
+        from . import forget_sqlite  # 1 ms, for people only
+
+        self._patiently(forget_sqlite.settle, None)
+
+    def prune(self, before: Mapping[str, str], *, really: bool) -> Iterator[tuple[str, int]]:
+        """See privacy.prune.Prunable."""
+        from . import forget_sqlite  # 1 ms, for people only
+
+        self._must_exist()
+        place = forget_sqlite.Place(0, self._prefix, before)
+        while True:
+            old = self._patiently(forget_sqlite.look, place)
+            for first in range(0, len(old.rows), forget_sqlite.AT_ONCE):
+                step = old.rows[first : first + forget_sqlite.AT_ONCE]
+                if really:
+                    self._patiently(forget_sqlite.take, [rowid for rowid, _ in step])
+                yield from ((dataset, 1) for _, dataset in step)
+            if not old.last:
+                return
+            place = place._replace(rowid=old.last)
 
     def close(self) -> None:
         """See Store. The last one to close folds the log into the file."""

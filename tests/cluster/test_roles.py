@@ -265,6 +265,25 @@ def test_readers_change_nothing(ready: nodes.SecureNode, ask: Ask, prefix: str, 
     assert "the role of this user lacks cluster:admin/component_template/get" in outcome.stderr
 
 
+def test_the_eraser_erases_and_makes_nothing_else(
+    ready: nodes.SecureNode, ask: Ask, prefix: str, run_admin: Program, run_filter: Program
+) -> None:
+    failure = (GOLDEN / "dmarc-failure/everything.eml").read_bytes()
+    writer = _settings(ready, prefix, f"{prefix}writer")
+    assert run_filter(failure, settings=writer).status == 0
+    (row,) = [one for report in read_message(failure).reports for one in report.documents()][:1]
+    address = row.fields["feedback.original_rcpt_to"][0]
+    refused = run_admin(b"", "erase", address, settings=writer)
+    assert refused.status == 75  # what writes cannot read
+    done = run_admin(b"", "erase", address, settings=_settings(ready, prefix, f"{prefix}eraser"))
+    assert done.status == 0, done.stderr
+    assert "dmarc-failure: 1 document: erased" in done.stdout
+    assert [one.source["event"]["dataset"] for one in ready.documents(f"{prefix}*")] == ["report"]
+    assert ask("eraser", "PUT", f"/{prefix}new-2026.11/_doc/1", {"n": 1})[0] == 403
+    assert ask("eraser", "DELETE", f"/{prefix}report-2026.11")[0] == 403
+    assert ask("eraser", "PUT", "/elsewhere/_doc/1", {"n": 1})[0] == 403
+
+
 def test_wrong_credentials(ready: nodes.SecureNode, prefix: str, run_admin: Program) -> None:
     settings = _settings(ready, prefix, f"{prefix}operator", "wrong-and-not-shown")
     outcome = run_admin(b"", "setup", settings=settings)

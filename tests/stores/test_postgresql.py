@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from benchmarks.messages import message
+from email_report_processor.privacy.prune import prune
 from email_report_processor.stores.follow import Cursor, send_on
 from email_report_processor.stores.opening import open_store
 from email_report_processor.stores.postgresql import PostgresqlOptions, PostgresqlStore
@@ -104,6 +105,24 @@ def test_what_it_cannot_hold_is_refused_alone(make: Make) -> None:
     written = store.write([*rows(30), bad, *rows(30, 30)])
     assert (written.stored, [one.row for one in written.rejected]) == (60, [bad])
     assert store.write_together([[bad], rows(1)])[1] == Written(0, 1)
+
+
+def test_what_is_erased_and_what_is_old(make: Make) -> None:
+    """As the embedded store does it: tests/privacy."""
+    store = make()
+    some = rows(10)
+    assert store.write(some).stored == 10
+    assert store.delete(some[:2]) == 2
+    assert store.replace([some[5]._replace(source=some[6].source)]) == 1
+    store.settle()
+    found = {one.id: json.loads(one.source) for one in store.scan()}
+    assert found == {one.id: json.loads(one.source) for one in some[2:]} | {some[5].id: json.loads(some[6].source)}
+    datasets = {json.loads(one.source)["event"]["dataset"] for one in some}
+    never, always = dict.fromkeys(datasets, "2000-01-01T00:00:00Z"), dict.fromkeys(datasets, "2100-01-01T00:00:00Z")
+    assert prune(store, never, really=True) == {}
+    assert sum(prune(store, always, really=False).values()) == 8
+    assert sum(prune(store, always, really=True).values()) == 8
+    assert list(store.scan()) == []
 
 
 @pytest.fixture(scope="module")

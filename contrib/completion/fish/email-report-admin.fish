@@ -52,6 +52,10 @@ end
 
 set -g _shtab_email_report_admin_commands abuse 'abuse prepare' 'abuse drafts' 'abuse show' 'abuse send' 'abuse auto' 'abuse close' 'abuse answers' 'abuse reports' 'abuse contacts' 'abuse league' alert campaigns check copy demo desk digest dns doctor explain inbox journal kept logins 'logins read' 'logins follow' 'logins policy' 'logins check' 'logins events' 'logins stop' 'logins release' 'logins answer' 'logins stopped' 'logins audit' metrics policy search setup summary urls verdict
 set -g _shtab_email_report_admin_opts_with_value --after --by --campaign --category --comment --config --csv --dashboards-url --dataset --domain --eml --every --file --format --from --from-prefix --hours --html --identifier --index-prefix --least --limit --listen --message --mode --name --only --own --period --port --prefix --remove --retention --server --since --stale --state --store --tenant --timeout --to --to-config --top --try --until --user --weeks --why --window --without --workspace --zone
+set -g _shtab_email_report_admin_commands alert campaigns check copy demo desk digest dns doctor explain inbox journal kept logins 'logins read' 'logins follow' 'logins policy' 'logins check' 'logins events' 'logins stop' 'logins release' 'logins answer' 'logins stopped' 'logins audit' metrics policy search setup summary urls verdict
+set -g _shtab_email_report_admin_opts_with_value --after --by --category --comment --config --csv --dashboards-url --dataset --domain --eml --every --file --format --from --from-prefix --hours --html --identifier --index-prefix --least --limit --listen --mode --name --only --own --period --port --prefix --remove --retention --server --since --stale --state --store --tenant --timeout --to --to-config --top --try --until --user --weeks --why --window --without --workspace --zone
+set -g _shtab_email_report_admin_commands alert campaigns check copy demo desk digest dns doctor erase explain journal kept logins 'logins read' 'logins follow' 'logins policy' 'logins check' 'logins events' 'logins stop' 'logins release' 'logins answer' 'logins stopped' 'logins audit' metrics policy prune search setup summary urls verdict
+set -g _shtab_email_report_admin_opts_with_value --after --by --category --comment --config --csv --dashboards-url --dataset --domain --eml --every --file --format --from --from-prefix --hours --html --identifier --index-prefix --least --limit --listen --mode --name --only --own --period --port --prefix --remove --retention --server --since --stale --state --store --tenant --timeout --to --to-config --top --try --until --user --weeks --why --window --workspace --zone
 
 complete -c email-report-admin -e
 complete -c email-report-admin -f
@@ -198,6 +202,12 @@ complete -c email-report-admin -n '_shtab_email_report_admin_using doctor' -l co
 complete -c email-report-admin -n '_shtab_email_report_admin_using doctor' -l state -xka "(__fish_complete_directories)" -d 'kept messages, the embedded store'
 complete -c email-report-admin -n '_shtab_email_report_admin_using doctor' -l user -x -d 'the user that the mail server runs the filter as (as root)'
 complete -c email-report-admin -n '_shtab_email_report_admin_using doctor' -l json -d 'a list of objects with result, about, text, remedy'
+complete -c email-report-admin -n '_shtab_email_report_admin_using; and test $_shtab_email_report_admin_npos -eq 0' -a erase -d 'Take away everything that is stored of an address.'
+complete -c email-report-admin -n '_shtab_email_report_admin_using erase' -s h -l help -d 'show this help message and exit'
+complete -c email-report-admin -n '_shtab_email_report_admin_using erase' -l store -x -d 'https://host:9200 or sqlite:PATH'
+complete -c email-report-admin -n '_shtab_email_report_admin_using erase' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'settings (/etc/email-report-processor.toml)'
+complete -c email-report-admin -n '_shtab_email_report_admin_using erase' -l state -xka "(__fish_complete_directories)" -d 'kept messages, the embedded store'
+complete -c email-report-admin -n '_shtab_email_report_admin_using erase' -l dry-run -d 'count, and erase nothing'
 complete -c email-report-admin -n '_shtab_email_report_admin_using; and test $_shtab_email_report_admin_npos -eq 0' -a explain -d 'What a document says, field by field, and which rule made its class.'
 complete -c email-report-admin -n '_shtab_email_report_admin_using explain' -s h -l help -d 'show this help message and exit'
 complete -c email-report-admin -n '_shtab_email_report_admin_using explain' -l store -x -d 'https://host:9200 or sqlite:PATH'
@@ -320,6 +330,13 @@ complete -c email-report-admin -n '_shtab_email_report_admin_using policy' -l si
 complete -c email-report-admin -n '_shtab_email_report_admin_using policy' -l until -x -d 'before this date'
 complete -c email-report-admin -n '_shtab_email_report_admin_using policy' -l html -xka "(__fish_complete_path (commandline -ct))" -d 'write a page'
 complete -c email-report-admin -n '_shtab_email_report_admin_using policy' -l json -d 'print the answer as one JSON document'
+complete -c email-report-admin -n '_shtab_email_report_admin_using; and test $_shtab_email_report_admin_npos -eq 0' -a prune -d 'Take away from the embedded store what is older than its retention.'
+complete -c email-report-admin -n '_shtab_email_report_admin_using prune' -s h -l help -d 'show this help message and exit'
+complete -c email-report-admin -n '_shtab_email_report_admin_using prune' -l store -x -d 'https://host:9200 or sqlite:PATH'
+complete -c email-report-admin -n '_shtab_email_report_admin_using prune' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'settings (/etc/email-report-processor.toml)'
+complete -c email-report-admin -n '_shtab_email_report_admin_using prune' -l state -xka "(__fish_complete_directories)" -d 'kept messages, the embedded store'
+complete -c email-report-admin -n '_shtab_email_report_admin_using prune' -l dry-run -d 'count, and take nothing away'
+complete -c email-report-admin -n '_shtab_email_report_admin_using prune' -l retention -x -d 'how long; 0 for ever; repeatable'
 complete -c email-report-admin -n '_shtab_email_report_admin_using; and test $_shtab_email_report_admin_npos -eq 0' -a search -d 'Find documents by a query: class:spoof subject:invoice since:2d.'
 complete -c email-report-admin -n '_shtab_email_report_admin_using search' -s h -l help -d 'show this help message and exit'
 complete -c email-report-admin -n '_shtab_email_report_admin_using search' -l store -x -d 'https://host:9200 or sqlite:PATH'
