@@ -19,6 +19,7 @@ SCRIPTS = [path for path in FILES if path.read_text(encoding="utf-8").startswith
 WRAPPER = EXAMPLES / "email-report-processor-pipe"
 # Lines that have to be the first of their file.
 MAGIC = ("#!/bin/sh", "# Exim filter")
+TIMED = ("alert", "digest", "kept", "prune")  # what a timer starts
 SHELLS = [shell for shell in ("/bin/sh", "/bin/dash", "/bin/bash") if os.access(shell, os.X_OK)]
 
 
@@ -71,10 +72,7 @@ def test_scripts_pass_shellcheck(path: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "email-report-kept.service",
-        "email-report-kept.timer",
-        "email-report-alert.service",
-        "email-report-alert.timer",
+        *(f"email-report-{one}.{kind}" for one in TIMED for kind in ("service", "timer")),
         "email-report-follow.service",
     ],
 )

@@ -60,7 +60,7 @@ def test_any_text(text: str) -> None:
     assert (without == text) == (not ANNA.is_in(text))
 
 
-@given(st.from_regex(r"[a-z0-9.+-]{1,10}@[a-z]{1,5}\\.[a-z]{2,4}", fullmatch=True))
+@given(st.from_regex(r"[a-z0-9.+-]{1,10}@[a-z]{1,5}\.[a-z]{2,4}", fullmatch=True))
 def test_any_address_is_found_as_it_is(address: str) -> None:
     assert wanted(address, instead="x@erased.invalid").is_in(f"<{address.upper()}>")
 
