@@ -29,6 +29,15 @@ class Erasable(Protocol):
         ...
 
 
+@runtime_checkable
+class Refreshing(Protocol):
+    """A store in which searches do not see what was just written."""
+
+    def refresh(self) -> bool:
+        """Let them see it."""
+        ...
+
+
 class Count(NamedTuple):
     """What was found of one dataset."""
 
@@ -41,6 +50,8 @@ def erase(store: Store, wanted: Wanted, prefix: str, *, really: bool) -> list[Co
     """Find the documents that name it, and erase. Raises StoreError, also for a store that cannot forget."""
     if not isinstance(store, Erasable):
         raise StoreError(f"{store.name} cannot forget what was written to it: erase there by its own means")
+    if isinstance(store, Refreshing):
+        store.refresh()
     counts: dict[tuple[str, bool], int] = {}
     for chunk in _chunks(_named(store, wanted)):
         going = [row for row in chunk if _is_personal(row, prefix)]
