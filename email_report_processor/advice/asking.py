@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ..documents.encode import decode
 from ..documents.senders import Senders
 from ..pages.figure import Period
-from ..stores.kinds import DATASET, Asked, Combined, of_rows
+from ..stores.kinds import DATASET, Asked, Combined, sums
 from ..stores.query import And, Between, Exists, Node, Not, Or, Text, Within, field_of
 from ..stores.store import Selection, Store
 from ..values.networks import Network, write_network
@@ -25,11 +25,7 @@ def rows(store: Store, period: Period, record: Record, site: Site) -> Iterator[C
     asked = asked._replace(telling=_telling(site.senders))
     if site.loses_spf is not None:
         asked = asked._replace(single=Not(_found("spf", "fail", record.aspf)))
-    combined = getattr(store, "combined", None)
-    if combined is not None:
-        found: Iterator[Combined] = combined(asked)
-        return found
-    return of_rows(one.row for one in store.select(Selection(asked.node, (DATASET,))))
+    return sums(store, asked)
 
 
 def seen(store: Store, domain: str, period: Period) -> Record:

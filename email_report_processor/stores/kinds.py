@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..documents.encode import decode
 from ..values.fields import Fields
 from .query import And, Between, Node, Not, Or, Text, field_of
-from .store import Row
+from .store import Row, Selection, Store
 
 DATASET = "dmarc-aggregate"
 _LISTS = {"dkim.signatures": "auth_results.dkim", "spf.checks": "auth_results.spf"}
@@ -104,3 +104,12 @@ def of_document(fields: Fields) -> Combined:
 def of_rows(rows: Iterable[Row]) -> Iterator[Combined]:
     """Each document alone, where a store has no sums."""
     return (of_document(decode(row.source)) for row in rows)
+
+
+def sums(store: Store, asked: Asked) -> Iterator[Combined]:
+    """The sums of a store that has them, else each document alone. Raises StoreError."""
+    combined = getattr(store, "combined", None)
+    if combined is not None:
+        found: Iterator[Combined] = combined(asked)
+        return found
+    return of_rows(one.row for one in store.select(Selection(asked.node, (DATASET,))))

@@ -15,7 +15,9 @@ def translate(node: Node) -> Clause:
         case And(nodes):
             return {"bool": {"filter": [translate(one) for one in nodes]}}
         case Or(nodes):
-            return {"bool": {"should": [translate(one) for one in nodes], "minimum_should_match": 1}}
+            # A bool without clauses matches everything, whatever minimum_should_match says.
+            some = {"bool": {"should": [translate(one) for one in nodes], "minimum_should_match": 1}}
+            return some if nodes else {"match_none": {}}
         case Not(inner):
             return {"bool": {"must_not": [translate(inner)]}}
         case Text(field, pieces):

@@ -270,6 +270,14 @@ def test_both_stores_find_the_same(stores: tuple[Store, Store], seed: int) -> No
     assert len(sizes) > 10  # it does not find the same always
 
 
+def test_without_any_node(stores: tuple[Store, Store]) -> None:
+    """`And` of nothing is every document, `Or` of nothing is none, also within `not`."""
+    for node, none in ((Or(), True), (And(), False), (Not(Or()), False), (Not(And()), True), (And((Or(),)), True)):
+        numbers = [sum(1 for _ in store.select(Selection(node))) for store in stores]
+        assert numbers[0] == numbers[1]
+        assert (numbers[0] == 0) == none, node
+
+
 def test_newest_first_and_page_by_page(stores: tuple[Store, Store]) -> None:
     everything = []
     for store in stores:

@@ -1,0 +1,76 @@
+"""The record of a DKIM key: what is wrong with it, how long the key is (RFC 6376 §3.6.1, RFC 8301, RFC 8463). Pure."""
+
+import base64
+import binascii
+import re
+from typing import NamedTuple
+
+from .record import WSP
+
+SHORT = 1024  # bits: must not be less (RFC 8301 §3.2)
+GOOD = 2048  # bits: should not be less
+
+
+class Key(NamedTuple):
+    """What a record says."""
+
+    kind: str = "rsa"  # k=
+    bits: int = 0  # of an RSA key
+    revoked: bool = False  # p= is empty
+    testing: bool = False  # t=y
+    fault: str = ""  # why it is no key
+
+
+def is_key(text: str) -> bool:
+    """Whether a TXT record is meant for a key."""
+    return bool(re.match(rf"[{WSP}]*(v[{WSP}]*=[{WSP}]*DKIM1|[a-z]{{1,10}}[{WSP}]*=)", text))
+
+
+def read_key(text: str) -> Key:
+    """Read a record."""
+    tags = dict(part.strip(WSP).partition("=")[::2] for part in text.split(";") if "=" in part)
+    tags = {name.strip(WSP): value.strip(WSP) for name, value in tags.items()}
+    kind, testing = tags.get("k", "rsa").lower(), "y" in tags.get("t", "").split(":")
+    if tags.get("v", "DKIM1") != "DKIM1":
+        return Key(kind, fault=f"v={tags['v']} is none of DKIM's versions")
+    if "p" not in tags:
+        return Key(kind, fault="it has no p=")
+    try:
+        data = base64.b64decode(re.sub(r"\s+", "", tags["p"]), validate=True)
+    except (binascii.Error, ValueError):
+        return Key(kind, fault="p= is no base64")
+    if not data:
+        return Key(kind, revoked=True, testing=testing)
+    if kind == "ed25519":
+        return Key(kind, testing=testing, fault="" if len(data) == 32 else f"{len(data)} bytes are no Ed25519 key")
+    if kind != "rsa":
+        return Key(kind, fault=f"k={kind} is known to nobody")
+    bits = _rsa_bits(data)
+    return Key(kind, bits, testing=testing, fault="" if bits else "p= is no RSA key")
+
+
+def _rsa_bits(data: bytes) -> int:
+    """The length of the modulus of a SubjectPublicKeyInfo, or of a bare RSAPublicKey; 0 for what is neither."""
+    try:
+        tag, body, _ = _der(data)
+        first, inner, rest = _der(body)
+        if tag == first == 0x30:  # AlgorithmIdentifier, then the key in a BIT STRING
+            _, bits, _ = _der(rest)
+            _, body, _ = _der(bits[1:])
+            first, inner, rest = _der(body)
+    except ValueError:
+        return 0
+    return int.from_bytes(inner, "big").bit_length() if first == 0x02 else 0
+
+
+def _der(data: bytes) -> tuple[int, bytes, bytes]:
+    """Tag, content and what follows of one element. Raises ValueError."""
+    if len(data) < 2:
+        raise ValueError("too short")
+    length, begin = data[1], 2
+    if length & 0x80:
+        begin += length & 0x7F
+        length = int.from_bytes(data[2:begin], "big")
+    if len(data) < begin + length:
+        raise ValueError("too short")
+    return data[0], data[begin : begin + length], data[begin + length :]
