@@ -190,6 +190,8 @@ complete -c email-report-admin -n '_shtab_email_report_admin_using dns' -l confi
 complete -c email-report-admin -n '_shtab_email_report_admin_using dns' -l state -xka "(__fish_complete_directories)" -d 'kept messages, the embedded store'
 complete -c email-report-admin -n '_shtab_email_report_admin_using dns' -l server -x -d 'ask this server, not the system'"'"'s'
 complete -c email-report-admin -n '_shtab_email_report_admin_using dns' -l timeout -x -d 'for one question (5)'
+complete -c email-report-admin -n '_shtab_email_report_admin_using dns' -l observed -d 'hold it against what the stored reports say'
+complete -c email-report-admin -n '_shtab_email_report_admin_using dns' -l since -x -d 'of --observed: 30d, 12w, or a date (90d); all'
 complete -c email-report-admin -n '_shtab_email_report_admin_using dns' -l json -d 'a list of objects with result, about, text, remedy'
 complete -c email-report-admin -n '_shtab_email_report_admin_using; and test $_shtab_email_report_admin_npos -eq 0' -a doctor -d 'Check everything that the filter needs, as the user it runs as.'
 complete -c email-report-admin -n '_shtab_email_report_admin_using doctor' -s h -l help -d 'show this help message and exit'
