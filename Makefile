@@ -5,7 +5,7 @@ BIN := .venv/bin
 MINUTES ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help python venv prerequisites nodes node lint test test-long test-mta fuzz bench bench-peer demo pictures docs lock dist clean
+.PHONY: help python venv prerequisites nodes node lint test test-long test-mta fuzz bench bench-peer demo pictures docs lock dist deb clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -71,6 +71,9 @@ lock: venv ## write requirements.lock: version and hash of everything that devel
 
 dist: venv ## wheel, sdist and their list of components (SBOM) in dist/
 	$(BIN)/python -m tools.distribution
+
+deb: venv ## the Debian package in dist/, for the release of Debian that this is
+	$(BIN)/python -m tools.deb.build
 
 node: nodes ## run both OpenSearch nodes until Ctrl-C, and print the variables with which tests use them
 	@$(PYTHON) -m tests.nodes start

@@ -23,6 +23,10 @@ from tools.mdoc import argument, example, macro, paragraph
 ROOT = Path(__file__).parents[1]
 DATE = "November 28, 2026"  # of the pages' present form; set with the version
 FILTER, ADMIN, SETTINGS = "email-report-processor", "email-report-admin", "email-report-processor.toml"
+SCRIPTS = {  # of contrib/forward-examples -> how it is called
+    "email-report-processor-pipe": ".Op Ar argument ...",
+    "email-report-processor-retry": ".Ar MAILDIR\\-FOLDER",
+}
 EXAMPLES = 8  # on one page
 RFCS = (5965, 6591, 7489, 8460, 9990, 9991)
 
@@ -55,6 +59,7 @@ def pages() -> dict[str, str]:
         f"man1/{FILTER}.1": _page(_filter()),
         f"man1/{ADMIN}.1": _page(_admin(commands)),
         **{f"man1/{ADMIN}-{name}.1": _page(_command(name, commands[name])) for name in COMMANDS},
+        **{f"man1/{name}.1": _page(_script(name)) for name in SCRIPTS},
         f"man5/{SETTINGS}.5": _page(_settings()),
     }
 
@@ -127,6 +132,16 @@ def _command(name: str, made: argparse.ArgumentParser) -> Iterator[str]:
     yield from _exits(getattr(module, "EXITS", EXITS), said if re.search(r"\b\d", said) else "")
     yield from _examples(ADMIN, name)
     yield from _see((f"{ADMIN} 1", f"{SETTINGS} 5"), re.findall(r"docs/[a-z-]+\.md", module.__doc__ or ""))
+
+
+def _script(name: str) -> Iterator[str]:
+    """From the comment lines at the top of the script."""
+    lines = (ROOT / "contrib/forward-examples" / name).read_text("utf-8").splitlines()[1:4]
+    does, down, none = [line.partition(": ")[2] for line in lines]
+    yield from _head(name, 1, does.partition(";")[0].partition(": ")[0])
+    yield from (".Sh SYNOPSIS", ".Nm", SCRIPTS[name], ".Sh DESCRIPTION", *paragraph(f"It {does}"))
+    yield from (".Ss Store down", *paragraph(_sentence(down)), ".Ss \\&No report", *paragraph(_sentence(none)))
+    yield from _see((f"{FILTER} 1",))
 
 
 def _settings() -> Iterator[str]:

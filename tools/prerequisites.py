@@ -4,6 +4,7 @@ Root on Debian gets them installed; everybody else is told, and the tests that n
 Postfix needs no installation: tests/mta unpacks it beside the system.
 """
 
+import os
 import shutil
 import sys
 
@@ -11,7 +12,14 @@ from tests.opensearch import jars
 from tools import debian
 
 CHROMIUM = ("chromium",)
-PROGRAMS = ("mandoc", "zsh", "fish")  # each in a package of its name: manual pages and completion
+PROGRAMS = {  # program -> its package: manual pages, completion, the Debian package and a clean Debian for it
+    "mandoc": "mandoc",
+    "zsh": "zsh",
+    "fish": "fish",
+    "lintian": "lintian",
+    "mmdebstrap": "mmdebstrap",
+    "apparmor_parser": "apparmor",
+}
 JDK = ("openjdk-17-jdk-headless", "openjdk-21-jdk-headless")  # Debian 12 and 13
 
 
@@ -26,8 +34,12 @@ def lacking() -> list[tuple[str, ...]]:
         parts.append(("maven",))
     if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
         parts.append(CHROMIUM)
-    parts += [(name,) for name in PROGRAMS if shutil.which(name) is None]
+    parts += [(package,) for program, package in PROGRAMS.items() if not _there(program)]
     return parts
+
+
+def _there(program: str) -> bool:
+    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is not None
 
 
 def main() -> int:

@@ -36,6 +36,7 @@ def shown(page: Path) -> str:
 def test_there_is_a_page_for_each_command_and_the_settings() -> None:
     names = {page.name for page in PAGES}
     expected = {"email-report-processor.1", "email-report-admin.1", "email-report-processor.toml.5"}
+    expected |= {f"{name}.1" for name in manual.SCRIPTS}
     assert names == expected | {f"email-report-admin-{name}.1" for name in COMMANDS}
 
 
