@@ -80,8 +80,13 @@ def _environment(root: Path, temporary: Path) -> None:
     for name in ("bin", "share", ".lock"):  # commands and data of libraries: nobody calls them there
         path = site / name
         path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
-    for path in site.glob("*.dist-info/direct_url.json"):  # where the wheel lay on this machine
-        path.unlink()
+    for info in site.glob("email_report_processor-*.dist-info"):
+        for name in ("direct_url.json", "uv_cache.json"):  # where the wheel lay on this machine, and since when
+            (info / name).unlink(missing_ok=True)
+        record = (info / "RECORD").read_text("utf-8").splitlines(keepends=True)
+        (info / "RECORD").write_text(
+            "".join(line for line in record if "direct_url" not in line and "uv_cache" not in line)
+        )
     for path in [*share.glob("man/man*/*")]:
         _compress(path)
 
