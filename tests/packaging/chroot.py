@@ -23,8 +23,7 @@ mount -t proc proc "$1/root/proc"
 mount --rbind /dev "$1/root/dev"
 mkdir "$1/root/given"
 mount --bind "$3" "$1/root/given"
-echo ready
-exec chroot "$1/root" sleep infinity
+exec chroot "$1/root" sh -c "echo ready; exec sleep infinity"
 """
 
 
@@ -64,6 +63,7 @@ class Chroot:
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
         self._init = int(children.split()[0])
         self.root = Path(f"/proc/{self._init}/root")
+        assert (self.root / "given").is_dir()  # else it is this machine's
 
     def run(self, *command: str, input_: bytes = b"", status: int = 0) -> str:
         """Run a command inside as root; what it prints, with its complaints."""
