@@ -155,6 +155,8 @@ OUTER: dict[str, tuple[str, ...]] = {
     "inbox": ("inboxes.options:InboxOptions",),
     "lmtp": ("inboxes.options:LmtpOptions",),
     "logins": ("logins.options:LoginOptions",),
+    "bucket": ("inboxes.options:BucketOptions",),
+    "s3": ("objects:S3Options",),
     "kafka": ("stores.kafka:KafkaOptions",),
     "splunk": ("stores.splunk:SplunkOptions",),
     "syslog": ("stores.syslog:SyslogOptions",),
@@ -175,7 +177,7 @@ FLAGS = {
 _FLAG_OF = {place: flag for flag, place in FLAGS.items()}
 _TABLES = ""  # the key of a list of tables: no key of TOML that anybody writes
 FREE = ("senders", "searches", "feeds", "users", "contacts")  # sections whose keys are names of the user's own
-SEVERAL = ("inbox",)  # sections that may be there several times, as [[inbox]]: see Settings.each
+SEVERAL = ("inbox", "bucket")  # sections that may be there several times, as [[inbox]]: see Settings.each
 
 
 def _fill(section: str, kind: Callable[..., Record], given: Mapping[str, Setting]) -> Record:
@@ -492,6 +494,8 @@ _CHECKS: dict[tuple[str, str], Callable[[Any], None]] = {
     ("opensearch", "pipelines"): _check_datasets,
     ("read", "feed_kinds"): _check_feed_kinds,
     ("store", "index_prefix"): _check_prefix,
+    ("bucket", "look_seconds"): _check_seconds,
+    ("s3", "timeout"): _check_seconds,
     ("inbox", "look_seconds"): _check_seconds,
     ("inbox", "timeout"): _check_seconds,
     ("inbox", "token_seconds"): _check_seconds,

@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 
 from tests import nodes
+from tests.s3 import S3
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CORPUS = REPOSITORY.parent / "shared/corpus"
@@ -202,3 +203,10 @@ def run_filter(tmp_path: Path, state: Path) -> Program:
 def run_admin(tmp_path: Path, state: Path) -> Program:
     """`run_admin(b"", "kept", …)` runs email-report-admin with the settings and state of `run_filter`."""
     return Program("email-report-admin", tmp_path, state)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    """A server of S3; each test has a bucket of its own."""
+    with contextlib.closing(S3()) as server:
+        yield server

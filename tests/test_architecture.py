@@ -30,6 +30,7 @@ ROOMS = (
         "watch",
         "writer",
         "flags",
+        "objects",
     ),  # the pipeline: free among themselves, but for circles
     ("cluster",),
     ("stores",),

@@ -8,10 +8,11 @@ from ..flags import flags, now
 from ..inboxes.credentials import CredentialError, check, credential
 from ..inboxes.imap import Connection, InboxError, connect
 from ..inboxes.mailboxes import Setup, serve
-from ..inboxes.options import InboxOptions, LmtpOptions
+from ..inboxes.options import BucketOptions, InboxOptions, LmtpOptions
 from ..inboxes.worker import load_all
 from ..job import choose_store, make_job
 from ..log import LogOptions, open_log
+from ..objects import PAGE, Bucket, ObjectsError, S3Options, load_client, parts
 from ..process import FilterOptions
 from ..settings import Settings, SettingsError, load, state_place
 from .text import fail, table
@@ -26,16 +27,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Read mailboxes until a signal says to end, or once."""
     if arguments.check:
-        return _check(read_inboxes(settings))
+        s3 = settings.record("s3", S3Options)
+        return max(_check(read_inboxes(settings)), _check_buckets(read_buckets(settings), s3))
     setup = read_setup(settings)
     load_all(setup.name)
+    if setup.buckets:
+        try:
+            load_client()
+        except ObjectsError as error:
+            return fail(str(error), 2)
     return serve(lambda: read_setup(load(flags(arguments), arguments.config, os.environ)), setup, once=arguments.once)
 
 
 def read_setup(settings: Settings) -> Setup:
     """What the settings say. Raises SettingsError, StoreError, OSError."""
     log = open_log(settings.record("log", LogOptions))
-    inboxes = read_inboxes(settings)
+    inboxes, buckets = read_inboxes(settings), read_buckets(settings)
+    if not inboxes and not buckets:
+        raise SettingsError("there is no [[inbox]] and no [[bucket]] in the settings: docs/inboxes.md has examples")
     filter_ = settings.record("filter", FilterOptions)
     choice = choose_store(settings, os.environ, budget=filter_.deadline * 0.8)
     if choice.url == "-":
@@ -47,20 +56,30 @@ def read_setup(settings: Settings) -> Setup:
     if choice.first_use:
         log("warning", f"no [store] url is set: storing into {choice.url}")
     limits = settings.record("lmtp", LmtpOptions)
-    return Setup(inboxes, filter_, limits, job, log, state_place(settings, os.environ), choice.url)
+    s3 = settings.record("s3", S3Options)
+    return Setup(inboxes, buckets, s3, filter_, limits, job, log, state_place(settings, os.environ), choice.url)
 
 
 def read_inboxes(settings: Settings) -> tuple[InboxOptions, ...]:
     """The mailboxes. Raises SettingsError."""
     inboxes = tuple(settings.each("inbox", InboxOptions))
-    if not inboxes:
-        raise SettingsError("there is no [[inbox]] in the settings: docs/inboxes.md has examples")
     for number, options in enumerate(inboxes, 1):
         try:
             check(options)
         except ValueError as error:
             raise SettingsError(f"[[inbox]] number {number}: {error}") from None
     return inboxes
+
+
+def read_buckets(settings: Settings) -> tuple[BucketOptions, ...]:
+    """The buckets. Raises SettingsError."""
+    buckets = tuple(settings.each("bucket", BucketOptions))
+    for number, options in enumerate(buckets, 1):
+        try:
+            parts(options.url)
+        except ValueError as error:
+            raise SettingsError(f"[[bucket]] number {number}: url: {error}") from None
+    return buckets
 
 
 def _check(inboxes: tuple[InboxOptions, ...]) -> int:
@@ -76,6 +95,18 @@ def _check(inboxes: tuple[InboxOptions, ...]) -> int:
         except InboxError as error:
             status = fail(str(error), 1)
         connection.close()
+    return status
+
+
+def _check_buckets(buckets: tuple[BucketOptions, ...], s3: S3Options) -> int:
+    status = 0
+    for options in buckets:
+        try:
+            page = next(Bucket(options.url, s3).pages())
+        except ObjectsError as error:
+            status = fail(str(error), 1)
+            continue
+        print(f"{options.url}: {len(page):,}{' or more' if len(page) == PAGE else ''} objects; they stay as they are")
     return status
 
 

@@ -15,6 +15,8 @@ from typing import NamedTuple, NoReturn
 
 from ..flags import Arguments, flags, now
 from ..job import choose_store, make_job, open_url
+from ..objects import ObjectsError, S3Options, is_url, parts
+from ..objects import load_client as load_s3
 from ..settings import Settings, SettingsError, load
 from ..stores.client import OpenSearchOptions, load_client
 from .intake import DONE, FAILED, OUTPUT, Plan, Trouble, serve
@@ -67,13 +69,18 @@ def main(arguments: Arguments) -> int:
     except ArgumentError as error:
         _say(f"{error}; try --help")
         return USAGE
-    except SettingsError as error:
+    except (SettingsError, ObjectsError) as error:
         _say(str(error))
         return STORE_FAILED
 
 
 def read_options(arguments: Arguments) -> Options:
     """What was asked for. Raises ArgumentError."""
+    for path in filter(is_url, arguments.paths):
+        try:
+            parts(path)
+        except ValueError as error:
+            raise ArgumentError(str(error)) from None
     cores = len(os.sched_getaffinity(0))
     return Options(
         paths=list(arguments.paths),
@@ -115,7 +122,8 @@ def _import(options: Options, settings: Settings) -> int:
     if not choice.url.startswith(("-", "sqlite:")):
         store().close()  # a URL that is none is said before the first message; nothing is touched yet
     job = make_job(settings, os.environ, choice._replace(open=store), now, _say)
-    sources = Sources(options.paths)
+    s3 = settings.record("s3", S3Options)
+    sources = Sources(options.paths, s3)
     stream = choice.url == "-" and not options.dry_run
     plan = Plan(
         since=options.since,
@@ -125,6 +133,7 @@ def _import(options: Options, settings: Settings) -> int:
         stream=stream,
         bulk_bytes=LINES if stream else settings.record("opensearch", OpenSearchOptions).bulk_bytes,
         unpacked=sources.unpacked,
+        s3=s3,
     )
     _load_for_workers(choice.url, options)
     crew = Crew(options.jobs, partial(serve, job=job, plan=plan))
@@ -138,6 +147,8 @@ def _load_for_workers(url: str, options: Options) -> None:
 
     if url.startswith(("http:", "https:")) and not options.dry_run:
         load_client()
+    if any(map(is_url, options.paths)):
+        load_s3()
 
 
 def _run(options: Options, sources: Sources, crew: Crew, ledger: Ledger) -> int:
@@ -154,7 +165,7 @@ def _run(options: Options, sources: Sources, crew: Crew, ledger: Ledger) -> int:
             progress.show(ledger, news=said is not None)
     except Interrupted as signalled:
         status, end = 128 + signalled.number, f"ended by {signal.Signals(signalled.number).name}"
-    except StoppedError as error:
+    except (StoppedError, ObjectsError) as error:
         status, end = STORE_FAILED, str(error)
     finally:
         _on_signals(signal.SIG_IGN)

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import BinaryIO, NamedTuple, Protocol, cast
 
+from ..objects import ObjectsError, S3Options
 from ..process import Job, PureError, Tally, Verdict, failure, guarded, guarded_rows, judge, together, wanted
 from ..reports.reading import read_message
 from ..reports.report import Reading
@@ -49,6 +50,7 @@ class Plan(NamedTuple):
     stream: bool = False  # documents go to the parent, as lines for standard output
     bulk_bytes: int = 4 * 1024**2  # rows stored at once
     unpacked: int = -1  # descriptor of the temporary file of compressed mboxes
+    s3: S3Options = S3Options()  # how PATHs of S3 are reached
 
 
 class Trouble(NamedTuple):
@@ -102,7 +104,7 @@ def serve(channel: Channel, job: Job, plan: Plan) -> None:
             if channel.idle():
                 intake.flush()
         intake.flush()
-    except (StoreError, KeepError) as error:
+    except (StoreError, KeepError, ObjectsError) as error:
         channel.send(FAILED, 0, str(error).encode("utf-8", "replace"))
     except OSError as error:
         if error.errno == errno.EPIPE:
@@ -117,7 +119,7 @@ class Intake:
         self._channel = channel
         self._job = job
         self._plan = plan
-        self._opener = Opener(plan.unpacked)
+        self._opener = Opener(plan.unpacked, plan.s3)
         self._store = _open_store(channel, job, plan)
         self._rows: list[Row] = []
         self._size = 0

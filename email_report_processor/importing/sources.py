@@ -4,26 +4,25 @@ Content decides what a file is. Nothing is moved, changed or deleted, and nothin
 messages stand: a 4 GB mbox is streamed, a directory of a million files is read page by page.
 """
 
+import errno
 import heapq
 import os
 import stat
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import NamedTuple
 
 from ..message import mbox
 from ..message.blob import IN_MEMORY, Blob, Damaged, File, Memory, Slice, temporary_file
-from ..message.inflate import GZIP_OR_ZLIB, gunzip
-from ..message.mail import looks_like_mail
+from ..message.inflate import gunzip
+from ..message.packed import HEAD, holds_mail
+from ..objects import SCHEME, Bucket, S3Options, has_several, is_url, parts
 from ..stores.kept import untouched
 
 PIECE = 1024 * 1024  # bytes of an mbox that are read at once
 PAGE = 50_000  # names of a directory that are held at once
 WINDOW = 64 * 1024**2  # bytes of a compressed mbox that lie unpacked in a temporary file at once
 LARGEST = 1024**3  # bytes of one message in a compressed mbox: what follows a larger one is not read
-_HEAD = 64 * 1024  # bytes that tell what a file is
-_GZIP = b"\x1f\x8b\x08"
 
 
 class Item(NamedTuple):
@@ -33,7 +32,7 @@ class Item(NamedTuple):
     path: str
     start: int = 0
     stop: int = -1  # -1: all of the file
-    kind: str = ""  # 'mbox', 'unpacked' (start and stop are in the temporary file) or '' for a file of its own
+    kind: str = ""  # 'mbox', 'unpacked' (start and stop are in the temporary file), 'object', '' for a file of its own
     weight: int = 0  # bytes of the sources that it stands for
     offset: int = 0  # for people: where it begins in the mbox
 
@@ -42,7 +41,7 @@ class Item(NamedTuple):
         """For people."""
         if self.kind == "unpacked":
             return f"{self.path} at byte {self.offset} unpacked"
-        return f"{self.path} at byte {self.offset}" if self.kind else self.path
+        return f"{self.path} at byte {self.offset}" if self.kind == "mbox" else self.path
 
 
 class Unread(NamedTuple):
@@ -63,15 +62,23 @@ Found = Item | Unread | Wait
 class Sources:
     """The messages of some paths. `unpacked` is the descriptor of the temporary file of compressed mboxes."""
 
-    def __init__(self, paths: list[str]) -> None:
+    def __init__(self, paths: list[str], s3: S3Options | None = None) -> None:
         self.paths = paths
+        self._s3 = s3 or S3Options()
         self.unpacked = temporary_file()
         self._number = 0
 
     def find(self) -> Iterator[Found]:
-        """Everything, path by path. Raises OSError only when a temporary file cannot be written."""
+        """Everything, path by path. Raises OSError only when a temporary file cannot be written, and ObjectsError."""
         for path in self.paths:
-            yield from self._path(path, ())
+            yield from self._objects(path) if is_url(path) else self._path(path, ())
+
+    def _objects(self, url: str) -> Iterator[Found]:
+        """The objects of S3 below a place."""
+        bucket = Bucket(url, self._s3)
+        for page in bucket.pages():
+            for one in page:
+                yield self._item(f"{SCHEME}{bucket.name}/{one.key}", kind="object", weight=one.size)
 
     def _path(self, path: str, above: tuple[tuple[int, int], ...]) -> Iterator[Found]:
         try:
@@ -118,12 +125,12 @@ class Sources:
 
     def _file(self, path: str, size: int) -> Iterator[Found]:
         with open(path, "rb", buffering=0) as file:
-            head = next(_pieces(path, file.read, _HEAD), b"")
+            head = next(_pieces(path, file.read, HEAD), b"")
             file.seek(0)
             if mbox.is_mbox(head):
                 for start, stop in mbox.messages(_pieces(path, file.read)):
                     yield self._item(path, start, stop, "mbox", stop - start, start)
-            elif head.startswith(_GZIP) and _holds_mail(head):
+            elif holds_mail(head):
                 yield from self._compressed(path, _pieces(path, file.read))
             else:
                 yield self._item(path, weight=size)
@@ -220,13 +227,6 @@ def _pieces(path: str, read: Callable[[int], bytes], size: int = PIECE) -> Itera
         raise OSError(error.errno, error.strerror, path) from error
 
 
-def _holds_mail(head: bytes) -> bool:
-    try:
-        return looks_like_mail(zlib.decompressobj(GZIP_OR_ZLIB).decompress(head, _HEAD))
-    except zlib.error:
-        return False
-
-
 def _write(descriptor: int, data: bytes, at: int) -> None:
     view = memoryview(data)
     while view:
@@ -237,18 +237,31 @@ def _write(descriptor: int, data: bytes, at: int) -> None:
 class Opener:
     """Gives the bytes of messages, in any process. Holds the last file open: messages of one mbox follow each other."""
 
-    def __init__(self, unpacked: int) -> None:
+    def __init__(self, unpacked: int, s3: S3Options | None = None) -> None:
         self._unpacked = File(os.dup(unpacked), 2**62)
+        self._s3 = s3 or S3Options()
+        self._bucket: Bucket | None = None
         self._path = ""
         self._file: File | None = None
 
     def blob(self, item: Item) -> Blob:
-        """A message as it came, without what mboxes and our kept messages add to it. Raises OSError."""
+        """A message as it came, without what mboxes and our kept messages add to it. Raises OSError, ObjectsError."""
+        if item.kind == "object":
+            return untouched(self._object(item.path))
         file = self._unpacked if item.kind == "unpacked" else self._opened(item.path)
         start, stop = item.start, item.stop if item.stop >= 0 else file.size
         small = stop - start <= IN_MEMORY
         blob: Blob = Memory(file.read(start, stop)) if small else Slice(file, start, stop)
         return untouched(mbox.unquoted(blob) if item.kind else blob)
+
+    def _object(self, url: str) -> Blob:
+        name, key = parts(url)
+        if self._bucket is None or self._bucket.name != name:
+            self._bucket = Bucket(f"{SCHEME}{name}", self._s3)
+        blob = self._bucket.fetch(key)
+        if has_several(blob):
+            raise OSError(errno.EINVAL, "an mbox of several messages: fetch it, and name the file", url)
+        return blob
 
     def _opened(self, path: str) -> File:
         if self._file is None or path != self._path:

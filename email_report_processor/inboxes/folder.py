@@ -6,7 +6,7 @@ it is. Doing it twice changes nothing, so that this may end at any moment.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from ..log import Log
 from ..message.blob import Blob
@@ -212,9 +212,19 @@ class Lines:
         return held
 
 
-def grouped(found: Iterable[Found]) -> Iterator[list[Found]]:
-    """Messages that are fetched by one command: as many as fit into a piece; a large one alone."""
-    group: list[Found] = []
+class Sized(Protocol):
+    """Something with a size in bytes."""
+
+    @property
+    def size(self) -> int: ...
+
+
+One = TypeVar("One", bound=Sized)
+
+
+def grouped(found: Iterable[One]) -> Iterator[list[One]]:
+    """Messages that are fetched and stored together: as many as fit into a piece; a large one alone."""
+    group: list[One] = []
     size = 0
     for one in found:
         if group and (len(group) >= MOST or size + one.size > PIECE):

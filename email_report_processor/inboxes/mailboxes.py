@@ -1,4 +1,4 @@
-"""`email-report-admin inbox`: a process for each folder, and this one, which looks after them.
+"""`email-report-admin inbox`: a process for each folder and bucket, and this one, which looks after them.
 
 A process holds one connection and reads, stores and files away by itself. This one starts it anew when it ends, and
 when it was ended over a message (out of memory, the deadline), tells the next one to keep a copy of that.
@@ -13,21 +13,23 @@ import signal
 import sys
 import syslog
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, Protocol
 
 from ..log import Log
+from ..objects import Bucket, ObjectsError, S3Options
 from ..process import FilterOptions, Job, Verdict
 from ..settings import SettingsError
 from ..stores.store import StoreError
-from . import systemd
+from . import remembered, systemd
 from .board import Board
+from .bucket import BucketReader, Marks
 from .credentials import CredentialError, credential
-from .folder import Folder
+from .folder import Folder, Looked
 from .group import Worker
-from .imap import Connection, InboxError, connect
-from .options import InboxOptions, LmtpOptions
+from .imap import InboxError, connect
+from .options import BucketOptions, InboxOptions, LmtpOptions
 from .seen import Seen
 from .worker import resident
 
@@ -44,6 +46,8 @@ class Setup(NamedTuple):
     """Everything that the settings say."""
 
     inboxes: tuple[InboxOptions, ...]
+    buckets: tuple[BucketOptions, ...]
+    s3: S3Options
     filter: FilterOptions
     limits: LmtpOptions  # memory of a process
     job: Job
@@ -68,16 +72,108 @@ class Backoff:
         self._seconds = 0.0
 
 
+class Way(Protocol):
+    """A folder or a bucket, as its process sees it. Everything raises what `FAULTS` names."""
+
+    def open(self) -> None:
+        """Connect."""
+
+    def look(self) -> Looked:
+        """Store what is new."""
+
+    def wait(self, other: int) -> None:
+        """Wait until it is worth another look, or `other` can be read."""
+
+    def close(self) -> None:
+        """Disconnect."""
+
+    def drop(self) -> None:
+        """Disconnect after a fault."""
+
+
+FAULTS = (InboxError, CredentialError, ObjectsError, OSError)
+
+
+class Reading(NamedTuple):
+    """What a way needs of its process."""
+
+    setup: Setup
+    worker: Worker
+    over: Callable[[], bool]
+    suspects: Mapping[int, Verdict]
+
+
 class Place(NamedTuple):
-    """A folder of an inbox."""
+    """Where messages come from."""
 
-    inbox: InboxOptions
-    folder: str
+    name: str  # for people
+    way: Callable[[Reading], Way]
 
-    @property
-    def name(self) -> str:
-        """For people."""
-        return f"{self.folder} of {self.inbox.username} on {self.inbox.host}"
+
+def places(setup: Setup) -> list[Place]:
+    """Each folder of each inbox, and each bucket."""
+    folders = [
+        Place(f"{folder} of {inbox.username} on {inbox.host}", partial(Mailbox, inbox, folder))
+        for inbox in setup.inboxes
+        for folder in inbox.folders
+    ]
+    return folders + [Place(bucket.url, partial(Objects, bucket)) for bucket in setup.buckets]
+
+
+class Mailbox:
+    """A folder of a mailbox."""
+
+    def __init__(self, options: InboxOptions, folder: str, reading: Reading) -> None:
+        self._options = options
+        seen = Seen(reading.setup.state, f"{options.host} {options.username} {folder}")
+        self._folder = Folder(options, folder, reading.worker, seen, reading.over, reading.suspects)
+
+    def open(self) -> None:
+        """See Way."""
+        self._connection = connect(self._options, credential(self._options, os.environ))
+
+    def look(self) -> Looked:
+        """See Way."""
+        return self._folder.look(self._connection)
+
+    def wait(self, other: int) -> None:
+        """See Way."""
+        self._connection.idle(self._options.look_seconds, other)
+
+    def close(self) -> None:
+        """See Way."""
+        self._connection.close()
+
+    def drop(self) -> None:
+        """See Way."""
+        self._connection.drop()
+
+
+class Objects:
+    """A bucket."""
+
+    def __init__(self, options: BucketOptions, reading: Reading) -> None:
+        self._seconds = options.look_seconds
+        marks = Marks(remembered.place(reading.setup.state, options.url))
+        bucket = Bucket(options.url, reading.setup.s3)
+        self._reader = BucketReader(bucket, options.feed, reading.worker, marks, reading.over, reading.suspects)
+
+    def open(self) -> None:
+        """See Way: each request connects by itself."""
+
+    def look(self) -> Looked:
+        """See Way."""
+        return self._reader.look()
+
+    def wait(self, other: int) -> None:
+        """See Way."""
+        select.select([other], [], [], self._seconds)
+
+    def close(self) -> None:
+        """See Way."""
+
+    def drop(self) -> None:
+        """See Way."""
 
 
 class Child:
@@ -102,7 +198,7 @@ class Mailboxes:
         self._setup = setup
         self._once = once
         self._life, self._end = os.pipe()
-        self._children = [Child(Place(inbox, folder)) for inbox in setup.inboxes for folder in inbox.folders]
+        self._children = [Child(place) for place in places(setup)]
 
     def tick(self) -> bool:
         """Look at the processes, and start those that are not there; whether there is anything left to do."""
@@ -216,23 +312,15 @@ def _live(serve: Callable[[], int]) -> NoReturn:
 
 
 class Reader:
-    """What the process of a folder does: connect, look, wait; and after a failure wait longer each time."""
+    """What the process of a place does: connect, look, wait; and after a failure wait longer each time."""
 
     def __init__(self, setup: Setup, child: Child, life: int) -> None:
         self._setup = setup
-        self._place = child.place
         self._life = life  # can be read when it is to end
         self._log = _prefixed(setup.log, child.place.name)
         self._backoff = Backoff()
-        self._worker = Worker(setup.job, setup.log, child.board)
-        self._folder = Folder(
-            child.place.inbox,
-            child.place.folder,
-            self._worker,
-            Seen(setup.state, f"{child.place.inbox.host} {child.place.inbox.username} {child.place.folder}"),
-            self._over,
-            child.suspects,
-        )
+        worker = Worker(setup.job, setup.log, child.board)
+        self._way = child.place.way(Reading(setup, worker, self._over, child.suspects))
 
     def run(self, *, once: bool) -> int:
         """Until it is told to end, or once; DONE, REFUSED, RENEW or TEMPFAIL."""
@@ -249,22 +337,21 @@ class Reader:
     def _connected(self, *, once: bool) -> int:
         """One connection, for as long as it lasts."""
         try:
-            said = credential(self._place.inbox, os.environ)
-            connection = connect(self._place.inbox, said)
-        except (InboxError, CredentialError) as error:
+            self._way.open()
+        except FAULTS as error:
             return self._failed(error)
         try:
-            status = self._look(connection, once=once)
-        except (InboxError, OSError) as error:
-            connection.drop()
+            status = self._look(once=once)
+        except FAULTS as error:
+            self._way.drop()
             return self._failed(error)
-        connection.close()
+        self._way.close()
         return status
 
-    def _look(self, connection: Connection, *, once: bool) -> int:
+    def _look(self, *, once: bool) -> int:
         before = resident()
         while not self._over():
-            looked = self._folder.look(connection)
+            looked = self._way.look()
             if looked.safe:
                 self._log("info", f"{looked.safe} messages are safe, {looked.left} are left")
             if not looked.away:
@@ -276,14 +363,14 @@ class Reader:
             if looked.away:
                 self._wait(self._backoff.next())
             else:
-                connection.idle(self._place.inbox.look_seconds, self._life)
+                self._way.wait(self._life)
         return DONE
 
-    def _failed(self, error: InboxError | CredentialError | OSError) -> int:
+    def _failed(self, error: Exception) -> int:
         said = str(error)
         if isinstance(error, OSError):
             said = f"{error.filename or 'input or output'}: {error.strerror or error}"
-        lasting = isinstance(error, CredentialError) or (isinstance(error, InboxError) and error.lasting)
+        lasting = isinstance(error, CredentialError) or getattr(error, "lasting", False)
         self._log("error" if lasting else "warning", f"{said}; nothing is moved")
         return REFUSED if lasting else TEMPFAIL
 
@@ -307,7 +394,7 @@ def serve(read: Callable[[], Setup], setup: Setup, *, once: bool) -> int:
     mailboxes = Mailboxes(setup, once=once)
     life = systemd.watchdog_seconds(os.environ) / 3
     told = 0.0
-    setup.log("info", f"reads {sum(len(one.folders) for one in setup.inboxes)} folders, stores into {setup.name}")
+    setup.log("info", f"reads {', '.join(one.name for one in places(setup))}; stores into {setup.name}")
     systemd.notify(os.environ, "READY=1")
     for number in _signals({*ending, signal.SIGHUP}):
         if number == signal.SIGHUP:

@@ -40,3 +40,11 @@ class InboxOptions(NamedTuple):
     feed: str = ""  # becomes report.feed in the place of [read] feed
     look_seconds: float = 300.0  # seconds between two looks; where the server knows IDLE, new mail is seen at once
     timeout: float = 60.0  # seconds for one answer of the server
+
+
+class BucketOptions(NamedTuple):
+    """Objects of S3 that `email-report-admin inbox` reads as they come (SES); one table `[[bucket]]` for each."""
+
+    url: str = ""  # s3://BUCKET/PREFIX; how it is reached stands in [s3]
+    feed: str = ""  # becomes report.feed in the place of [read] feed
+    look_seconds: float = 60.0  # seconds between two looks

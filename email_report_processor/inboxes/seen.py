@@ -4,14 +4,10 @@ A UID is a name of a message only together with the UIDVALIDITY of its folder (R
 everything is forgotten and read again, which counts nothing twice.
 """
 
-import hashlib
-import json
-import os
 from bisect import bisect_right
 from collections.abc import Iterable
 
-from ..stores import owner
-from ..stores.kept import make_directory
+from . import remembered
 
 
 class Ranges:
@@ -54,7 +50,7 @@ class Seen:
     """The UIDs of one folder, on disk."""
 
     def __init__(self, state: str, name: str) -> None:
-        self.path = place(state, name)
+        self.path = remembered.place(state, name)
         self._name = name
         self._validity = 0
         self._uids = Ranges()
@@ -96,34 +92,14 @@ class Seen:
 
     def _load(self) -> tuple[int, list[tuple[int, int]]]:
         try:
-            with open(self.path, encoding="ascii") as file:
-                content = json.load(file)
+            content = remembered.read(self.path)
+            if content is None:
+                return 0, []
             return int(content["uidvalidity"]), [(int(first), int(last)) for first, last in content["uids"]]
-        except FileNotFoundError:
-            return 0, []
         except (OSError, ValueError, KeyError, TypeError) as error:
-            reason = getattr(error, "strerror", None) or "it is damaged"
-            self.fault = f"{self.path} cannot be read ({reason}): its messages are read again, and count once"
+            self.fault = remembered.damaged(self.path, error)
             return 0, []
 
     def _save(self) -> None:
-        """Written, synced, renamed. Raises OSError."""
-        make_directory(os.path.dirname(self.path))
         content = {"folder": self._name, "uidvalidity": self._validity, "uids": self._uids.pairs}
-        temporary = f"{self.path}.{os.getpid()}"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                owner.give(descriptor, temporary)
-                file.write(json.dumps(content).encode("ascii"))
-                file.flush()
-                os.fsync(descriptor)
-            os.rename(temporary, self.path)
-        except OSError:
-            os.unlink(temporary)
-            raise
-
-
-def place(state: str, name: str) -> str:
-    """The file of a folder, whose name may have any character."""
-    return os.path.join(state, "inboxes", hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:16] + ".json")
+        remembered.write(self.path, content)

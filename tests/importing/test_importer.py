@@ -28,6 +28,7 @@ from email_report_processor.reports.reading import read_message
 from tests.conftest import Outcome, Program
 from tests.fake_opensearch import FakeOpenSearch, Fault
 from tests.nodes import Node
+from tests.s3 import ENVIRONMENT, S3
 
 Ids = set[tuple[str, str]]
 
@@ -554,3 +555,24 @@ def test_memory_of_a_big_report(run_filter: Program, tmp_path: Path, rows: int) 
     assert status == 0, said
     assert f"{rows + 1:,} documents" in said
     assert max(seen.values()) < 96 * 1024, seen
+
+
+def test_objects_of_s3(s3: S3, run_filter: Program, state: Path) -> None:
+    """As PATHs: each object is one message or one bare report; what cannot be read is named."""
+    bucket = f"b{os.urandom(6).hex()}"
+    objects = {f"in/{number}": message(2, f"s3-{number}") for number in range(60)}
+    objects |= {"in/x.xml.gz": gzip.compress(b"".join(xml(2, "bare"))), "in/m.gz": gzip.compress(message(2, "packed"))}
+    s3.put(bucket, objects | {"in/box": (b"From a@b Thu Nov 20 06:00:00 2025\n" + NO_REPORT + b"\n") * 2})
+    settings = f'[s3]\nendpoint = "{s3.url}"\n'
+    store = f"sqlite:{state}/r.sqlite"
+    for _ in range(2):
+        outcome = run_filter(b"", f"s3://{bucket}/in/", store=store, settings=settings, env=ENVIRONMENT)
+        assert outcome.status == 1, outcome.stderr
+        assert f"s3://{bucket}/in/box: unreadable: an mbox of several" in outcome.stderr
+        assert len(stored(state / "r.sqlite")) == 62 * 3
+    for path, status, sentence in (
+        (f"s3://{bucket}-none", 75, "NoSuchBucket"),
+        ("s3:///x", 2, "s3://BUCKET"),
+    ):
+        outcome = run_filter(b"", path, store=store, settings=settings, env=ENVIRONMENT)
+        assert (outcome.status, sentence in outcome.stderr) == (status, True), outcome.stderr
