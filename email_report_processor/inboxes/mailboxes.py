@@ -61,15 +61,22 @@ class Backoff:
 
     def __init__(self) -> None:
         self._seconds = 0.0
+        self._since = 0.0  # of the last failure; time.monotonic()
 
     def next(self) -> float:
         """Seconds."""
+        self._since = time.monotonic()
         self._seconds = min(LONGEST, max(SHORTEST, self._seconds * 2))
         return self._seconds * random.uniform(0.75, 1.0)  # noqa: S311  # no secret
 
     def reset(self) -> None:
         """It works again."""
         self._seconds = 0.0
+
+    def lasted(self) -> None:
+        """It did work, if it did so for longer than it was waited for, and the wait itself."""
+        if time.monotonic() - self._since > 2 * self._seconds:
+            self.reset()
 
 
 class Way(Protocol):
@@ -244,6 +251,7 @@ class Mailboxes:
             return
         said = f"was ended by {signal.Signals(-how).name}" if how < 0 else f"ended with status {how}"
         self._setup.log("error", f"{child.place.name}: the process that read it {said}")
+        child.backoff.lasted()
         child.rest = now + child.backoff.next()
         number = child.board.at().number
         child.deaths[number] = child.deaths.get(number, 0) + 1
