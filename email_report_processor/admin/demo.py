@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from shutil import which
 
+from ..desk.events import to_row
+from ..desk.example import events
 from ..documents.encode import encode
 from ..flags import flags, now
 from ..job import choose_store
@@ -58,9 +60,11 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 def made(prefix: str, days: int) -> Iterator[Row]:
     """The made-up documents of so many days, up to yesterday."""
     last = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
-    for dataset, id_, fields, *_ in weeks(last, days):
+    documents = list(weeks(last, days))
+    for dataset, id_, fields, *_ in documents:
         begin = str(fields.get("report.begin", fields["@timestamp"]))
         yield Row(index(dataset, begin, now(), Layout(prefix)), id_, encode(fields))
+    yield from (to_row(event, now=now(), layout=Layout(prefix)) for event in events(documents, last))
 
 
 def _next(url: str, prefix: str) -> str:
@@ -70,6 +74,7 @@ def _next(url: str, prefix: str) -> str:
         "",
         "To look at them:",
         f"  {variable} {program} summary --store {url} --html page.html",
+        f"  {variable} {program} desk --store {url}",
         *([f"  {variable} {program} setup --store {url}"] if url.startswith(("http:", "https:")) else []),
         "To remove them:",
         f"  {program} demo --store {url} --prefix {prefix} --remove",

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from ...settings import SettingsError
 from ...stores.query import QueryError
 from ...stores.store import StoreError
+from ..reporting import ReportingError
 from . import rendering
 from .audit import AuditError
 from .desk import Desk
@@ -35,6 +36,7 @@ def make_app(desk: Desk) -> Flask:
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(QueryError, lambda error: _said(400, str(error), query=True))
     app.register_error_handler(ValueError, lambda error: _said(400, str(error)))
+    app.register_error_handler(ReportingError, lambda error: _said(400, str(error)))
     app.register_error_handler(SettingsError, lambda error: _said(400, str(error)))
     for fault in (StoreError, AuditError):
         app.register_error_handler(fault, lambda error: _ours(desk, error))

@@ -69,6 +69,7 @@ VIEWS: tuple[tuple[str, str, str], ...] = (
     ("/campaigns", "Campaigns", "reader"),
     ("/networks", "Networks", "reader"),
     ("/urls", "URLs", "reader"),
+    ("/reports", "Reports sent", "reader"),
     ("/policy", "Policy", "reader"),
     ("/kept", "Kept", "analyst"),
     ("/paste", "Paste", "analyst"),

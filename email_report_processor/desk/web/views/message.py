@@ -7,8 +7,9 @@ from ....documents.encode import decode
 from ....stores.query import Ids
 from ....stores.store import Row, Selection
 from ....values.fields import Fields
+from ... import history
 from ...message import DATASETS, Message, from_row
-from ..desk import Answer, Asked, made
+from ..desk import Answer, Asked, made, moment
 from ..guard import Refused
 from ..route import Route
 
@@ -38,6 +39,7 @@ def show(asked: Asked, id_: str) -> Answer:
         "message.html",
         message=message if sees else message._replace(headers="", body=""),
         told=_told(asked, fields),
+        standings=history.standings(history.of_message(asked.store, row.id), moment()),
         files=files(fields),
         signals=fields.get("sample.signals", []),
         hidden=has_sample and not sees,
