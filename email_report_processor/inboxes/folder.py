@@ -176,11 +176,11 @@ class Folder:
         if target in self._unfiled:  # refused a moment ago; the next look tries again
             self._unfiled[target].update(uids)
             return
-        said = connection.move(uids, target) if target else connection.delete(uids)
+        said, copied = connection.move(uids, target) if target else (connection.delete(uids), True)
         if said:
-            what = f"moved to {target}" if target else "deleted"
+            what = "deleted" if copied else f"moved to {target}"
             self._log("warning", f"{len(uids)} messages of {self._name} are stored and cannot be {what}: {said}")
-            self._unfiled.setdefault(target, set()).update(uids)
+            self._unfiled.setdefault(DELETE if copied else target, set()).update(uids)
 
     def _file_again(self, connection: Connection) -> None:
         waiting, self._unfiled = self._unfiled, {}

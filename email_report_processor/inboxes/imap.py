@@ -56,6 +56,13 @@ class Found(NamedTuple):
     deleted: bool  # somebody has marked it so
 
 
+class Moved(NamedTuple):
+    """What came of moving messages."""
+
+    said: str  # '' when it is done, else why not
+    copied: bool  # they are in the other folder, and only their removal may be missing
+
+
 class Connection:
     """A connection that is logged in. Everything raises InboxError, and the connection is of no use after it."""
 
@@ -87,12 +94,12 @@ class Connection:
             return Selected(int(validity[-1]), int(data[0] or b"0"))
 
     def pages(self, above: int) -> Iterator[list[Found]]:
-        """The messages of the folder with a higher UID than this, some at a time."""
+        """The messages of a folder that is not empty, with a higher UID than this, some at a time."""
         last = self.last()
         window = WINDOW
         while above < last:
             until = min(last, above + window)
-            lines = self._uid("FETCH", f"{above + 1}:{until}", "(UID FLAGS RFC822.SIZE)")
+            lines = self._listed(f"{above + 1}:{until}", "(UID FLAGS RFC822.SIZE)")
             found = sorted({one.uid: one for one in map(_found, lines) if one}.values())
             if found:
                 yield found
@@ -107,33 +114,21 @@ class Connection:
             return {} if len(uids) == 1 else {k: v for uid in uids for k, v in self.fetch([uid], start, size).items()}
         return dict(_bodies(lines))
 
-    def move(self, uids: Sequence[int], folder: str) -> str:
-        """Move messages; '' when it is done, else what the server said."""
+    def move(self, uids: Sequence[int], folder: str) -> Moved:
+        """Move messages; without MOVE (RFC 6851) they are copied, and then deleted."""
         target = self._encoded(folder)
         command = "MOVE" if "MOVE" in self.capabilities else "COPY"
-        try:
-            self._uid(command, _set(uids), target)
-        except _RefusedError as error:
-            if "TRYCREATE" not in str(error) and "xist" not in str(error):
-                return str(error)
-            said = self._create(folder, target)
-            if said:
-                return said
-            try:
-                self._uid(command, _set(uids), target)
-            except _RefusedError as again:
-                return str(again)
-        return "" if command == "MOVE" else self.delete(uids)
+        said = self._tried(command, _set(uids), target)
+        if "TRYCREATE" in said or "exist" in said:
+            said = self._create(folder, target) or self._tried(command, _set(uids), target)
+        if said or command == "MOVE":
+            return Moved(said, copied=False)
+        return Moved(self.delete(uids), copied=True)
 
     def delete(self, uids: Sequence[int]) -> str:
         """Delete messages, and no others; '' when it is done. Without UIDPLUS they are only marked (RFC 4315)."""
-        try:
-            self._uid("STORE", _set(uids), "+FLAGS.SILENT", r"(\Deleted)")
-            if "UIDPLUS" in self.capabilities:
-                self._uid("EXPUNGE", _set(uids))
-        except _RefusedError as error:
-            return str(error)
-        return ""
+        said = self._tried("STORE", _set(uids), "+FLAGS.SILENT", r"(\Deleted)")
+        return said or (self._tried("EXPUNGE", _set(uids)) if "UIDPLUS" in self.capabilities else "")
 
     def idle(self, seconds: float, other: int) -> None:
         """Wait until the server has something to say, or `other` can be read, or for so many seconds."""
@@ -180,14 +175,23 @@ class Connection:
             self._client.sock.settimeout(self._mailbox._timeout)
 
     def last(self) -> int:
-        """The highest UID; 0 in an empty folder, about which some servers say BAD."""
+        """The highest UID of a folder that is not empty."""
+        lines = self._listed("*", "(UID)")
+        return max((int(uid[1]) for line in lines if isinstance(line, bytes) and (uid := _UID.search(line))), default=0)
+
+    def _listed(self, which: str, what: str) -> list[Any]:
         try:
-            lines = self._uid("FETCH", "*", "(UID)")
-        except _RefusedError:
-            return 0
-        return max(
-            (int(found[1]) for line in lines if isinstance(line, bytes) and (found := _UID.search(line))), default=0
-        )
+            return self._uid("FETCH", which, what)
+        except _RefusedError as error:
+            raise InboxError(f"{self._name}: the messages cannot be listed: {error}") from error
+
+    def _tried(self, command: str, *arguments: Any) -> str:
+        """'' when it is done, else what the server said."""
+        try:
+            self._uid(command, *arguments)
+        except _RefusedError as error:
+            return str(error) or "no"
+        return ""
 
     def _uid(self, command: str, *arguments: Any) -> list[Any]:
         with self._said(command):
@@ -208,7 +212,7 @@ class Connection:
         """After the log-in there are more of them: Dovecot names MOVE and UIDPLUS only then."""
         status, data = self._client.capability()
         if status != "OK":
-            self._client.error(f"CAPABILITY: {_text(data)}")
+            raise imaplib.IMAP4.error(_text(data))
         return frozenset(b" ".join(one for one in data if one).decode("ascii", "replace").upper().split())
 
     def _separator(self) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import random
+import re
 import secrets
 import signal
 import socket
@@ -132,6 +133,20 @@ def test_a_message_of_many_pieces_is_kept_byte_for_byte(mailbox: Mailbox, site: 
     (kept,) = (state / "kept/new").iterdir()
     assert kept.name == hashlib.sha256(text).hexdigest()
     assert mailbox.count(UNREADABLE) == 1
+
+
+def test_a_large_message_takes_no_more_memory(imap: Server, site: Site) -> None:
+    """Peak of the processes that read, in KiB: that of 24 MiB against that of none."""
+    peaks = []
+    for text in (b"", b"A line of a long text that is no report.\n" * 600_000):
+        mailbox = imap.mailbox()
+        mailbox.put([*reports(2), b"From: a@example.net\nSubject: long\n\n" + text])
+        with site.service(mailbox.settings("look_seconds = 0.1")) as process:
+            wait_until(lambda mailbox=mailbox: mailbox.count(UNREADABLE) == 1, site)  # type: ignore[misc]  # see above
+            (pid,) = children(process)
+            (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+            peaks.append(int(peak))
+    assert peaks[1] - peaks[0] < 8 * 1024, peaks
 
 
 def test_deleting_deletes_nothing_of_others(mailbox: Mailbox, site: Site) -> None:
@@ -328,7 +343,7 @@ def test_moving_without_move_removes_nothing_of_others(mailbox: Mailbox) -> None
         assert [[one[::2] for one in page] for page in connection.pages(0)] == [
             [(1, False), (2, True), (3, False), (4, False)]
         ]
-        assert connection.move([1, 3], "a/b") == ""
+        assert connection.move([1, 3], "a/b") == ("", True)
         assert (mailbox.count(), mailbox.count("a/b")) == (2, 2)
         assert connection.fetch([1, 2, 3], 0, 5).keys() == {2}
 

@@ -174,3 +174,22 @@ def test_a_server_that_refuses_for_now() -> None:
         connect(options, PASSWORD)
     assert not raised.value.lasting
     assert "pa55" not in str(raised.value)
+
+
+def test_what_was_copied_is_not_copied_again() -> None:
+    """A folder in which nothing may be deleted: the next look tries the removal alone."""
+    refused = {"UID STORE": b"TAG NO [NOPERM] not yours\r\n"}
+    with scripted(**refused) as options, connected(options) as connection:
+        connection.select("INBOX", read_only=False)
+        assert connection.move([1], "archive") == ("[NOPERM] not yours", True)
+    with scripted(**{"UID COPY": b"TAG NO [OVERQUOTA] full\r\n"}) as options, connected(options) as connection:
+        connection.select("INBOX", read_only=False)
+        assert connection.move([1], "archive") == ("[OVERQUOTA] full", False)
+
+
+@pytest.mark.parametrize("said", [b"TAG NO what\r\n", b"TAG BAD what\r\n"])
+def test_messages_that_cannot_be_listed_are_not_none(said: bytes) -> None:
+    with scripted(**{"UID FETCH": said}) as options, connected(options) as connection:
+        connection.select("INBOX", read_only=False)
+        with pytest.raises(InboxError, match="what"):
+            list(connection.pages(0))
