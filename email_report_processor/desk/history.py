@@ -18,7 +18,9 @@ Reach = Literal["open", "unreachable", "form", "dead"]
 
 ORDER: tuple[Action, ...] = ("prepared", "sent", "bounced", "answered", "closed")
 REACTIONS = frozenset({"person", "solved", "ticket"})  # of an answer: somebody, or something of theirs, took it up
-WEB_FORM = "form"
+# Of a bounce: another contact may be told, or the same once more. Who refuses a report, or whose mailbox is full, is
+# there, and would refuse it again and again.
+LOST = frozenset({"dead", "loop", "form", "unreachable"})
 
 
 class Standing(NamedTuple):
@@ -98,9 +100,9 @@ def of(store: Store, name: str, value: str | int) -> list[Event]:
 
 
 def reported(events: Iterable[Event]) -> dict[str, str]:
-    """Document id -> token of the report that was sent about it. One that bounced told nobody, and does not count."""
+    """Document id -> token of the report that was sent about it. One that met nobody does not count: see LOST."""
     events = list(events)
-    lost = {one.incident.token for one in events if one.action == "bounced"}
+    lost = {one.incident.token for one in events if one.action == "bounced" and one.outcome in LOST}
     reached = {one.incident.token for one in events if one.action == "answered" and one.outcome in REACTIONS}
     sent = [one.incident for one in events if one.action == "sent" and one.incident.token not in lost - reached]
     return {id_: one.token for one in sent for id_ in one.documents}

@@ -163,7 +163,7 @@ def _sample(
     header, body = hidden(found.headers, found.body)
     if options.sample == "full":
         return whole_sample(header, body)
-    return header.encode("utf-8", "surrogateescape")
+    return header.encode("utf-8", "replace")
 
 
 def _incident(group: Group, given: Given) -> Incident:

@@ -61,7 +61,7 @@ def read_answer(answer: Mapping[str, Any]) -> Answer:
 
 def is_contact(address: str) -> bool:
     """Whether somebody may read mail there: no placeholder of a registry."""
-    return bool(_ADDRESS.match(address)) and not _PLACEHOLDER.search(address)
+    return address.isascii() and bool(_ADDRESS.match(address)) and not _PLACEHOLDER.search(address)
 
 
 def _entities(holder: Mapping[str, Any], depth: int) -> Iterator[Mapping[str, Any]]:

@@ -77,6 +77,16 @@ def test_the_word_reported(store: Store) -> None:
         assert {one.row.id[0] for one in found} == expected
 
 
+@pytest.mark.parametrize(
+    ("outcome", "reported"), [("dead", 0), ("form", 0), ("unreachable", 0), ("refused", 3), ("full", 3)]
+)
+def test_what_a_bounce_leaves_to_be_reported(outcome: str, reported: int) -> None:
+    """A contact that refuses would be sent the same again every day."""
+    events = [PREPARED, SENT, BOUNCED._replace(outcome=outcome)]
+    assert len(history.reported(events)) == reported
+    assert len(history.earlier(events)) == 3 - reported
+
+
 def states(*events: Event, now: datetime = NOW) -> list[str]:
     return [one.state for one in history.standings(events, now)]
 

@@ -71,7 +71,8 @@ def test_several_addresses_stand_in_their_order_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["", "abuse", "a b@net.example", "abuse@net", "a@b@net.example", "<abuse@net.example>"]
+    "address",
+    ["", "abuse", "a b@net.example", "abuse@net", "a@b@net.example", "<abuse@net.example>", "ábuse@net.example"],
 )
 def test_what_is_no_address(address: str) -> None:
     assert not is_contact(address)
