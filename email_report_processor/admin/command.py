@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 
 from .. import __version__
 from ..flags import add_common, flags
-from ..settings import SettingsError, load
+from ..settings import Settings, SettingsError, load
 from ..stores.patience import Patience
 from ..stores.store import StoreError
 from .text import fail
@@ -30,6 +30,7 @@ COMMANDS = {
     "erase": "take away everything that is stored of an address",
     "explain": "what a document says, field by field, and which rule made its class",
     "inbox": "read mailboxes by IMAP: as a service, or once",
+    "init": "the first hour: ask, write the settings, say what to publish and to tell the mail server, try it",
     "journal": "when receivers saw the policy of a domain change, and what came of it",
     "kept": "list the messages that were kept, and feed them again",
     "logins": "who logs in from where: read logs, follow them, judge, stop an account",
@@ -75,7 +76,8 @@ def main(argv: Sequence[str]) -> int:
     if sys.stderr.isatty():
         Patience.tell = _say
     try:
-        settings = load(flags(arguments), arguments.config, os.environ)
+        own = getattr(module, "OWN_SETTINGS", False)  # init writes the file that others read
+        settings = Settings({}, ()) if own else load(flags(arguments), arguments.config, os.environ)
         return int(module.run(arguments, settings))
     except SettingsError as error:
         return fail(str(error), 2)

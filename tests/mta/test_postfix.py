@@ -11,7 +11,7 @@ from tests.conftest import missing
 
 from . import messages, promises, stand_in
 from .behind import Behind
-from .box import wait_until
+from .box import CONFIG, STATE, wait_until
 from .listener import CHECKS, ByLmtp
 from .packages import UnavailableError
 from .postfix import ARCHIVE, LMTP, TRAP, WAYS, Postfix
@@ -139,3 +139,27 @@ def test_promise_by_lmtp(check: promises.Check, by_lmtp: ByLmtp, behind: Behind)
 @pytest.mark.long
 def test_killed_fifty_times_by_lmtp(by_lmtp: ByLmtp, behind: Behind) -> None:
     promises.run(promises.killed, by_lmtp, behind, LMTP)
+
+
+def test_init_sends_itself_a_report(server: Postfix) -> None:
+    """`email-report-admin init --test`: by sendmail, through Postfix and the wrapper, into the embedded store."""
+    box = server.box
+    box.run("rm", "-f", CONFIG)
+    program = "/opt/email-report-processor/bin/email-report-admin"
+    words = ["init", "--yes", "--no-dns", "--domain", "example.org", "--address", WAYS["pipe"], "--test"]
+    done = box.run(program, *words, check=False)
+    said = done.stdout.decode()
+    assert (done.returncode, "it came through the mail server" in said) == (0, True), (said, server.log())
+    assert f"postfix-pipe.sh {WAYS['pipe']}" in said
+    found = box.run("stat", "-c", "%U:%G:%a", CONFIG).stdout
+    assert found == b"root:email-report:640\n"
+    box.run("rm", "-rf", CONFIG, f"{STATE}/reports.sqlite")
+
+
+def test_init_says_what_does_not_arrive(server: Postfix) -> None:
+    words = ["init", "--yes", "--no-dns", "--domain", "example.org", "--address", "alice@example.org", "--test"]
+    program = "/opt/email-report-processor/bin/email-report-admin"
+    done = server.box.run(program, *words, "--wait", "1", check=False)
+    assert done.returncode == 1
+    assert b"is not in the store after 1 s" in done.stdout
+    server.box.run("rm", "-rf", CONFIG)

@@ -87,6 +87,8 @@ def _environment(root: Path, temporary: Path) -> None:
         (info / "RECORD").write_text(
             "".join(line for line in record if "direct_url" not in line and "uv_cache" not in line)
         )
+    for path in (site / "email_report_processor/examples").iterdir():
+        _write(path, _moved(path.read_text("utf-8")))
     for path in [*share.glob("man/man*/*")]:
         _compress(path)
 
