@@ -50,8 +50,8 @@ function _shtab_email_report_admin_using
   test "$_shtab_email_report_admin_cmdpath" = "$argv"
 end
 
-set -g _shtab_email_report_admin_commands abuse 'abuse prepare' 'abuse drafts' 'abuse show' 'abuse send' 'abuse auto' 'abuse close' 'abuse answers' 'abuse reports' 'abuse contacts' 'abuse league' alert campaigns check copy demo desk digest dns doctor erase explain inbox journal kept logins 'logins read' 'logins follow' 'logins policy' 'logins check' 'logins events' 'logins stop' 'logins release' 'logins answer' 'logins stopped' 'logins audit' metrics policy prune search setup summary urls verdict
-set -g _shtab_email_report_admin_opts_with_value --after --by --campaign --category --comment --config --csv --dashboards-url --dataset --domain --eml --every --file --format --from --from-prefix --hours --html --identifier --index-prefix --least --limit --listen --message --mode --name --only --own --period --port --prefix --remove --retention --server --since --stale --state --store --tenant --timeout --to --to-config --top --try --until --user --weeks --why --window --without --workspace --zone
+set -g _shtab_email_report_admin_commands abuse 'abuse prepare' 'abuse drafts' 'abuse show' 'abuse send' 'abuse auto' 'abuse close' 'abuse answers' 'abuse reports' 'abuse contacts' 'abuse league' alert campaigns check copy demo desk digest dns doctor erase explain inbox init journal kept logins 'logins read' 'logins follow' 'logins policy' 'logins check' 'logins events' 'logins stop' 'logins release' 'logins answer' 'logins stopped' 'logins audit' metrics policy prune search setup summary urls verdict
+set -g _shtab_email_report_admin_opts_with_value --address --after --by --campaign --category --comment --config --csv --dashboards-url --dataset --domain --eml --every --file --format --from --from-prefix --hours --html --identifier --index-prefix --least --limit --listen --mail-server --message --mode --name --only --own --password-file --period --port --prefix --remove --retention --server --since --smtp --stale --state --store --tenant --timeout --to --to-config --top --try --until --user --username --wait --weeks --why --window --without --workspace --zone
 
 complete -c email-report-admin -e
 complete -c email-report-admin -f
@@ -219,6 +219,24 @@ complete -c email-report-admin -n '_shtab_email_report_admin_using inbox' -l con
 complete -c email-report-admin -n '_shtab_email_report_admin_using inbox' -l state -xka "(__fish_complete_directories)" -d 'kept messages, the embedded store'
 complete -c email-report-admin -n '_shtab_email_report_admin_using inbox' -l once -d 'read what is there and leave, for cron'
 complete -c email-report-admin -n '_shtab_email_report_admin_using inbox' -l check -d 'log in, and say what is there; nothing is read or moved'
+complete -c email-report-admin -n '_shtab_email_report_admin_using; and test $_shtab_email_report_admin_npos -eq 0' -a init -d 'The first hour: ask, write the settings, say what to publish and to tell the mail server, try it.'
+complete -c email-report-admin -n '_shtab_email_report_admin_using init' -s h -l help -d 'show this help message and exit'
+complete -c email-report-admin -n '_shtab_email_report_admin_using init' -l store -x -d 'https://host:9200 or sqlite:PATH'
+complete -c email-report-admin -n '_shtab_email_report_admin_using init' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'settings (/etc/email-report-processor.toml)'
+complete -c email-report-admin -n '_shtab_email_report_admin_using init' -l state -xka "(__fish_complete_directories)" -d 'kept messages, the embedded store'
+complete -c email-report-admin -n '_shtab_email_report_admin_using init' -l domain -x -d 'whose mail the reports are about'
+complete -c email-report-admin -n '_shtab_email_report_admin_using init' -l address -x -d 'where reports arrive (dmarc@DOMAIN)'
+complete -c email-report-admin -n '_shtab_email_report_admin_using init' -l mail-server -xka "postfix exim opensmtpd dovecot forward none" -d 'who hands them over (the one that is here)'
+complete -c email-report-admin -n '_shtab_email_report_admin_using init' -l username -x -d 'of OpenSearch'
+complete -c email-report-admin -n '_shtab_email_report_admin_using init' -l password-file -xka "(__fish_complete_path (commandline -ct))" -d 'its first line is the password of OpenSearch'
+complete -c email-report-admin -n '_shtab_email_report_admin_using init' -l yes -d 'ask nothing: flags and defaults, for scripts'
+complete -c email-report-admin -n '_shtab_email_report_admin_using init' -l overwrite -d 'write over settings that are there (a copy stays)'
+complete -c email-report-admin -n '_shtab_email_report_admin_using init' -l test -d 'send a test report through the mail server'
+complete -c email-report-admin -n '_shtab_email_report_admin_using init' -l smtp -x -d 'of --test: instead of sendmail'
+complete -c email-report-admin -n '_shtab_email_report_admin_using init' -l wait -x -d 'of --test: for its arrival (60)'
+complete -c email-report-admin -n '_shtab_email_report_admin_using init' -l no-dns -d 'print the records, and look for none'
+complete -c email-report-admin -n '_shtab_email_report_admin_using init' -l server -x -d 'ask this server, not the system'"'"'s'
+complete -c email-report-admin -n '_shtab_email_report_admin_using init' -l timeout -x -d 'for one question (5)'
 complete -c email-report-admin -n '_shtab_email_report_admin_using; and test $_shtab_email_report_admin_npos -eq 0' -a journal -d 'When receivers saw the policy of a domain change, and what came of it.'
 complete -c email-report-admin -n '_shtab_email_report_admin_using journal' -s h -l help -d 'show this help message and exit'
 complete -c email-report-admin -n '_shtab_email_report_admin_using journal' -l store -x -d 'https://host:9200 or sqlite:PATH'
