@@ -37,6 +37,7 @@ COMMANDS = {
     "metrics": "figures for Prometheus",
     "policy": "what a stricter DMARC record would have cost",
     "prune": "take away from the embedded store what is older than its retention",
+    "reclassify": "make stored documents say what new ones would, after a change of rules, verdicts or own networks",
     "search": "find documents by a query: class:spoof subject:invoice since:2d",
     "setup": "make OpenSearch ready: templates, retention, pipelines, roles, dashboards",
     "summary": "is my mail authenticated, who sends in my name, what do I have to fix",

@@ -70,7 +70,10 @@ def _stopped(cost: Cost) -> Answer:
     refused = cost.fates["refused"]
     if refused:
         text += f" {words.count(refused, 'message')} {words.verb(refused, 'was')} refused already."
-    return Answer("What would it have stopped?", words.number(stopped), text, "none")
+    ours = cost.refused_wanted.total()
+    if ours:
+        text += f" {words.number(ours)} of those {'looks' if ours == 1 else 'look'} like yours: see email-report-admin summary."
+    return Answer("What would it have stopped?", words.number(stopped), text, "warn" if ours else "none")
 
 
 def _without_spf(cost: Cost) -> Iterator[Answer]:
@@ -98,9 +101,12 @@ def _way(cost: Cost, made: str) -> Answer:
     if found is None:
         return Answer(question, "-", "Without reports nobody can say.")
     text = f"The strictest that loses nothing of this is {found.text()}, with your rua."
+    in_the_way = cost.failing[cost.record.domain]
+    if found.p != "reject" and in_the_way:
+        text += f" {words.count(in_the_way, 'message')} {'keeps' if in_the_way == 1 else 'keep'} p from being stricter."
     if found.p == "none" and found.sp != "reject":
         text = "Nothing stricter than p=none loses nothing: mend and judge what stands below."
-    elif found.p == "reject":
+    elif found.p == "reject" and cost.record.p != "reject":
         text += " Publish it with p=quarantine first where you can wait: what is lost then can be found."
     later = date.fromisoformat(made[:10]) + timedelta(days=LEAST_DAYS)
     return Answer(question, f"p={found.p}", f"{text} Ask again on {later.isoformat()}.", "none")

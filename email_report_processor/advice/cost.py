@@ -51,6 +51,7 @@ class Cost(NamedTuple):
     addresses: dict[Group, Counter[str]]  # hosts behind what is lost or unknown, with their messages
     unsure: int  # messages whose reporter left out what the judgement takes
     spf_gone: dict[str, Counter[bool]]  # sender -> messages that no longer pass SPF, by whether DKIM passes
+    refused_wanted: Counter[str]  # sender -> messages that were refused, and look like wanted ones
     failing: Counter[str]  # From domain -> messages that keep a policy from being strict, were there one for it
 
     @property
@@ -91,6 +92,7 @@ class _Found(NamedTuple):
     unsure: bool
     would_fail: bool  # under a policy, whatever it is that is tried
     judged: Judged
+    wanted: bool  # as far as can be told
 
 
 _Key = tuple[int, str]  # kind and address
@@ -128,6 +130,7 @@ def reckon(rows: Iterable[Combined], record: Record, site: Site) -> Cost:
         0,
         defaultdict(Counter),
         Counter(),
+        Counter(),
     )
     return _summed(cost, ((known[key], key[1], messages) for key, messages in hosts.items()))
 
@@ -142,10 +145,12 @@ def _by_name(sums: Mapping[tuple[str, str], int]) -> dict[str, Counter[str]]:
 def _summed(cost: Cost, hosts: Iterable[tuple[_Found, str, int]]) -> Cost:
     """With what the hosts add up to: what was found, address, messages."""
     unsure = 0
-    for (group, is_unsure, would_fail, judged), address, messages in hosts:
+    for (group, is_unsure, would_fail, judged, wanted), address, messages in hosts:
         cost.groups[group] += messages
         cost.fates[group.fate] += messages
         unsure += messages if is_unsure else 0
+        if wanted and group.fate == "refused":
+            cost.refused_wanted[group.sender] += messages
         if judged.spf_gone:
             cost.spf_gone[group.sender][judged.dkim] += messages
         if would_fail:
@@ -168,10 +173,10 @@ class _Finder:
         found = self._kinds.get(kind)
         if found is None:
             found = self._kinds[kind] = self._find(fields, "")
-        if address and found.group.fate != "refused":
+        if address:
             if self._site.loses_spf is not None:
                 found = self._find(fields, address)
-            elif not found.judged.passes and is_in(address, self._networks):
+            elif is_in(address, self._networks):
                 found = self._found({**fields, "source.ip": address}, found.judged)
         if address and not found.group.sender:  # who has no name is called by the address
             found = found._replace(group=found.group._replace(sender=address))
@@ -189,7 +194,7 @@ class _Finder:
         strict = judged._replace(policy="reject")
         then = fate if strict.does == judged.does else fate_of(fields, strict, self._site)
         would_fail = then in _WANTED or not (judged.passes or judged.sure_results or then in _SURE)
-        return _Found(group, not (judged.sure or fate in _SURE), would_fail, judged)
+        return _Found(group, not (judged.sure or fate in _SURE), would_fail, judged, _is_wanted(fields, self._site))
 
 
 def fate_of(fields: Mapping[str, Any], judged: Judged, site: Site) -> str:
@@ -208,6 +213,14 @@ def fate_of(fields: Mapping[str, Any], judged: Judged, site: Site) -> str:
     if class_ in _OWN_CLASSES or _authenticates_as_ours(fields):
         return "lost"
     return "forwarded" if class_ in _PASSED_ON else "unknown"
+
+
+def _is_wanted(fields: Mapping[str, Any], site: Site) -> bool:
+    """Whether a row looks like mail of the site's own, by verdict, class or results."""
+    said = verdict(fields, site.senders, site.day)
+    if said is not None:
+        return said.verdict in OURS
+    return fields.get("class") in _OWN_CLASSES or _authenticates_as_ours(fields)
 
 
 def _authenticates_as_ours(fields: Mapping[str, Any]) -> bool:

@@ -7,6 +7,8 @@ reader      reads the dashboards, but for failure reports: those hold addresses 
 failures    reads failure reports; for somebody who is a reader, too
 eraser      runs `email-report-admin erase`: reads everything, and takes documents away
 
+renewer     runs `email-report-admin reclassify`: reads and rewrites all documents, and makes or removes no index
+
 Checked against opensearch-project/security (2026-08): RolesApiAction.java, RolesMappingApiAction.java, and tried on
 2.19 (tests/test_roles.py).
 """
@@ -18,7 +20,7 @@ from ..documents.datasets import DATASETS
 from ..stores.templates import Request, base_name
 
 BASE = "/_plugins/_security/api"
-NAMES = ("writer", "operator", "reader", "failures", "eraser")
+NAMES = ("writer", "operator", "reader", "failures", "eraser", "renewer")
 
 # The last one tells the names of the indices, and nothing of what is in them.
 _WRITE = ["indices:data/write/bulk*", "indices:data/write/index", "indices:admin/create", "indices:admin/resolve/index"]
@@ -37,7 +39,7 @@ def doctor_index(prefix: str) -> str:
 
 def roles(prefix: str) -> dict[str, dict[str, Any]]:
     """Name in OpenSearch -> role."""
-    made = (_writer(prefix), _operator(prefix), _reader(prefix), _failures(prefix), _eraser(prefix))
+    made = (_writer(prefix), _operator(prefix), _reader(prefix), _failures(prefix), _eraser(prefix), _renewer(prefix))
     return {role_name(prefix, role): body for role, body in zip(NAMES, made, strict=True)}
 
 
@@ -127,3 +129,9 @@ def _eraser(prefix: str) -> dict[str, Any]:
 def _failures(prefix: str) -> dict[str, Any]:
     patterns = _patterns(prefix, personal=(True,))
     return _role("reads failure reports", ["cluster_composite_ops_ro"], patterns, ["read"], "kibana_all_read")
+
+
+def _renewer(prefix: str) -> dict[str, Any]:
+    cluster = ["cluster_composite_ops_ro", "indices:data/write/bulk"]
+    actions = ["read", "indices:data/write/bulk*", "indices:data/write/index"]
+    return _role("runs reclassify", cluster, _patterns(prefix, personal=(True, False)), actions)

@@ -105,12 +105,16 @@ class Completion:
         return found
 
     def _said_of(self, fields: Mapping[str, Any]) -> Fields:
-        """The class of a document, and who sends."""
-        said: Fields = {}
-        found = classify(fields, self._site)
-        if found is not None:
-            said["class"], said["class_rule"] = found
-        name = source_name(fields, self._senders)
-        if name:
-            said["source.name"] = name
-        return said
+        return said_of(fields, self._site, self._senders)
+
+
+def said_of(fields: Mapping[str, Any], site: Site, senders: Senders | None) -> Fields:
+    """The class of a document, and who sends."""
+    said: Fields = {}
+    found = classify(fields, site)
+    if found is not None:
+        said["class"], said["class_rule"] = found
+    name = source_name(fields, senders)
+    if name:
+        said["source.name"] = name
+    return said

@@ -22,6 +22,7 @@ from .store import Found, Question, Row, Selection, StoreError, Total, Written
 if TYPE_CHECKING:
     from .follow import Entry, Known, Place  # 7 ms, for `copy --follow` only
     from .kinds import Asked, Combined
+    from .renewing import Renewal, Versioned
 
 _COUNT = {"size": 0, "track_total_hits": True, "query": {"match_all": {}}}
 _NEW_INDICES = 16  # in one request: making one takes a tenth of a second or more, and a request has its time limit
@@ -147,6 +148,18 @@ class OpenSearchStore:
         from . import log_opensearch  # 1 ms, for `copy --follow` only
 
         return log_opensearch.log(self._client, self._prefix, since, known)
+
+    def versioned(self, selection: Selection, after: tuple[Any, ...] = ()) -> "Iterator[Versioned]":
+        """See Renewable."""
+        from . import search  # 1 ms, for people only
+
+        return search.versioned(self._client, self._prefix, selection, after)
+
+    def renew(self, renewals: "Sequence[Renewal]") -> int:
+        """See Renewable."""
+        from . import renewing_opensearch  # 1 ms, for people only
+
+        return renewing_opensearch.renew(self._client, renewals)
 
     def remove(self) -> int:
         """Take away every index under the prefix: for what was made up. Returns how many documents there were."""

@@ -3,12 +3,14 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..documents.datasets import BY_NAME
 from ..values.fields import write_date
 from .client import Client, compact
+from .renewing import Versioned
 from .select_opensearch import translate
 from .store import Found, Row, Selection, Total
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 _PAGE_ROWS = 250  # documents read at once by `documents`
 _PAGE_GROUPS = 10_000  # groups read at once by `groups`
+_NO_MORE: Mapping[str, Any] = MappingProxyType({})
 _SCROLL = "5m"  # how long OpenSearch keeps our place between two pages
 
 
@@ -46,7 +49,24 @@ def documents(client: Client, index: str) -> Iterator[Row]:
 
 
 def selected(client: Client, prefix: str, selection: Selection, after: tuple[Any, ...]) -> Iterator[Found]:
-    """Documents newest first.
+    """Documents newest first."""
+    return (_found(hit) for hit in _hits(client, prefix, selection, after))
+
+
+def versioned(client: Client, prefix: str, selection: Selection, after: tuple[Any, ...]) -> Iterator[Versioned]:
+    """The same with sequence number and primary term."""
+    for hit in _hits(client, prefix, selection, after, {"seq_no_primary_term": True}):
+        yield Versioned(_found(hit), (hit["_seq_no"], hit["_primary_term"]))
+
+
+def _found(hit: Mapping[str, Any]) -> Found:
+    return Found(Row(hit["_index"], hit["_id"], compact(hit["_source"])), tuple(hit["sort"]))
+
+
+def _hits(
+    client: Client, prefix: str, selection: Selection, after: tuple[Any, ...], more: Mapping[str, Any] = _NO_MORE
+) -> Iterator[Mapping[str, Any]]:
+    """Page by page.
 
     Sequence numbers order those of one moment: they stay, unlike a place in Lucene, need no point in time, and cost no
     memory, unlike ids.
@@ -59,12 +79,12 @@ def selected(client: Client, prefix: str, selection: Selection, after: tuple[Any
         "query": {"bool": {"filter": [translate(selection.node)]}},
         "sort": [{"@timestamp": "desc"}, {"_seq_no": "desc"}, {"_index": "desc"}],
         "track_total_hits": False,
+        **more,
     }
     while left > 0:
         page = {**ask, "size": min(left, _PAGE_ROWS), **({"search_after": after} if after else {})}
         hits = client.ask(f"/{pattern}/_search", page)["hits"]["hits"]
-        for hit in hits:
-            yield Found(Row(hit["_index"], hit["_id"], compact(hit["_source"])), tuple(hit["sort"]))
+        yield from hits
         if len(hits) < page["size"]:
             return
         left -= len(hits)

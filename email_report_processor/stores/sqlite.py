@@ -22,6 +22,7 @@ from .store import Found, Question, Row, Selection, StoreError, Total, Written
 if TYPE_CHECKING:
     from .follow import Entry, Known, Place  # 5 ms, for `copy --follow` only
     from .kinds import Asked, Combined
+    from .renewing import Renewal, Versioned
 
 _T = TypeVar("_T")
 
@@ -32,6 +33,7 @@ _PAGE_ROWS = 500  # read at once by `scan`: between pages nothing is locked and 
 _FORM = 6  # of the tables, and of the views beside their fields
 
 _INSERT = "INSERT OR IGNORE INTO documents VALUES (?, ?, CAST(? AS TEXT))"
+_RENEW = "UPDATE documents SET source = CAST(? AS TEXT) WHERE id = ? AND source = CAST(? AS TEXT)"
 _TABLE = "CREATE TABLE IF NOT EXISTS documents (idx TEXT, id TEXT, source TEXT NOT NULL)"
 _BY_ID = "CREATE UNIQUE INDEX IF NOT EXISTS documents_by_id ON documents (id)"
 _BY_INDEX = "CREATE INDEX IF NOT EXISTS documents_by_index ON documents (idx)"
@@ -141,6 +143,16 @@ class SqliteStore:
         while page := self._patiently(log_sqlite.page, after):
             yield from follow.pages(page, known)
             after = page[-1].mark
+
+    def versioned(self, selection: Selection, after: tuple[Any, ...] = ()) -> "Iterator[Versioned]":
+        """See Renewable: what it says is its version."""
+        from .renewing import Versioned  # 1 ms, for people only
+
+        return (Versioned(found, found.row.source) for found in self.select(selection, after))
+
+    def renew(self, renewals: "Sequence[Renewal]") -> int:
+        """See Renewable. In one transaction, with the daily sums."""
+        return self._patiently(_renew, renewals)
 
     def remove(self) -> int:
         """Take away every document under the prefix: for what was made up. Returns how many there were."""
@@ -374,6 +386,13 @@ def _insert_parcels(connection: sqlite3.Connection, parcels: Sequence[Sequence[R
         if connection.in_transaction:
             connection.rollback()
     return stored
+
+
+def _renew(connection: sqlite3.Connection, renewals: "Sequence[Renewal]") -> int:
+    with connection:  # one transaction
+        connection.execute("BEGIN IMMEDIATE")
+        values = [(one.row.source, one.row.id, one.version) for one in renewals]
+        return connection.executemany(_RENEW, values).rowcount
 
 
 def _remove(connection: sqlite3.Connection, prefix: str) -> int:

@@ -173,3 +173,19 @@ def test_every_fate_has_its_column() -> None:
     for figure in figures:
         assert len(figure.columns) == 1 + len(FATES)
         assert sum(cell for cells in figure.rows for cell in cells[1:] if isinstance(cell, int)) == 2
+
+
+def test_what_was_refused_and_looks_like_ours_is_said() -> None:
+    """A domain with p=reject whose own mail fails: nothing more would be lost, and something is lost already."""
+    mine = row(source__ip="192.0.2.1", policy_evaluated__disposition="reject", count=4)
+    ours = row(auth_results__spf=passed("example.org"), policy_evaluated__disposition="reject", count=2)
+    strange = row(policy_evaluated__disposition="reject", count=1)
+    cost = reckon([mine, ours, strange], REJECT, SITE)
+    assert (cost.fates["refused"], cost.refused_wanted.total()) == (7, 6)
+    assert "7 messages were refused already. 6 of those look like yours" in shown(cost)
+    assert "with p=quarantine first" not in shown(cost)
+    assert "look like yours" not in shown(reckon([strange], REJECT, SITE))
+
+
+def test_what_keeps_a_record_from_being_stricter() -> None:
+    assert "3 messages keep p from being stricter" in shown(reckon([row(count=3)], REJECT, SITE))

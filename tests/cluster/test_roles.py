@@ -314,3 +314,28 @@ def test_no_role_reaches_beyond_the_prefix() -> None:
                     known = {f"{prefix}{dataset.name}" for dataset in DATASETS} | {roles.doctor_index(prefix)}
                     assert base in known, f"{name}: {pattern}"
     assert set(roles.roles("")) == {f"email-report-{name}" for name in roles.NAMES}
+
+
+def test_the_renewer_rewrites_documents_and_nothing_else(
+    ready: nodes.SecureNode, prefix: str, run_filter: Program, run_admin: Program, ask: Ask
+) -> None:
+    outcome = run_filter(AGGREGATE.read_bytes(), settings=_settings(ready, prefix, f"{prefix}writer"))
+    assert outcome.status == 0, outcome.stderr
+    ready.ask("POST", f"/{prefix}*/_refresh")
+    before = ready.documents(f"{prefix}dmarc-aggregate-*")
+    address = before[0].source["source"]["ip"]
+    settings = _settings(ready, prefix, f"{prefix}renewer") + f'[senders]\n"{address}" = "Renamed"\n'
+    done = run_admin(b"", "reclassify", settings=settings)
+    assert done.status == 0, done.stderr
+    ready.ask("POST", f"/{prefix}*/_refresh")
+    after = ready.documents(f"{prefix}dmarc-aggregate-*")
+    assert "Renamed" in {one.source["source"].get("name") for one in after}
+    assert sorted(one.id for one in after) == sorted(one.id for one in before)
+    index = f"{prefix}dmarc-aggregate-2026.11"
+    for method, path, body in (
+        ("DELETE", f"/{index}/_doc/{before[0].id}", None),
+        ("DELETE", f"/{index}", None),
+        ("PUT", f"/{prefix}dmarc-aggregate-2031.01", {}),
+        ("PUT", f"/{index}/_mapping", {"properties": {"new": {"type": "keyword"}}}),
+    ):
+        assert ask("renewer", method, path, body)[0] == 403, (method, path)
