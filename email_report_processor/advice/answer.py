@@ -72,7 +72,8 @@ def _stopped(cost: Cost) -> Answer:
         text += f" {words.count(refused, 'message')} {words.verb(refused, 'was')} refused already."
     ours = cost.refused_wanted.total()
     if ours:
-        text += f" {words.number(ours)} of those {'looks' if ours == 1 else 'look'} like yours: see email-report-admin summary."
+        look = "looks" if ours == 1 else "look"
+        text += f" {words.number(ours)} of those {look} like yours: see email-report-admin summary."
     return Answer("What would it have stopped?", words.number(stopped), text, "warn" if ours else "none")
 
 

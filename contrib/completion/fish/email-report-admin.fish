@@ -52,6 +52,8 @@ end
 
 set -g _shtab_email_report_admin_commands abuse 'abuse prepare' 'abuse drafts' 'abuse show' 'abuse send' 'abuse auto' 'abuse close' 'abuse answers' 'abuse reports' 'abuse contacts' 'abuse league' alert campaigns check copy demo desk digest dns doctor erase explain inbox init journal kept logins 'logins read' 'logins follow' 'logins policy' 'logins check' 'logins events' 'logins stop' 'logins release' 'logins answer' 'logins stopped' 'logins audit' metrics policy prune search setup summary urls verdict
 set -g _shtab_email_report_admin_opts_with_value --address --after --by --campaign --category --comment --config --csv --dashboards-url --dataset --domain --eml --every --file --format --from --from-prefix --hours --html --identifier --index-prefix --least --limit --listen --mail-server --message --mode --name --only --own --password-file --period --port --prefix --remove --retention --server --since --smtp --stale --state --store --tenant --timeout --to --to-config --top --try --until --user --username --wait --weeks --why --window --without --workspace --zone
+set -g _shtab_email_report_admin_commands abuse 'abuse prepare' 'abuse drafts' 'abuse show' 'abuse send' 'abuse auto' 'abuse close' 'abuse answers' 'abuse reports' 'abuse contacts' 'abuse league' alert campaigns check copy demo desk digest dns doctor erase explain inbox journal kept logins 'logins read' 'logins follow' 'logins policy' 'logins check' 'logins events' 'logins stop' 'logins release' 'logins answer' 'logins stopped' 'logins audit' metrics policy prune reclassify search setup summary urls verdict
+set -g _shtab_email_report_admin_opts_with_value --after --by --campaign --category --comment --config --csv --dashboards-url --dataset --domain --eml --every --file --format --from --from-prefix --hours --html --identifier --index-prefix --least --limit --listen --message --mode --name --only --own --period --port --prefix --remove --retention --server --since --stale --state --store --tenant --timeout --to --to-config --top --try --until --user --weeks --why --window --without --workspace --zone
 
 complete -c email-report-admin -e
 complete -c email-report-admin -f
@@ -353,6 +355,14 @@ complete -c email-report-admin -n '_shtab_email_report_admin_using prune' -l con
 complete -c email-report-admin -n '_shtab_email_report_admin_using prune' -l state -xka "(__fish_complete_directories)" -d 'kept messages, the embedded store'
 complete -c email-report-admin -n '_shtab_email_report_admin_using prune' -l dry-run -d 'count, and take nothing away'
 complete -c email-report-admin -n '_shtab_email_report_admin_using prune' -l retention -x -d 'how long; 0 for ever; repeatable'
+complete -c email-report-admin -n '_shtab_email_report_admin_using; and test $_shtab_email_report_admin_npos -eq 0' -a reclassify -d 'Make stored documents say what new ones would, after a change of rules, verdicts or own networks.'
+complete -c email-report-admin -n '_shtab_email_report_admin_using reclassify' -s h -l help -d 'show this help message and exit'
+complete -c email-report-admin -n '_shtab_email_report_admin_using reclassify' -l store -x -d 'https://host:9200 or sqlite:PATH'
+complete -c email-report-admin -n '_shtab_email_report_admin_using reclassify' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'settings (/etc/email-report-processor.toml)'
+complete -c email-report-admin -n '_shtab_email_report_admin_using reclassify' -l state -xka "(__fish_complete_directories)" -d 'kept messages, the embedded store'
+complete -c email-report-admin -n '_shtab_email_report_admin_using reclassify' -l dry-run -d 'count what would change, and write nothing'
+complete -c email-report-admin -n '_shtab_email_report_admin_using reclassify' -l since -x -d '30d, 12w, 6m, 1y, or a date (all)'
+complete -c email-report-admin -n '_shtab_email_report_admin_using reclassify' -l after -x -d 'go on behind this place, as an interruption said'
 complete -c email-report-admin -n '_shtab_email_report_admin_using; and test $_shtab_email_report_admin_npos -eq 0' -a search -d 'Find documents by a query: class:spoof subject:invoice since:2d.'
 complete -c email-report-admin -n '_shtab_email_report_admin_using search' -s h -l help -d 'show this help message and exit'
 complete -c email-report-admin -n '_shtab_email_report_admin_using search' -l store -x -d 'https://host:9200 or sqlite:PATH'
