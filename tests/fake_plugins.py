@@ -129,6 +129,7 @@ class FakeCluster(Fake):
         self.datasources: dict[str, dict[str, Any]] = {}
         self.roles: dict[str, Any] = {}
         self.mappings: dict[str, Any] = {}
+        self.monitors: dict[str, Any] = {}
         self.sequence = 0
         self.forbidden: str = ""  # paths with this are answered with 403
 
@@ -155,6 +156,23 @@ class FakeCluster(Fake):
         refusal = RefusalError(400, "", "")
         refusal.body = {"error": f"no handler found for uri [{seen.path}] and method [{seen.method}]"}
         raise refusal
+
+    def _monitor_search(self, seen: Seen, _parameters: Mapping[str, str]) -> Any:
+        """RestSearchMonitorAction: the index of the plugin is made with the first monitor."""
+        if not self.monitors:
+            raise RefusalError(404, "alerting_exception", "Configured indices are not found")
+        begin = seen.json["query"]["prefix"]["monitor.name.keyword"]
+        found = [(id_, one) for id_, one in self.monitors.items() if one["name"].startswith(begin)]
+        return {"hits": {"hits": [{"_id": id_, "_source": {"monitor": one}} for id_, one in found]}}
+
+    def _monitor(self, seen: Seen, _parameters: Mapping[str, str], id_: str = "") -> Any:
+        """RestIndexMonitorAction: POST makes one under an id of its own, PUT changes the one that is named."""
+        assert bool(id_) == (seen.method == "PUT")
+        if id_ and id_ not in self.monitors:
+            raise RefusalError(404, "alerting_exception", f"Monitor with {id_} is not found")
+        name = id_ or f"m{len(self.monitors)}"
+        self.monitors[name] = {**seen.json, "enabled_time": 1}
+        return {"_id": name, "monitor": self.monitors[name]}
 
     # OpenSearch itself
 
@@ -289,6 +307,9 @@ _ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     (rf"/_plugins/_ism/change_policy/{_NAME}", "ism", FakeCluster._change),
     (r"/_plugins/geospatial/ip2geo/datasource", "ip2geo", FakeCluster._datasources),
     (rf"/_plugins/geospatial/ip2geo/datasource/{_NAME}", "ip2geo", FakeCluster._datasource),
+    (r"/_plugins/_alerting/monitors/_search", "alerting", FakeCluster._monitor_search),
+    (r"/_plugins/_alerting/monitors", "alerting", FakeCluster._monitor),
+    (rf"/_plugins/_alerting/monitors/{_NAME}", "alerting", FakeCluster._monitor),
     (rf"/_plugins/_security/api/roles/{_NAME}", "security", FakeCluster._role),
     (rf"/_plugins/_security/api/rolesmapping/{_NAME}", "security", FakeCluster._role_mapping),
 )

@@ -78,7 +78,7 @@ def _store(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
         from ..checking import store as store_checks
 
         if not choice.configured:
-            yield ok("store", "no [store] url is set: the embedded one is used")
+            yield ok("store url", "none is set: the embedded store is used")
         path = choice.url.removeprefix("sqlite:")
         well = yield from finding.passed_on(store_checks.check_sqlite(path))
         if well and os.path.exists(path):

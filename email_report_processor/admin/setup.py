@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..cluster import dashboards_api, roles, saved_objects
-from ..cluster.setup import PARTS, Cluster, PartError, Plan, SkippedError, read_retention
-from ..job import choose_store
+from ..cluster.setup import ASKED_FOR, PARTS, Cluster, PartError, Plan, SkippedError, read_retention
+from ..documents.senders import OURS
+from ..job import choose_senders, choose_store
 from ..process import Layout
 from ..settings import Settings, SettingsError, secret
 from .text import fail
@@ -18,13 +19,15 @@ from .text import fail
 if TYPE_CHECKING:
     from ..stores.opensearch import OpenSearchStore
 
+_ALL = {**PARTS, **ASKED_FOR}
 _BUDGET = 20.0  # seconds that OpenSearch may be away
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of this sub-command."""
     parser.add_argument("--dry-run", action="store_true", help="print each request instead of sending it")
-    parser.add_argument("--only", metavar="PART,…", help=f"some of {', '.join(PARTS)}")
+    parser.add_argument("--only", metavar="PART,…", help=f"some of {', '.join(_ALL)}; monitors only here")
+    parser.add_argument("--channel", metavar="ID", default="", help="of Notifications: who monitors tell")
     parser.add_argument(
         "--retention", metavar="DATASET=DAYS", action="append", default=[], help="how long; 0 for ever; repeatable"
     )
@@ -83,7 +86,7 @@ def _do(cluster: Cluster, plan: Plan, parts: Iterable[str], *, asked: bool) -> i
     say = _quiet if cluster.show is not None else print
     for part in parts:
         try:
-            for line in PARTS[part](cluster, plan):
+            for line in _ALL[part](cluster, plan):
                 say(f"{part}: {line}")
         except SkippedError as error:
             skipped[part] = str(error)
@@ -105,11 +108,11 @@ def _parts(arguments: argparse.Namespace) -> list[str]:
         return list(PARTS)
     wanted = [part.strip() for part in arguments.only.split(",") if part.strip()]
     for part in wanted:
-        if part not in PARTS:
-            raise SettingsError(f"--only {arguments.only}: there is no part {part!r}; it is {', '.join(PARTS)}")
+        if part not in _ALL:
+            raise SettingsError(f"--only {arguments.only}: there is no part {part!r}; it is {', '.join(_ALL)}")
     if "dashboards" in wanted and not arguments.dashboards_url:
         raise SettingsError("--only dashboards needs --dashboards-url, such as https://HOST:5601")
-    return [part for part in PARTS if part in wanted]
+    return [part for part in _ALL if part in wanted]
 
 
 def _plan(arguments: argparse.Namespace, settings: Settings, prefix: str, parts: list[str]) -> Plan:
@@ -119,7 +122,29 @@ def _plan(arguments: argparse.Namespace, settings: Settings, prefix: str, parts:
     objects = saved_objects.read(prefix) if place is not None and "dashboards" in parts else b""
     period = settings.record("store", Layout).index_period
     replicas = settings.record("opensearch", OpenSearchOptions).replicas
-    return Plan(prefix, period, replicas, _retention(arguments.retention), _users(arguments.user), place, objects)
+    plan = Plan(prefix, period, replicas, _retention(arguments.retention), _users(arguments.user), place, objects)
+    if "monitors" not in parts:
+        return plan
+    return plan._replace(thresholds=_thresholds(settings), ours=_ours(settings), channel=arguments.channel)
+
+
+def _thresholds(settings: Settings) -> dict[str, float]:
+    """Of the rules, as [alerts] has them."""
+    from ..alerts.options import AlertOptions
+    from ..alerts.rules import RULES
+
+    options = settings.record("alerts", AlertOptions)
+    return {rule.name: getattr(options, rule.name) for rule in RULES}
+
+
+def _ours(settings: Settings) -> tuple[str, ...]:
+    """Names that documents have of senders whose verdict is mine or service."""
+    senders = choose_senders(settings)
+    if senders is None:
+        return ()
+    places = [*senders.systems.values(), *senders.domains.values(), *senders.keys.values(), *senders.names.values()]
+    every = [*places, *(sender for _, sender in senders.networks)]
+    return tuple(sorted({one.name for one in every if one.name and one.verdict in OURS}))
 
 
 def _retention(given: Iterable[str]) -> dict[str, int]:

@@ -6,7 +6,7 @@ import os
 import pwd
 from typing import Any
 
-from ..desk.verdicts import give, make_entry, verdict_file
+from ..desk.verdicts import give, make_entry, remove, verdict_file
 from ..documents.senders import VERDICTS
 from ..flags import now
 from ..job import read_entries
@@ -28,13 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", default="", help="what the sender is called from now on")
     parser.add_argument("--until", metavar="DATE", default="", help="the verdict's last day")
     parser.add_argument("--comment", default="", help="why")
+    parser.add_argument("--remove", action="store_true", help="take back what the file says of WHAT")
     parser.add_argument("--by", default="", help="who says so (the user who runs this)")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Add a verdict, or list all of them. 0 when that is done."""
+    """Add a verdict, take one back, or list all of them. 0 when that is done."""
     if arguments.what is None:
-        return _list([*settings.tables("senders"), *read_entries(str(verdict_file(settings)))])
+        return fail("say of which sender: --remove WHAT", 2) if arguments.remove else _list_all(settings)
+    if arguments.remove:
+        return _remove(arguments.what, settings)
     if not (arguments.verdict or arguments.name):
         return fail("say a verdict or a --name; verdicts are " + ", ".join(VERDICTS), 2)
     said = {name: getattr(arguments, name) or "" for name in ("verdict", "name", "until", "comment")}
@@ -44,10 +47,35 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         return fail(str(error), 2)
     path = give(settings, entry)
     print(f"{arguments.what}: {entry.get('verdict', '')} {entry.get('name', '')}".rstrip() + f", in {path}")
-    if not settings.record("site", SenderFile).senders_file:
-        print("The filter and the pages look there when the settings say so:\n")
-        print(f"[site]\nsenders_file = {json.dumps(str(path))}")
+    _say_unset(settings)
     return 0
+
+
+def _say_unset(settings: Settings) -> None:
+    """The file is in the state directory, and the filter looks only where the settings say."""
+    if not settings.record("site", SenderFile).senders_file:
+        path = str(verdict_file(settings))
+        print(f"The filter looks there when the settings say so:\n\n[site]\nsenders_file = {json.dumps(path)}")
+
+
+def _remove(what: str, settings: Settings) -> int:
+    path = verdict_file(settings)
+    try:
+        number = remove(settings, what)
+    except SettingsError as error:
+        return fail(str(error), 2)
+    if not number:
+        return fail(f"{what}: nothing in {path} names it; what the settings say of it is changed there", 1)
+    print(f"{what}: taken back, in {path}")
+    return 0
+
+
+def _list_all(settings: Settings) -> int:
+    entries = read_entries(str(verdict_file(settings)))
+    status = _list([*settings.tables("senders"), *entries])
+    if entries:
+        _say_unset(settings)
+    return status
 
 
 def _list(entries: list[Any]) -> int:

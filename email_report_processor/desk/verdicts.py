@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -56,6 +57,12 @@ def add(path: Path, entry: dict[str, Any]) -> None:
     text = f"{before.rstrip()}\n\n[[senders]]\n" + "".join(
         f"{name} = {_toml(value)}\n" for name, value in entry.items()
     )
+    _write(path, text, mode)
+
+
+def _write(path: Path, text: str, mode: int = 0) -> None:
+    """Whole or not at all. mode: of a new file; 0 is that of the one that is there."""
+    mode = mode or path.stat().st_mode & 0o777
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}-", delete=False
@@ -65,6 +72,41 @@ def add(path: Path, entry: dict[str, Any]) -> None:
         os.fchmod(file.fileno(), mode)
         os.fsync(file.fileno())
     os.replace(file.name, path)
+
+
+_NAMES = ("network", "as", "domain", "dkim", "selector", "sender")  # keys that say what an entry is about
+
+
+def remove(settings: Settings, what: str) -> int:
+    """Take what names this out of the file; how many entries there were. Raises SettingsError, OSError."""
+    choose_senders(settings)
+    path, place = verdict_file(settings), _place(what)
+    read_entries(str(path))  # what is no TOML is not touched
+    if not path.exists():
+        return 0
+    head, *blocks = path.read_text("utf-8").split("[[senders]]")
+    kept = [block if not _is_about(block, place) else _remarks(block) for block in blocks]
+    number = sum(_is_about(block, place) for block in blocks)
+    if number:
+        texts = [f"[[senders]]{new}" if new is old else new for new, old in zip(kept, blocks, strict=True)]
+        _write(path, head + "".join(texts))
+    return number
+
+
+def _is_about(block: str, place: Mapping[str, Any]) -> bool:
+    entry = tomllib.loads(block)
+    said = {name: entry[name] for name in _NAMES if entry.get(name) not in {None, ""}}
+    if "network" in said:
+        said["network"] = _network(str(said["network"]))
+    return said == {name: value for name, value in place.items() if value != ""}
+
+
+def _remarks(block: str) -> str:
+    """The comments behind an entry: they are about the next one."""
+    lines = block.splitlines(keepends=True)
+    while lines and (lines[0].strip() == "" or not lines[0].lstrip().startswith("#")):
+        lines.pop(0)
+    return "".join(lines)
 
 
 def _toml(value: Any) -> str:

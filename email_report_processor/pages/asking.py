@@ -89,8 +89,10 @@ def future(store: Store, scope: Scope) -> tuple[str, ...]:
     """What is left out because it says that it is about a time to come; the scope is that of `until_now`."""
     later = scope._replace(period=Period(scope.period.until))
     reports = sum(one.documents for one in ask(store, later, "report", sum=())) if scope.period.until else 0
-    is_ = words.verb(reports, "is")
-    return (f"{words.count(reports, 'report')} of a time to come {is_} left out.",) if reports else ()
+    if not reports:
+        return ()
+    about = "it says that it is" if reports == 1 else "they say that they are"
+    return (f"{words.count(reports, 'report')} {words.verb(reports, 'is')} left out: {about} about days to come.",)
 
 
 def is_long(duration: int | None) -> bool:

@@ -110,7 +110,7 @@ def _who(found: mail.Mail, senders: Figure) -> Answer:
     known = number - any(row[0] == sources.NOBODY for row in senders.rows)
     strangers = found.count(lambda one: one.result == "fail" and fixing.turn_of(one.class_) == "decide")
     largest = next((row for row in senders.rows if row[0] != sources.NOBODY), None)
-    sentence = f"{words.count(known, 'sender')} authenticated as somebody"
+    sentence = f"{words.count(known, 'sender')} can be named by what authenticated"
     if largest is not None:
         sentence += (
             f"; the largest is {words.plain(largest[0], 80)} with {words.count(int(str(largest[1])), 'message')}"

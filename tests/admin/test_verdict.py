@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from email_report_processor.desk.verdicts import add
+from email_report_processor.desk.verdicts import add, remove
 from email_report_processor.job import read_entries
+from email_report_processor.settings import load
 from tests.conftest import Program
 from tests.places import GOLDEN
 
@@ -67,6 +68,59 @@ def test_without_a_file_it_says_what_to_set(run_admin: Program) -> None:
     done = run_admin(b"", "verdict", "AS1", "mine")
     assert (done.status, "[site]\nsenders_file = " in done.stdout) == (0, True)
     assert (run_admin.state / "senders.toml").exists()
+    assert "[site]\nsenders_file = " in run_admin(b"", "verdict").stdout  # the list says so, too
+
+
+ENTRIES = """\
+# ours
+[[senders]]
+network = "192.0.2.0/24" # the first
+verdict = "mine"
+# about the CRM
+[[senders]]
+dkim = "crm.example"
+selector = "k2"
+verdict = "service"
+
+[[senders]]
+dkim = "crm.example"
+verdict = "stranger"
+[[senders]]
+as = 64500
+verdict = "stranger"
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "left"),
+    [
+        ("192.0.2.0/24", ENTRIES.replace('[[senders]]\nnetwork = "192.0.2.0/24" # the first\nverdict = "mine"\n', "")),
+        ("AS64500", ENTRIES.rpartition("[[senders]]")[0]),
+        ("dkim:crm.example/k2", "stranger"),
+        ("dkim:crm.example", "k2"),
+    ],
+)
+def test_a_verdict_is_taken_back(tmp_path: Path, what: str, left: str) -> None:
+    """With its entry alone: comments are a person's."""
+    file = tmp_path / "senders.toml"
+    file.write_text(ENTRIES)
+    settings = load({}, None, {"EMAIL_REPORT_PROCESSOR_SITE_SENDERS_FILE": str(file)})
+    assert remove(settings, what) == 1
+    assert left in {file.read_text(), "stranger", "k2"}
+    assert left in file.read_text()
+    assert "# ours\n" in file.read_text()
+    assert "# about the CRM\n" in file.read_text()
+    assert len(read_entries(str(file))) == 3
+    assert remove(settings, what) == 0
+
+
+def test_taken_back_by_the_command(run_admin: Program, file: Path) -> None:
+    run_admin(b"", "verdict", "AS2", "mine")
+    done = run_admin(b"", "verdict", "AS2", "--remove")
+    assert (done.status, "AS2: taken back" in done.stdout) == (0, True)
+    again = run_admin(b"", "verdict", "AS2", "--remove")
+    assert (again.status, "names it" in again.stderr) == (1, True)
+    assert run_admin(b"", "verdict", "--remove").status == 2
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,8 @@ end
 
 set -g _shtab_email_report_admin_commands abuse 'abuse prepare' 'abuse drafts' 'abuse show' 'abuse send' 'abuse auto' 'abuse close' 'abuse answers' 'abuse reports' 'abuse contacts' 'abuse league' alert campaigns check copy demo desk digest dns doctor erase explain inbox init journal kept logins 'logins read' 'logins follow' 'logins policy' 'logins check' 'logins events' 'logins stop' 'logins release' 'logins answer' 'logins stopped' 'logins audit' metrics policy prune reclassify search setup summary urls verdict
 set -g _shtab_email_report_admin_opts_with_value --address --after --by --campaign --category --comment --config --csv --dashboards-url --dataset --domain --eml --every --file --format --from --from-prefix --hours --html --identifier --index-prefix --least --limit --listen --mail-server --message --mode --name --only --own --password-file --period --port --prefix --remove --retention --server --since --smtp --stale --state --store --tenant --timeout --to --to-config --top --try --until --user --username --wait --weeks --why --window --without --workspace --zone
+set -g _shtab_email_report_admin_commands abuse 'abuse prepare' 'abuse drafts' 'abuse show' 'abuse send' 'abuse auto' 'abuse close' 'abuse answers' 'abuse reports' 'abuse contacts' 'abuse league' alert campaigns check copy demo desk digest dns doctor erase explain inbox journal kept logins 'logins read' 'logins follow' 'logins policy' 'logins check' 'logins events' 'logins stop' 'logins release' 'logins answer' 'logins stopped' 'logins audit' metrics policy prune search setup summary urls verdict
+set -g _shtab_email_report_admin_opts_with_value --after --by --campaign --category --channel --comment --config --csv --dashboards-url --dataset --domain --eml --every --file --format --from --from-prefix --hours --html --identifier --index-prefix --least --limit --listen --message --mode --name --only --own --period --port --prefix --remove --retention --server --since --stale --state --store --tenant --timeout --to --to-config --top --try --until --user --weeks --why --window --without --workspace --zone
 
 complete -c email-report-admin -e
 complete -c email-report-admin -f
@@ -377,7 +379,8 @@ complete -c email-report-admin -n '_shtab_email_report_admin_using setup' -l sto
 complete -c email-report-admin -n '_shtab_email_report_admin_using setup' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'settings (/etc/email-report-processor.toml)'
 complete -c email-report-admin -n '_shtab_email_report_admin_using setup' -l state -xka "(__fish_complete_directories)" -d 'kept messages, the embedded store'
 complete -c email-report-admin -n '_shtab_email_report_admin_using setup' -l dry-run -d 'print each request instead of sending it'
-complete -c email-report-admin -n '_shtab_email_report_admin_using setup' -l only -x -d 'some of templates, retention, pipelines, roles, dashboards'
+complete -c email-report-admin -n '_shtab_email_report_admin_using setup' -l only -x -d 'some of templates, retention, pipelines, roles, dashboards, monitors; monitors only here'
+complete -c email-report-admin -n '_shtab_email_report_admin_using setup' -l channel -x -d 'of Notifications: who monitors tell'
 complete -c email-report-admin -n '_shtab_email_report_admin_using setup' -l retention -x -d 'how long; 0 for ever; repeatable'
 complete -c email-report-admin -n '_shtab_email_report_admin_using setup' -l user -x -d 'give writer, operator, reader or failures'
 complete -c email-report-admin -n '_shtab_email_report_admin_using setup' -l roles -d 'print the roles as JSON and leave'
@@ -414,5 +417,6 @@ complete -c email-report-admin -n '_shtab_email_report_admin_using verdict' -l s
 complete -c email-report-admin -n '_shtab_email_report_admin_using verdict' -l name -x -d 'what the sender is called from now on'
 complete -c email-report-admin -n '_shtab_email_report_admin_using verdict' -l until -x -d 'the verdict'"'"'s last day'
 complete -c email-report-admin -n '_shtab_email_report_admin_using verdict' -l comment -x -d why
+complete -c email-report-admin -n '_shtab_email_report_admin_using verdict' -l remove -d 'take back what the file says of WHAT'
 complete -c email-report-admin -n '_shtab_email_report_admin_using verdict' -l by -x -d 'who says so (the user who runs this)'
 complete -c email-report-admin -n '_shtab_email_report_admin_using verdict; and test $_shtab_email_report_admin_npos -eq 1' -ka "mine service forwarder stranger ignore" -d 'mine, service, forwarder, stranger, ignore'
