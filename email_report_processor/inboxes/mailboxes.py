@@ -35,6 +35,7 @@ from .worker import resident
 
 TICK = 0.25  # seconds between two looks at the processes
 SHORTEST, LONGEST = 1.0, 300.0  # seconds until the next try after a failure
+WORKED = 3.0  # seconds after which a process that ended is started again soon
 ENOUGH = 2  # deaths at the same message, after which a copy is kept
 STILL_TAKING = 10.0  # seconds, or half of the deadline: a store that took a row within them was answering, as in cli
 DRAIN = 30.0  # seconds that the processes have to be done when this one is told to end
@@ -74,8 +75,8 @@ class Backoff:
         self._seconds = 0.0
 
     def lasted(self) -> None:
-        """It did work, if it did so for longer than it was waited for, and the wait itself."""
-        if time.monotonic() - self._since > 2 * self._seconds:
+        """It did work, if some seconds have passed since the wait was over."""
+        if time.monotonic() - self._since - self._seconds > WORKED:
             self.reset()
 
 

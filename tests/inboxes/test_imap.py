@@ -275,6 +275,22 @@ def test_killed_at_random_moments(mailbox: Mailbox, site: Site) -> None:
     assert site.documents() == number * 3
 
 
+def test_a_connection_that_breaks_at_any_moment(mailbox: Mailbox, site: Site) -> None:
+    number = 250
+    mailbox.put(reports(number))
+    gate = Gate("127.0.0.1", mailbox.server.tls)
+    dice = random.Random(9)
+    with site.service(mailbox.settings("look_seconds = 0.5", port=gate.port)):
+        for _ in range(6):
+            time.sleep(dice.uniform(0.2, 0.8))  # the moment is what is tried
+            gate.close()
+            gate.open()
+        wait_until(lambda: mailbox.count() == 0, site)
+    gate.close()
+    assert (mailbox.count(ARCHIVE), mailbox.count(UNREADABLE)) == (number, 0)
+    assert site.documents() == number * 3
+
+
 def test_a_mailbox_that_changes_underneath(mailbox: Mailbox, site: Site) -> None:
     """Another client deletes messages for good while they are read: what it left is stored, and it is archived."""
     mailbox.put(reports(300))
@@ -519,7 +535,7 @@ def test_ten_thousand_messages(mailbox: Mailbox, site: Site) -> None:
     dice = random.Random(11)
     with site.service(mailbox.settings()) as process:
         while mailbox.count():
-            time.sleep(dice.uniform(1.0, 4.0))
+            time.sleep(dice.uniform(3.0, 10.0))
             for pid in children(process):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
