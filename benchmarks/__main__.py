@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests import nodes
 
-from . import big_report, imports, lmtp, logins, one_message, page, peer, policy
+from . import big_report, desk, imports, lmtp, logins, one_message, page, peer, policy
 
 
 def _with_node(bench: Callable[[str], bool]) -> bool:
@@ -20,6 +20,7 @@ def _with_node(bench: Callable[[str], bool]) -> bool:
 BENCHMARKS: dict[str, Callable[[], bool]] = {
     "one": lambda: _with_node(one_message.main),
     "big": big_report.main,
+    "desk": desk.main,
     "imports": lambda: _with_node(imports.main),
     "lmtp": lambda: _with_node(lmtp.main),
     "logins": logins.main,

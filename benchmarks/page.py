@@ -110,7 +110,7 @@ def check(path: Path) -> tuple[float, float]:
     store.close()
     connection = sqlite3.connect(path)
     checked = totals.check(CHECK)
-    sql, parameters = totals_sqlite._from_documents(checked, "email-report-dmarc-aggregate-")
+    sql, parameters = totals_sqlite._from_documents(checked, "dmarc-aggregate", "email-report-")
     started = time.process_time()
     assert len(connection.execute(sql, parameters).fetchall()) == len(found)
     connection.close()

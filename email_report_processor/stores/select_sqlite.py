@@ -12,13 +12,12 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, NamedTuple
 
 from ..values.fields import Field
+from . import by_time
+from .by_time import MOMENT
 from .query import And, Between, Exists, Ids, Is, Node, Not, Or, Text, Within
 from .select_opensearch import cases
 from .store import Found, Row, Selection
 
-_MOMENT = (
-    "replace(json_extract(source, '$.\"@timestamp\"'), 'Z', '')"  # with milliseconds it sorts behind the same without
-)
 IN_NETWORK = "in_network"  # the function of SQL that `in_network` is
 Condition = tuple[str, list[Any]]
 
@@ -44,25 +43,26 @@ def prepare(connection: sqlite3.Connection) -> None:
 def find(connection: sqlite3.Connection, wanted: Wanted) -> list[int]:
     """Row numbers of what is selected, newest first. Raises ValueError for a place that is none."""
     prepare(connection)
+    datasets = wanted.selection.datasets
     condition, parameters = translate(wanted.selection.node)
-    conditions = [condition]
-    if wanted.selection.datasets:
-        begins = [f"{wanted.prefix}{dataset}-" for dataset in wanted.selection.datasets]
-        conditions.append("(" + " OR ".join(["idx >= ? AND idx < ?"] * len(begins)) + ")")
-        parameters = [*parameters, *(bound for one in begins for bound in (one, one.removesuffix("-") + "."))]
+    ordered, times = by_time.by_order(datasets, wanted.selection.node)
+    conditions, parameters = [*ordered, condition], [*times, *parameters]
+    if datasets:
+        within, bounds = by_time.ranges(wanted.prefix, datasets, found=bool(ordered))
+        conditions, parameters = [*conditions, *within], [*parameters, *bounds]
     if wanted.after:
         if [type(one) for one in wanted.after] != [str, str]:
             raise ValueError("this is no place among documents of the embedded store: begin at the first page")
-        conditions.append(f"({_MOMENT}, id) < (?, ?)")
+        conditions.append(f"({MOMENT}, id) < (?, ?)")
         parameters = [*parameters, *wanted.after]
-    sql = f"SELECT rowid FROM documents WHERE {' AND '.join(conditions)} ORDER BY {_MOMENT} DESC, id DESC LIMIT ?"  # noqa: S608  # our own names
+    sql = f"SELECT rowid FROM documents WHERE {' AND '.join(conditions)} ORDER BY {MOMENT} DESC, id DESC LIMIT ?"  # noqa: S608  # our own names
     return [number for (number,) in connection.execute(sql, [*parameters, wanted.selection.size or -1])]
 
 
 def read(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[Found]:
     """The documents of these row numbers, in their order; without those that were removed meanwhile."""
     sql = (
-        f"SELECT rowid, idx, id, CAST(source AS BLOB), {_MOMENT} FROM documents "  # noqa: S608  # our own names
+        f"SELECT rowid, idx, id, CAST(source AS BLOB), {MOMENT} FROM documents "  # noqa: S608  # our own names
         "WHERE rowid IN (SELECT value FROM json_each(?))"
     )
     found = {
@@ -89,12 +89,19 @@ def translate(node: Node) -> Condition:
         case Between(field, low, high):
             return _any(field, *_between(low, high))
         case Within(field, network):
-            return _any(field, f"{IN_NETWORK}({{}}, ?)", [network])
+            return _within(field, network)
         case Is(field, value):
             return _any(field, "{} = ?", [int(value)])
         case Exists(field):
             longest = field.type.mapping.get("ignore_above")
             return _any(field, f"length({{}}) <= {longest}" if longest else "{} IS NOT NULL", [])
+
+
+def _within(field: Field, network: str) -> Condition:
+    """An address is stored as it is written here; a network is for Python."""
+    if ip_network(network).num_addresses == 1:
+        return _any(field, "{} = ?", [network.partition("/")[0]])
+    return _any(field, f"{IN_NETWORK}({{}}, ?)", [network])
 
 
 def _joined(conditions: list[Condition], word: str, without: str) -> Condition:

@@ -30,7 +30,7 @@ _BATCH_ROWS = 2000
 _BATCH_BYTES = 2 * 1024**2
 _SMALL = 1024**2  # bytes: making the file may already take more than such a limit, and leaves nothing to measure
 _PAGE_ROWS = 500  # read at once by `scan`: between pages nothing is locked and the log can be folded in
-_FORM = 6  # of the tables, and of the views beside their fields
+_FORM = 7  # of the tables, and of the views beside their fields
 
 _INSERT = "INSERT OR IGNORE INTO documents VALUES (?, ?, CAST(? AS TEXT))"
 _RENEW = "UPDATE documents SET source = CAST(? AS TEXT) WHERE id = ? AND source = CAST(? AS TEXT)"
@@ -313,6 +313,7 @@ def _version() -> int:
 
 
 def _set_up(connection: sqlite3.Connection) -> None:
+    from . import by_time  # 5 ms with re and ipaddress, once for a file
     from .sums_sqlite import create as create_sums  # 1 ms, once for a file
 
     connection.execute("PRAGMA page_size=8192")  # without effect once there is a page
@@ -325,6 +326,7 @@ def _set_up(connection: sqlite3.Connection) -> None:
         connection.execute(_LATER_ONES)
         connection.execute(_BY_ID)
     connection.execute(_BY_INDEX)
+    connection.execute(by_time.CREATE)
     create_sums(connection)
     for dataset in DATASETS:
         connection.execute(f"DROP VIEW IF EXISTS {_view_name(dataset)}")

@@ -4,6 +4,7 @@ import sqlite3
 from typing import Any
 
 from ..values.fields import Field
+from .by_time import by_period, ranges
 from .select_sqlite import prepare, translate
 from .store import Total
 from .sums_sqlite import SUMS, Sum, catch_up, path
@@ -12,12 +13,11 @@ from .totals import Checked, largest
 
 def answer(connection: sqlite3.Connection, checked: Checked, dataset: str, prefix: str, size: int) -> list[Total]:
     """The largest groups. Raises sqlite3.Error."""
-    begin = f"{prefix}{dataset}-"
     one = holding(checked, dataset)
     if one is not None and catch_up(connection):
         sql, parameters = _from_sums(one, checked, prefix)
     else:
-        sql, parameters = _from_documents(checked, begin)
+        sql, parameters = _from_documents(checked, dataset, prefix)
     if checked.node is not None:
         prepare(connection)
     return largest((_total(checked, values) for values in connection.execute(sql, parameters)), size)
@@ -93,7 +93,7 @@ def _conditions_of_sums(one: Sum, checked: Checked) -> tuple[list[str], list[Any
 # From documents
 
 
-def _from_documents(checked: Checked, begin: str) -> tuple[str, list[Any]]:
+def _from_documents(checked: Checked, dataset: str, prefix: str) -> tuple[str, list[Any]]:
     """SQL that yields for each group its key, its number of documents, its sums and counts of different values.
 
     A document counts once for each different value of a list, as in a terms aggregation of OpenSearch.
@@ -101,25 +101,23 @@ def _from_documents(checked: Checked, begin: str) -> tuple[str, list[Any]]:
     keys = [_key(number, field) for number, field in enumerate(checked.by)]
     joins = [_join(number, field) for number, field in enumerate(checked.by) if field.many or field.objects]
     values = [f"json_extract(source, {path(field.name)})" for field in (*checked.sum, *checked.different)]
-    conditions, parameters = _conditions(checked)
+    timed, times = by_period((dataset,), checked.node)
+    within, bounds = ranges(prefix, (dataset,), found=bool(timed))
+    more, parameters = _conditions(checked)
+    conditions = [*timed, *within, *more]
     if checked.every:
         keys.insert(0, _DAY)
     columns = [f"{sql} AS c{number}" for number, sql in enumerate([*keys, *values])]
     inner = (
         f"SELECT {'DISTINCT' if joins else ''} {', '.join(['+documents.rowid', *columns])} "
-        f"FROM documents {' '.join(joins)} WHERE {' AND '.join(['idx >= ?', 'idx < ?', *conditions])}"
+        f"FROM documents {' '.join(joins)} WHERE {' AND '.join(conditions)}"
     )
     groups = [f"c{number}" for number in range(len(keys))]
     summed = [f"c{number}" for number in range(len(keys), len(columns))]
     totals = [f"coalesce(sum({name}), 0)" for name in summed[: len(checked.sum)]]
     counts = [f"count(DISTINCT {name})" for name in summed[len(checked.sum) :]]
     outer = f"SELECT {', '.join([*groups, 'count(*)', *totals, *counts])} FROM ({inner})"
-    return outer + (f" GROUP BY {', '.join(groups)}" if groups else ""), [*_indices(begin), *parameters]
-
-
-def _indices(begin: str) -> tuple[str, str]:
-    """'-' is followed by '.': all indices of the dataset and nothing else."""
-    return begin, begin.removesuffix("-") + "."
+    return outer + (f" GROUP BY {', '.join(groups)}" if groups else ""), [*times, *bounds, *parameters]
 
 
 def _key(number: int, field: Field) -> str:

@@ -83,7 +83,7 @@ def store(path: Path) -> Iterator[SqliteStore]:
 def without_sums(path: Path, asked: Question) -> Any:
     """The answer from every document."""
     checked = check(asked)
-    sql, parameters = totals_sqlite._from_documents(checked, f"email-report-{asked.dataset}-")
+    sql, parameters = totals_sqlite._from_documents(checked, asked.dataset, "email-report-")
     connection = sqlite3.connect(path)
     try:
         found = [totals_sqlite._total(checked, values) for values in connection.execute(sql, parameters)]

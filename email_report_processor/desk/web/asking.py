@@ -13,8 +13,8 @@ from ..message import DATASETS, Message, from_row
 from .desk import Asked, moment
 
 PAGE = 25  # lines of a list
-MOST = 2000  # messages that are looked at together
-USUAL = "since:30d"  # the query of a view that is called without one
+MOST = 1000  # messages that are looked at together
+USUAL = "since:7d"  # the query of a view that is called without one
 _LONGEST_PLACE = 600  # characters
 
 # Bare words of the desk's queries.

@@ -114,6 +114,8 @@ def test_a_day_of_clicks_without_any_script(browser: Browser, recent_store: str,
         assert "service" in page.get_by_role("row").filter(has_text="crm.example").inner_text()
         assert '"our customers"' in (server.state / "senders.toml").read_text()
         page.get_by_role("link", name="Failures", exact=True).click()
+        page.get_by_label("Query").fill("since:30d")
+        page.get_by_role("button", name="Find").click()
         page.get_by_text("By fields").click()
         page.get_by_label("Subject has").fill("wire transfer")
         page.get_by_label("Class").select_option("spoof")

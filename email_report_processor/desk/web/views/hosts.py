@@ -2,7 +2,7 @@
 
 from ipaddress import ip_address, ip_network
 
-from ....stores.query import Within, field_of
+from ....stores.query import And, Between, Node, Within, field_of
 from ....stores.store import Question
 from ....values.fields import read_ip
 from ...message import from_row
@@ -10,6 +10,7 @@ from .. import figures, lookups
 from ..asking import listing, reported
 from ..desk import Answer, Asked
 from ..route import Route
+from .overview import PERIODS, period_of
 
 _GROUPS = 1000
 
@@ -29,12 +30,17 @@ def look(asked: Asked, address: str) -> Answer:
 
 
 def _page(asked: Asked, address: str, answers: tuple[lookups.Said, ...]) -> Answer:
-    node = Within(field_of("source.ip"), address)
+    since = asked.args.get("since", "30d")
+    period = period_of(since)
+    host = Within(field_of("source.ip"), address)
+    node: Node = And((host, Between(field_of("@timestamp"), period.since, None))) if period.since else host
     page = listing(asked, node)
     found = figures.read(asked.store, node)
     return asked.page(
         "host.html",
         address=address,
+        since=since,
+        periods=PERIODS,
         single="/" not in address,
         messages=[from_row(one.row) for one in page.found],
         next=page.next,
@@ -48,7 +54,7 @@ def _page(asked: Asked, address: str, answers: tuple[lookups.Said, ...]) -> Answ
     )
 
 
-def _aggregates(asked: Asked, node: Within) -> list[tuple[str, str, int, str]]:
+def _aggregates(asked: Asked, node: Node) -> list[tuple[str, str, int, str]]:
     """What aggregate reports say of it: From domain, class, messages, last day."""
     by = ("identifiers.header_from", "class")
     sums: dict[tuple[str, str], tuple[int, str]] = {}
