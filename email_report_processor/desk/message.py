@@ -34,6 +34,7 @@ class Message(NamedTuple):
     feed: str = ""
     user_agent: str = ""  # the program that made the report about it
     port: int = 0  # TCP port of the sending host, 0 unknown
+    reporter: str = ""  # address of who reports, where the format has one (X-ARF)
 
     @property
     def delivered(self) -> bool:
@@ -72,4 +73,5 @@ def from_row(row: Row) -> Message:
         text("report.feed"),
         text("feedback.user_agent"),
         fields.get("source.port", 0),
+        text("report.email"),
     )

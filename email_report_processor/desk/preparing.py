@@ -15,8 +15,9 @@ from .campaigns import Campaign
 from .contacts import Choice
 from .events import Incident
 from .message import Message
-from .report import Draft, ReportOptions, compose, draft_urls, is_own, whole_sample
+from .report import Draft, ReportOptions, beside, compose, draft_urls, is_own, whole_sample
 from .tokens import derived, find, make_token
+from .xarf import to_json
 
 MOST_DOCUMENTS = 5000  # of one report
 # Nobody's networks, about which nobody can be told (RFC 6890).
@@ -95,7 +96,7 @@ def _why_not(message: Message, given: Given) -> str:
     """Why a message is not reported, '' when it can be."""
     if not message.source_ip:
         return "the report does not say which host sent it (Source-IP)"
-    if find(message.user_agent, given.key):
+    if find(message.user_agent, given.key) or message.reporter.lower() == given.options.sender.lower():
         return "it is a report of ours that came back"
     if is_in(message.source_ip, tuple(given.own_networks)):
         return "the host is ours ([site] own_networks)"
@@ -149,7 +150,10 @@ def _prepared(group: Group, given: Given) -> Prepared:
     shown = tuple(hidden("", url)[1] for url in urls)
     draft = Draft(incident.token, incident.contact, messages, incident.domains, shown, incident.kind)
     sample = _sample(group.messages, given.options, hidden)
-    return Prepared(incident, compose(draft, given.options, given.now, sample))
+    message = compose(draft, given.options, given.now, sample)
+    if given.options.xarf and (content := to_json(draft, given.options, sample)):
+        message = beside(message, "xarf.json", content)
+    return Prepared(incident, message)
 
 
 def _sample(

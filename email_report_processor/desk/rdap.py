@@ -61,7 +61,12 @@ def read_answer(answer: Mapping[str, Any]) -> Answer:
 
 def is_contact(address: str) -> bool:
     """Whether somebody may read mail there: no placeholder of a registry."""
-    return address.isascii() and bool(_ADDRESS.match(address)) and not _PLACEHOLDER.search(address)
+    return is_address(address) and not _PLACEHOLDER.search(address)
+
+
+def is_address(text: str) -> bool:
+    """Whether it has the form of a mail address, in ASCII."""
+    return text.isascii() and bool(_ADDRESS.match(text))
 
 
 def _entities(holder: Mapping[str, Any], depth: int) -> Iterator[Mapping[str, Any]]:

@@ -5,6 +5,7 @@ header field without its line breaks; what a person reads is ASCII, so that nobo
 """
 
 import re
+from base64 import encodebytes
 from collections.abc import Sequence
 from datetime import datetime
 from email.message import Message as MimePart
@@ -24,6 +25,7 @@ from .message import Message
 MOST_URLS = 20  # in one report; the others stand in the blocking list
 _WIRE = compat32.clone(linesep="\r\n", max_line_length=None)  # our own header fields; a sample stays as it is
 _SAFE = re.compile(r"[^\x20-\x7e]+")
+_OF_THE_PART = frozenset({"content-type", "mime-version", "content-transfer-encoding"})
 _TYPED = re.compile(
     r"^(?:MIME-Version|Content-Type|Content-Transfer-Encoding)(?=[ \t]*:)", re.IGNORECASE | re.MULTILINE
 )
@@ -37,6 +39,7 @@ class ReportOptions(NamedTuple):
     reply_to: str = ""  # address for answers; `+TOKEN` is added before its @. '' is the sender's
     sample: Literal["none", "headers", "full"] = "headers"  # of the message, as far as it is stored
     redact: Literal["none", "recipients", "strict"] = "recipients"  # what becomes of addresses (RFC 6590)
+    xarf: bool = False  # beside it the same in X-ARF v4, where the failure reports say what its schema demands
     signature: str = ""  # lines below the text: who we are and how to call us
 
 
@@ -55,8 +58,8 @@ def compose(draft: Draft, options: ReportOptions, now: datetime, sample: bytes =
     """The message, ready for sendmail, with CRLF. sample: redacted already, the header or the whole message."""
     whole = MIMEMultipart("report")
     whole.set_param("report-type", "feedback-report")
-    whole["From"] = f'"{_one_line(options.sender_name)}" <{_one_line(options.sender)}>'
-    whole["To"] = _one_line(draft.to)
+    whole["From"] = f'"{one_line(options.sender_name)}" <{one_line(options.sender)}>'
+    whole["To"] = one_line(draft.to)
     whole["Reply-To"] = reply_address(options, draft.token)
     whole["Subject"] = _subject(draft)
     whole["Date"] = format_datetime(now)
@@ -69,21 +72,37 @@ def compose(draft: Draft, options: ReportOptions, now: datetime, sample: bytes =
     return whole.as_bytes(policy=_WIRE)
 
 
+def beside(message: bytes, name: str, content: bytes) -> bytes:
+    """The message with a file beside the report: RFC 6522 §3 has no room for it within."""
+    report = BytesParser(policy=_WIRE).parsebytes(message.replace(b"\r\n", b"\n"))
+    whole = MIMEMultipart("mixed")
+    for field in [one for one in report.keys() if one.lower() not in _OF_THE_PART]:  # noqa: SIM118  # a Message is no dict
+        whole[field] = report[field]
+        del report[field]
+    whole.attach(report)
+    file = MIMEBase("application", "json", name=name)
+    file.set_payload(encodebytes(content).decode())
+    file["Content-Transfer-Encoding"] = "base64"
+    file["Content-Disposition"] = f'attachment; filename="{name}"'
+    whole.attach(file)
+    return whole.as_bytes(policy=_WIRE)
+
+
 def reply_address(options: ReportOptions, token: str) -> str:
     """Where answers go: the token says which incident they are about (RFC 5233 subaddress)."""
-    local, _, domain = _one_line(options.reply_to or options.sender).rpartition("@")
+    local, _, domain = one_line(options.reply_to or options.sender).rpartition("@")
     return f"{local}+{token}@{domain}"
 
 
 def message_id(options: ReportOptions, token: str) -> str:
     """The same for every attempt to send the same report: who gets it twice sees it once."""
-    return f"<abuse.{token}@{_one_line(options.sender).rpartition('@')[2]}>"
+    return f"<abuse.{token}@{one_line(options.sender).rpartition('@')[2]}>"
 
 
 def _subject(draft: Draft) -> str:
     first = draft.messages[0]
     what = "Fraud" if draft.kind == "fraud" else "Abuse"
-    return f"{what} report: {_one_line(first.source_ip)} ({draft.token})"
+    return f"{what} report: {one_line(first.source_ip)} ({draft.token})"
 
 
 def _sentence(draft: Draft, options: ReportOptions) -> str:
@@ -149,15 +168,15 @@ def _fields(draft: Draft) -> MIMEBase:
     fields["Feedback-Type"] = draft.kind
     fields["User-Agent"] = user_agent(draft.token)
     fields["Version"] = "1"
-    fields["Source-IP"] = _one_line(first.source_ip)
+    fields["Source-IP"] = one_line(first.source_ip)
     fields["Arrival-Date"] = format_datetime(datetime.fromisoformat(first.at))
     fields["Incidents"] = str(sum(one.count for one in draft.messages))
     if first.mail_from:
-        fields["Original-Mail-From"] = f"<{_one_line(first.mail_from)}>"
+        fields["Original-Mail-From"] = f"<{one_line(first.mail_from)}>"
     for domain in draft.domains:
-        fields["Reported-Domain"] = _one_line(domain)
+        fields["Reported-Domain"] = one_line(domain)
     for url in draft.urls[:MOST_URLS]:
-        fields["Reported-URI"] = _one_line(url)
+        fields["Reported-URI"] = one_line(url)
     part = MIMEBase("message", "feedback-report")
     part.set_payload([fields])
     return part
@@ -176,7 +195,7 @@ def _sample(sample: bytes, *, headers_only: bool) -> MIMEBase:
     return part
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """For a header field: no line break, no control character, ASCII (RFC 5322 §2.2)."""
     return _SAFE.sub("", text).strip()
 
