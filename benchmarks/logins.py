@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from email_report_processor.logins.judge import Judge
 from email_report_processor.logins.lines.scan import QUOTA_MESSAGES, Scanner
 from email_report_processor.logins.options import LoginOptions
-from email_report_processor.logins.parallel import Pool
+from email_report_processor.logins.parallel import Pool, seldom_garbage
 from email_report_processor.logins.places import Places
 from email_report_processor.logins.policy import Policy
 from email_report_processor.logins.reading import Reader
@@ -100,6 +100,7 @@ def ours(path: str) -> int:
 
 def judged(path: str) -> list[Finding]:
     """Reading and judging, as `logins read --dry-run` does on two cores."""
+    seldom_garbage()
     options = LoginOptions()
     judge = Judge(options, Places(options, Databases()))
     with contextlib.closing(Pool(QUOTA_MESSAGES, UTC, 2)) as pool:
@@ -151,10 +152,11 @@ def main(accounts: int = ACCOUNTS, days: int = DAYS, stolen: int = STOLEN) -> bo
         path = Path(directory) / "mail.log"
         year = Year(accounts, days, stolen)
         lines = write(path, year)
+        judging, scanning, findings = timed(judged, str(path))
+        both = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        peak = max(resource.getrusage(who).ru_maxrss for who in both) / 1024  # before the old tool has all in memory
         alone, _, logins = timed(ours, str(path))
         old, _, _ = timed(old_tool, str(path))
-        judging, scanning, findings = timed(judged, str(path))
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
     result = score(year, findings)
     slowest = sorted(decisions())
     speed = lines / max(judging, (judging + scanning) / 2)  # what two cores give that have nothing else to do

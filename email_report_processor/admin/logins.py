@@ -27,7 +27,7 @@ from ..logins.lines.login import Login
 from ..logins.lines.scan import Scanner
 from ..logins.lines.times import write_time
 from ..logins.options import LoginOptions
-from ..logins.parallel import WORTH, Pool
+from ..logins.parallel import WORTH, Pool, seldom_garbage
 from ..logins.places import Places
 from ..logins.reading import Reader
 from ..logins.rules import describe
@@ -128,6 +128,7 @@ def _zone(options: LoginOptions) -> tzinfo | None:
 
 def _judge(settings: Settings, options: LoginOptions) -> Judge:
     """With the databases of [geo], and the DNS where names are ignored."""
+    seldom_garbage()
     choice = choose_store(settings, os.environ)
     job = make_job(settings, os.environ, choice, now, _say)
     confirm = None

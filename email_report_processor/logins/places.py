@@ -8,7 +8,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Any, NamedTuple, Protocol
 
-from ..values.networks import is_in, read_network
+from ..values.networks import holds, read_address, read_network
 from .options import LoginOptions
 
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the IPv4 address is in the last 32 bits
@@ -80,22 +80,25 @@ class Places:
         known = self.fields(address)
         number = known.get("source.as.number")
         spot = known.get("source.geo.location")
-        place = Place(
-            next((text for network, text in self._one if is_in(address, (network,))), "") or _prefix(address, 24, 48),
-            f"AS{number}" if number else _prefix(address, 16, 32),
-            known.get("source.geo.country_iso_code", ""),
+        value = read_address(address)
+        system = f"AS{number}" if number else _prefix(address, 16, 32)
+        country = known.get("source.geo.country_iso_code", "")
+        return Place(
+            next((text for network, text in self._one if holds(value, (network,))), "") or _prefix(address, 24, 48),
+            system,
+            country,
             (spot["lat"], spot["lon"]) if spot else None,
+            self._ignored(address, value, system, country),
         )
-        return place._replace(ignored=self._ignored(address, place))
 
-    def _ignored(self, address: str, place: Place) -> str:
-        if is_in(address, _NOT_COUNTED):
+    def _ignored(self, address: str, value: tuple[int, int], system: str, country: str) -> str:
+        if holds(value, _NOT_COUNTED):
             return "a private address"
-        if is_in(address, self._networks):
+        if holds(value, self._networks):
             return "ignore_networks"
-        if place.system in self._systems:
+        if system in self._systems:
             return "ignore_systems"
-        if place.country in self._countries:
+        if country in self._countries:
             return "ignore_countries"
         return "ignore_names" if self._names and self._named(address) else ""
 

@@ -38,5 +38,13 @@ def read_address(address: str) -> tuple[int, int]:
 
 def is_in(address: str, networks: tuple[Network, ...]) -> bool:
     """Whether an address in canonical form is in one of the networks."""
-    version, number = read_address(address)
-    return any(version == network[0] and number & network[2] == network[1] for network in networks)
+    return holds(read_address(address), networks)
+
+
+def holds(address: tuple[int, int], networks: tuple[Network, ...]) -> bool:
+    """Whether one of the networks has the address, as `read_address` gives it."""
+    version, number = address
+    for network in networks:  # `any` over a generator takes twice as long
+        if number & network[2] == network[1] and version == network[0]:
+            return True
+    return False
