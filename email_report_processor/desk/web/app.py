@@ -7,6 +7,7 @@ from flask import Flask, Response, redirect, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
+from ...logins.state import StateError
 from ...settings import SettingsError
 from ...stores.query import QueryError
 from ...stores.store import StoreError
@@ -38,7 +39,7 @@ def make_app(desk: Desk) -> Flask:
     app.register_error_handler(ValueError, lambda error: _said(400, str(error)))
     app.register_error_handler(ReportingError, lambda error: _said(400, str(error)))
     app.register_error_handler(SettingsError, lambda error: _said(400, str(error)))
-    for fault in (StoreError, AuditError):
+    for fault in (StoreError, AuditError, StateError):
         app.register_error_handler(fault, lambda error: _ours(desk, error))
     return app
 

@@ -71,6 +71,7 @@ VIEWS: tuple[tuple[str, str, str], ...] = (
     ("/urls", "URLs", "reader"),
     ("/reports", "Reports sent", "reader"),
     ("/policy", "Policy", "reader"),
+    ("/logins", "Logins", "analyst"),
     ("/kept", "Kept", "analyst"),
     ("/paste", "Paste", "analyst"),
     ("/upload", "Upload", "analyst"),

@@ -27,6 +27,11 @@ PATHS = (
     "/hosts/203.0.113.0/24",
     "/urls?q=since:1y",
     "/policy?domain=example.org",
+    "/reports",
+    "/drafts",
+    "/league",
+    "/logins",
+    "/logins/alice",
     "/kept",
     "/paste",
     "/upload",
@@ -67,7 +72,7 @@ def first_id(page: Page) -> str:
 LOOKS = list(product((1500, 400), ("light", "dark")))
 
 
-@pytest.mark.parametrize("place", range(len(PATHS)), ids=PATHS)
+@pytest.mark.parametrize("place", range(1, len(PATHS)), ids=PATHS[1:])  # the overview is that of tests/pages
 def test_everybody_can_read_every_page(inside: BrowserContext, place: int) -> None:
     """Each page in one look and one size, in turn; in all of them by the long test below."""
     readable(inside, PATHS[place], *LOOKS[place % len(LOOKS)])
@@ -152,7 +157,7 @@ HIDDEN = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 
 def test_hostile_names_are_text(browser: Browser, recent: list[Document], tmp_path: Path) -> None:
     store = SqliteStore(str(tmp_path / "hostile.sqlite"))
-    store.write(rows(attacked(recent)))
+    store.write(rows(attacked(recent[-1500:])))
     store.close()
     with running(tmp_path, f"sqlite:{tmp_path / 'hostile.sqlite'}") as server:
         context = browser.new_context(base_url=server.url)
