@@ -7,6 +7,7 @@ Postfix needs no installation: tests/mta unpacks it beside the system.
 import os
 import shutil
 import sys
+from pathlib import Path
 
 from tests.opensearch import jars
 from tools import debian
@@ -34,6 +35,8 @@ def lacking() -> list[tuple[str, ...]]:
         parts.append(("maven",))
     if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
         parts.append(CHROMIUM)
+    if not any(Path("/usr/share/fonts").rglob("*Sans*.ttf")):  # charts as pictures have words
+        parts.append(("fonts-dejavu-core",))
     parts += [(package,) for program, package in PROGRAMS.items() if not _there(program)]
     return parts
 

@@ -127,10 +127,14 @@ _MEANING = {
 
 
 def kept(messages: Iterable[Kept], scope: Scope) -> Figure:
-    """Messages that were kept, by category."""
-    counts = Counter(message.category for message in messages)
+    """Messages that were kept, by category: of this machine, which the store knows nothing of."""
+    found = list(messages)
+    counts = Counter(message.category for message in found)
     rows = tuple((name, number, _MEANING.get(name, "")) for name, number in counts.most_common())
     columns = (Column("Category", "code"), Column("Messages", "number"), Column("What it is"))
     note = "`email-report-admin kept` lists them; `kept --retry` feeds them again."
+    if oldest := min((message.time for message in found if message.time), default=""):
+        size = sum(message.size for message in found) / 1024**2
+        note = f"On this machine, {size:,.1f} MiB, the oldest of {words.day(oldest)}. {note}"
     empty = "No message had to be kept."
     return cut(Figure("kept", "Kept messages, of all time", columns, rows, note=note, empty=empty), scope)

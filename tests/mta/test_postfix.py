@@ -1,23 +1,34 @@
 """Postfix with the real program and the real store: .forward, aliases, pipe(8) with and without a copy."""
 
+import base64
 import contextlib
+import email.policy
+import mailbox
 from collections import Counter
 from collections.abc import Iterator
+from email import message_from_bytes
+from email.message import EmailMessage
 from functools import partial
+from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.browser import browser, load
 from tests.conftest import missing
 
 from . import messages, promises, stand_in
 from .behind import Behind
 from .box import CONFIG, STATE, wait_until
+from .dovecot import run_as_dmarc
 from .listener import CHECKS, ByLmtp
 from .packages import UnavailableError
 from .postfix import ARCHIVE, LMTP, TRAP, WAYS, Postfix
 from .wires import Sink
 
 pytestmark = pytest.mark.postfix
+__all__ = ["browser"]  # a fixture
+ADMIN = "/opt/email-report-processor/bin/email-report-admin"
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +174,86 @@ def test_init_says_what_does_not_arrive(server: Postfix) -> None:
     assert done.returncode == 1
     assert b"is not in the store after 1 s" in done.stdout
     server.box.run("rm", "-rf", CONFIG)
+
+
+# What `digest` and `alert` send
+
+
+_TOLD = """
+[store]
+index_prefix = "demo-email-report-"
+[alerts]
+mail_to = ["alice@example.org"]
+mail_from = "reports@example.org"
+{more}
+"""
+
+
+def made_up(server: Postfix) -> None:
+    """Three weeks of reports; once more they change nothing."""
+    server.box.write(CONFIG, "")
+    made = run_as_dmarc(server.box, ADMIN, "demo", "--weeks", "3")
+    assert made.returncode == 0, made.stderr
+
+
+def read_mail(server: Postfix) -> list[EmailMessage]:
+    """What is in alice's mailbox, as a mail client reads it."""
+    server.settle()
+    path = server.box.path(ARCHIVE)
+    if not path.exists():
+        return []
+    with contextlib.closing(mailbox.mbox(path, create=False)) as box:
+        read = [message_from_bytes(bytes(one), policy=email.policy.default) for one in box]
+    return [one for one in read if isinstance(one, EmailMessage)]
+
+
+def shown(message: EmailMessage) -> str:
+    """Its HTML with the pictures that it brings along, as a mail client shows it."""
+    html = message.get_body(("html",))
+    assert html is not None
+    text = str(html.get_content())
+    for part in message.walk():
+        if part.get_content_type() == "image/png":
+            data = base64.b64encode(part.get_content()).decode()
+            text = text.replace(f"cid:{part['Content-ID'].strip('<>')}", f"data:image/png;base64,{data}")
+    assert "cid:" not in text
+    return text
+
+
+def test_the_digest_arrives_and_can_be_looked_at(server: Postfix, browser: Browser, tmp_path: Path) -> None:
+    """Handed to sendmail by the program's user, delivered by Postfix, and drawn by Chromium without a request."""
+    server.box.path(ARCHIVE).unlink(missing_ok=True)
+    made_up(server)
+    server.box.write(CONFIG, _TOLD.format(more=""))
+    done = run_as_dmarc(server.box, ADMIN, "digest", "--always")
+    assert done.returncode == 0, done.stderr
+    (message,) = read_mail(server)
+    assert (message["To"], message["Auto-Submitted"]) == ("alice@example.org", "auto-generated")
+    assert message["Return-Path"] == "<reports@example.org>"
+    file = tmp_path / "digest.html"
+    file.write_text(shown(message), encoding="utf-8")
+    page, told = load(browser, file.as_uri(), width=800)
+    assert [one for one in told if not one.startswith("data:")] == []
+    assert "message" in page.inner_text("body")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 800
+    pictures = page.evaluate("[...document.images].map(one => [one.naturalWidth, one.alt])")
+    assert len(pictures) == 2
+    assert all(width > 100 and alt for width, alt in pictures)
+    phone, _ = load(browser, file.as_uri(), width=380)
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 400
+    page.screenshot(path=tmp_path / "digest.png", full_page=True)
+
+
+def test_an_alert_arrives_once(server: Postfix) -> None:
+    """By SMTP this time; the event lasts, and is not told again."""
+    server.box.path(ARCHIVE).unlink(missing_ok=True)
+    run_as_dmarc(server.box, "rm", "-f", f"{STATE}/alerts.json")
+    made_up(server)
+    server.box.write(CONFIG, _TOLD.format(more=f'smtp = "127.0.0.1:{server.port}"'))
+    for _ in range(2):
+        told = run_as_dmarc(server.box, ADMIN, "alert")
+        assert told.returncode == 0, told.stderr
+    (message,) = read_mail(server)
+    assert "TLS sessions to example.net failed." in str(message.get_content())
+    assert message["Subject"].startswith("Warning: ")
+    assert message["Auto-Submitted"] == "auto-generated"

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from email_report_processor.documents.document import Document
-from email_report_processor.pages import fixing, text
+from email_report_processor.pages import fixing, intake, text
 from email_report_processor.pages.figure import Column, Page, Period
 from email_report_processor.pages.overview import overview
+from email_report_processor.stores.kept import Kept
 from email_report_processor.stores.sqlite import SqliteStore
 from tests.pages.conftest import NOW, SCOPE, rows
 
@@ -165,3 +166,11 @@ def test_a_condensed_trend_is_short_and_loses_no_peak(values: tuple[int, ...], m
     made = text.condensed(values, most)
     assert len(made) <= (most or len(values))
     assert bool(any(made)) is bool(any(values))
+
+
+def test_kept_messages_say_where_and_how_many() -> None:
+    days = ("2026-11-03T00:00:00Z", "2026-11-02T00:00:00Z")
+    figure = intake.kept([Kept(Path("a"), "failed", "", day, 2 * 1024**2, 0) for day in days], SCOPE)
+    assert figure.rows[0][:2] == ("failed", 2)
+    assert figure.note.startswith("On this machine, 4.0 MiB, the oldest of 2026-11-02. ")
+    assert intake.kept([], SCOPE).note.startswith("`email-report-admin kept`")
