@@ -262,7 +262,7 @@ def plain(*, own: bool = False) -> Node:
         return Node(os.environ[PLAIN])
     jdk = jars.plain_jdk()
     built = jars.plain(jdk)
-    return _start(lambda directory, port: _plain_node(jdk, built, directory, port))
+    return _start(lambda directory, port: plain_node(jdk, built, directory, port))
 
 
 def secure(*, own: bool = False) -> SecureNode:
@@ -307,13 +307,23 @@ def _jvm(jdk: jars.Jdk, directory: Path) -> list[str]:
     return [jdk.java, "-Xms512m", "-Xmx512m", *temporary, *_LOGGING]
 
 
-def _plain_node(jdk: jars.Jdk, built: Path, directory: Path, port: int) -> Node:
+def plain_node(jdk: jars.Jdk, built: Path, directory: Path, port: int, *settings: str) -> Node:
+    """A plain node, not yet started. settings: NAME=VALUE, for a node that is not the only one."""
     if jdk.major >= jars.VECTOR_JDK:
         options = ["--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"]
     else:
         options = ["-Djava.security.manager=allow"]
     classes = f"{built}/classes:{built}/lib/*"
-    command = [*_jvm(jdk, directory), *options, "-cp", classes, "Launcher", str(port), str(directory / "node")]
+    command = [
+        *_jvm(jdk, directory),
+        *options,
+        "-cp",
+        classes,
+        "Launcher",
+        str(port),
+        str(directory / "node"),
+        *settings,
+    ]
     return Node(f"http://127.0.0.1:{port}", Server(directory, port, command))
 
 

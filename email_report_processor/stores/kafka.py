@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _FORM = "kafka://HOST[:PORT][,HOST…]/TOPIC"
 _WINDOW = 5000  # messages on their way
 _PAGE = 500  # messages that are read at once
-_QUIET = 1.0  # seconds without a message: there is none for now
+_QUIET = 1.0  # seconds until a page is as full as it is
+_STUCK = 60.0  # seconds in which there must be something, when there is something
 _MINE = frozenset({"bootstrap.servers", "acks", "enable.idempotence", "group.id", "enable.auto.commit"})
 
 
@@ -152,13 +153,16 @@ class KafkaStore(Unreadable):
         consumer = self._joined(kafka)
         safe = False
         try:
-            while True:
+            ends = self._ends(kafka, consumer)  # what comes later is for the next round
+            heard = time.monotonic()
+            while not self._at_end(consumer, ends):
                 messages = consumer.consume(_PAGE, _QUIET)
-                if not messages and consumer.assignment():
-                    break
                 yield from self._new(messages, known)
                 if messages:
                     consumer.commit(asynchronous=False)
+                    heard = time.monotonic()
+                elif time.monotonic() - heard > _STUCK:
+                    raise StoreError(f"{self.name} gives nothing for {_STUCK:g} s: {self._last or 'see the brokers'}")
             safe = True
         except kafka.KafkaException as error:
             raise StoreError(f"{self.name}: {error.args[0].str()} {self._last}: see that the brokers run") from error
@@ -166,6 +170,17 @@ class KafkaStore(Unreadable):
             if not safe:  # the page is not committed: the next round begins with it
                 consumer.close()
                 self._consumer = None
+
+    def _at_end(self, consumer: Any, ends: Mapping[int, tuple[int, int]]) -> bool:
+        """Whether everything up to there was read, of the partitions that are ours."""
+        mine = consumer.assignment()
+        if not mine:
+            return False  # not yet: the group is being joined
+        places = {one.partition: one.offset for one in consumer.position(mine)}
+        if min(places.values()) < 0:  # where nothing was read yet
+            stood = {one.partition: one.offset for one in consumer.committed(mine, self._budget)}
+            places = {one: at if at >= 0 else stood[one] for one, at in places.items()}
+        return all(max(at, ends.get(one, (0, 0))[0]) >= ends.get(one, (0, 0))[1] for one, at in places.items())
 
     def _new(self, messages: list[Any], known: "Known") -> "Iterator[list[Entry]]":
         from .follow import Entry, pages
@@ -189,7 +204,6 @@ class KafkaStore(Unreadable):
         """A member of the group that has its partitions. Raises StoreError."""
         if self._consumer is None:
             self._consumer = kafka.Consumer(self._consuming(self._options.group))
-            self._ends(kafka, self._consumer)
             self._consumer.subscribe([self._topic])
         return self._consumer
 

@@ -41,8 +41,9 @@ _INDEXES = (
     f"CREATE INDEX IF NOT EXISTS {TABLE}_by_ingested ON {TABLE} (ingested, id)",
 )
 _INSERT = (
-    f"INSERT INTO {TABLE} (id, idx, source) SELECT a, b, c::jsonb "  # noqa: S608  # our own names
-    "FROM unnest(%s::text[], %s::text[], %s::text[]) AS new (a, b, c) ON CONFLICT (id) DO NOTHING"
+    f"INSERT INTO {TABLE} (id, idx, source) SELECT a, b, c "  # noqa: S608  # our own names
+    "FROM ROWS FROM (unnest(%s::text[]), unnest(%s::text[]), jsonb_array_elements(%s::jsonb)) AS new (a, b, c) "
+    "ON CONFLICT (id) DO NOTHING"
 )
 
 
@@ -282,7 +283,9 @@ def _insert_some(connection: Any, rows: Sequence[Row]) -> tuple[set[str], dict[s
 
     if not rows:
         return set(), {}
-    columns = [[row.id for row in rows], [row.index for row in rows], [row.source.decode() for row in rows]]
+    # One array of JSON: psycopg would escape an array of texts one by one, which takes longer than all the rest.
+    sources = (b"[%b]" % b",".join(row.source for row in rows)).decode()
+    columns = [[row.id for row in rows], [row.index for row in rows], sources]
     try:
         with connection.transaction():  # a savepoint
             return {id_ for (id_,) in connection.execute(f"{_INSERT} RETURNING id", columns)}, {}

@@ -156,6 +156,23 @@ def test_followed_and_nothing_is_lost(store: KafkaStore, tmp_path: Path) -> None
     assert len(doubled) <= 500  # one page, whose answer was lost
 
 
+def test_a_round_ends_where_the_topic_ended(
+    store: KafkaStore, topic: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the first pages are empty, since nothing was fetched yet; and some partitions stay empty."""
+    from email_report_processor.stores import kafka as module
+
+    monkeypatch.setattr(module, "_QUIET", 0.001)
+    target = Target()
+    store.write([row(1), row(2)])
+    for number in (3, 4):
+        other = opened(topic)
+        assert follow(other, target, tmp_path).complete
+        other.close()
+        assert set(target.came) == ids(range(1, number))
+        store.write([row(number)])
+
+
 def test_another_process_goes_on_where_one_stood(store: KafkaStore, topic: str, tmp_path: Path) -> None:
     target = Target()
     store.write(row(number) for number in range(600))

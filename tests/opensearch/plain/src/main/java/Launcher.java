@@ -1,6 +1,6 @@
 import org.codelibs.opensearch.runner.OpenSearchRunner;
 
-/** One OpenSearch node on 127.0.0.1, until it is killed. Arguments: HTTP port, data directory. */
+/** One OpenSearch node on 127.0.0.1, until it is killed. Arguments: HTTP port, data directory, NAME=VALUE of a cluster. */
 public final class Launcher {
     private Launcher() {
     }
@@ -17,6 +17,10 @@ public final class Launcher {
             // The runner's own roles lack "ingest": without it no pipeline runs.
             settings.putList("node.roles", "cluster_manager", "data", "ingest");
             settings.put("cluster.routing.allocation.disk.threshold_enabled", "false");
+            for (int i = 2; i < args.length; i++) {
+                final String[] setting = args[i].split("=", 2);
+                settings.put(setting[0], setting[1]);
+            }
         }).build(OpenSearchRunner.newConfigs().basePath(args[1]).numOfNode(1).clusterName("email-report-tests"));
         Thread.currentThread().join();
     }
