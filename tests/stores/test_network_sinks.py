@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import re
+import shutil
 import socket
 import ssl
 import subprocess
@@ -29,7 +30,7 @@ from email_report_processor.stores.store import Question, Store, StoreError, Wri
 from email_report_processor.stores.syslog import SyslogOptions, SyslogStore, gelf, rfc5424
 from email_report_processor.stores.web import Waiting
 from email_report_processor.stores.webhook import WebhookOptions, WebhookStore
-from tests.conftest import Program
+from tests.conftest import Program, missing
 from tests.stores.documents import rows
 from tests.stores.test_follow import row
 
@@ -501,6 +502,8 @@ def test_syslog_a_receiver_that_does_not_read_is_not_believed() -> None:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate of localhost with its key."""
+    if not shutil.which("openssl"):
+        missing("needs openssl for a certificate; on Debian: apt-get install openssl")
     path = tmp_path_factory.mktemp("tls") / "localhost.pem"
     key = ["-newkey", "rsa:2048", "-nodes", "-keyout", str(path), "-days", "2"]
     name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
