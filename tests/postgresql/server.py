@@ -84,7 +84,8 @@ def postgresql() -> Postgresql:
         shutil.rmtree(directory)
         raise UnavailableError(f"initdb failed: {done.stderr[-500:]}")
     port = _free_port()
-    command = [str(tools / "postgres"), "-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", str(directory)]
+    tls = _certificate(directory, user)
+    command = [str(tools / "postgres"), "-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", str(directory), *tls]
     server = Server(
         directory, port, ["env", *(f"{name}={value}" for name, value in environment.items()), *command], user
     )
@@ -96,6 +97,20 @@ def postgresql() -> Postgresql:
         server.close()
         raise
     return made
+
+
+def _certificate(directory: Path, user: str) -> list[str]:
+    """What makes the server offer TLS, as `localhost`; nothing where there is no openssl."""
+    if not shutil.which("openssl"):
+        return []
+    key, certificate = directory / "server.key", directory / "server.crt"
+    name = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2")
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *name, "-keyout", key, "-out", certificate]
+    subprocess.run(command, check=True, capture_output=True)
+    key.chmod(0o600)
+    if user:
+        shutil.chown(key, user)
+    return ["-c", "ssl=on", "-c", f"ssl_cert_file={certificate}", "-c", f"ssl_key_file={key}"]
 
 
 def _tools() -> tuple[Path, dict[str, str]]:

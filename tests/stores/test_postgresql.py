@@ -3,6 +3,7 @@
 import contextlib
 import json
 import random
+import ssl
 import subprocess
 import sys
 import threading
@@ -327,6 +328,22 @@ def test_tls_is_checked_unless_it_stays_on_this_machine() -> None:
     assert parameters("postgresql://db%2Euser@[::1]:5433/x") == {
         "host": "::1", "dbname": "x", "port": "5433", "user": "db.user", "application_name": "email-report-processor"
     }  # fmt: skip
+
+
+def test_the_authorities_of_the_system_are_found(server: Postgresql, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The OpenSSL in the wheel of psycopg looks for them where nothing is: OPENSSLDIR of its builder."""
+    certificate = server.directory / "server.crt"
+    if not certificate.exists():
+        missing("needs openssl for a certificate; on Debian: apt-get install openssl")
+    url = server.url.replace("127.0.0.1", "localhost") + "?sslmode=verify-full&sslrootcert=system"
+    options = PostgresqlOptions(str(server.password_file))
+    with pytest.raises(StoreError, match="certificate verify failed"):
+        PostgresqlStore(url, options).probe()
+    known = ssl.get_default_verify_paths()._replace(cafile=str(certificate))
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: known)
+    store = PostgresqlStore(url, options)
+    store.probe()
+    store.close()
 
 
 def test_psycopg_waits_until_it_is_used() -> None:
