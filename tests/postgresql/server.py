@@ -105,8 +105,8 @@ def _certificate(directory: Path, user: str) -> list[str]:
         return []
     key, certificate = directory / "server.key", directory / "server.crt"
     name = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2")
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *name, "-keyout", key, "-out", certificate]
-    subprocess.run(command, check=True, capture_output=True)
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *name, "-keyout", str(key)]
+    subprocess.run([*command, "-out", str(certificate)], check=True, capture_output=True)
     key.chmod(0o600)
     if user:
         shutil.chown(key, user)
