@@ -315,7 +315,7 @@ def test_a_bug_while_reading(job: Job, monkeypatch: pytest.MonkeyPatch, error: E
 
 @pytest.mark.parametrize(
     ("module", "step"),
-    [(completion, "classify"), (completion, "source_name"), (completion, "encode"), (pipeline, "index_of")],
+    [(completion, "classify"), (completion, "named"), (completion, "encode"), (pipeline, "index_of")],
 )
 def test_a_bug_at_a_row(
     job: Job, store: ListStore, monkeypatch: pytest.MonkeyPatch, module: ModuleType, step: str

@@ -35,6 +35,7 @@ COMMANDS = {
     "kept": "list the messages that were kept, and feed them again",
     "logins": "who logs in from where: read logs, follow them, judge, stop an account",
     "metrics": "figures for Prometheus",
+    "names": "give hosts without a name one, by SPF records and reverse DNS, in the background",
     "policy": "what a stricter DMARC record would have cost",
     "prune": "take away from the embedded store what is older than its retention",
     "reclassify": "make stored documents say what new ones would, after a change of rules, verdicts or own networks",

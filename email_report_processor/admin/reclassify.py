@@ -18,12 +18,11 @@ from ..documents.senders import Senders
 from ..job import choose_senders, choose_store
 from ..settings import Settings, SettingsError
 from ..stores.query import And, Between, Node, field_of
-from ..stores.renewing import Renewable, Renewal, Versioned
+from ..stores.renewing import Renewable, Renewal, Versioned, batches
 from ..stores.store import Selection, StoreError
 from .summary import when
 from .text import fail, progress
 
-_BATCH = 200  # documents of one request or transaction
 _SHOWN = 20  # kinds of changes that are listed
 
 
@@ -68,7 +67,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             raise SettingsError(
                 f"{store.name}: its documents cannot be written anew; copy them to a store where they can"
             )
-        for batch in _batches(_found(store, arguments, tally.place)):
+        for batch in batches(_found(store, arguments, tally.place)):
             renewals = list(_renewals(batch, rules, tally))
             tally.written += 0 if arguments.dry_run else store.renew(renewals)
             tally.place = batch[-1].found.place
@@ -96,17 +95,6 @@ def _place(text: str) -> tuple[Any, ...]:
     if not isinstance(place, list):
         raise SettingsError(f"--after {text!r} is no place: copy it from what the interrupted command said")
     return tuple(place)
-
-
-def _batches(found: Iterator[Versioned]) -> Iterator[list[Versioned]]:
-    batch: list[Versioned] = []
-    for one in found:
-        batch.append(one)
-        if len(batch) >= _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _renewals(batch: Sequence[Versioned], rules: Rules, tally: Tally) -> Iterator[Renewal]:

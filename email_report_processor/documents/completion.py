@@ -10,9 +10,10 @@ from ..values.fields import Fields, Layer
 from .classify import OF_THE_POLICY, Site, classify
 from .document import Document
 from .encode import Prepared, encode, fill, prepare
-from .enrich import Databases, source_name
+from .enrich import Databases, named
 from .senders import Senders
 
+_SENDER = ("source.name", "source.name_rule")
 _FORMS = 2048  # that are remembered: a report has a few, an attacker's has as many as rows
 
 
@@ -67,8 +68,7 @@ class Completion:
             own |= self._said_of(document.fields)
             return (self._stamped, *layers[1:])
         classified, sender = self._noted(layers[-1], dataset)
-        if sender:
-            own["source.name"] = sender
+        own |= sender
         return (self._stamped, *layers[1:-1], classified)
 
     def encode(self, document: Document) -> bytes:
@@ -93,15 +93,15 @@ class Completion:
                 self._forms.clear()
             self._forms[id(layers[-1]), names] = _Known(layers[0], layers[-1], form)
 
-    def _noted(self, layer: Layer, dataset: str) -> tuple[Layer, str]:
+    def _noted(self, layer: Layer, dataset: str) -> tuple[Layer, Fields]:
         """The layer with the class of all documents that have it, and who sends them."""
         noted = layer.noted
         known = noted is not None and noted[0] is self._site and noted[1] is self._senders
         if not known or noted[2] != self._policy:
             said = self._said_of({**layer, **dict(self._policy), "event.dataset": dataset})
-            sender = said.pop("source.name", "")
+            sender = {name: said.pop(name) for name in _SENDER if name in said}
             noted = layer.noted = (self._site, self._senders, self._policy, (Layer(layer | said), sender))
-        found: tuple[Layer, str] = noted[3]
+        found: tuple[Layer, Fields] = noted[3]
         return found
 
     def _said_of(self, fields: Mapping[str, Any]) -> Fields:
@@ -114,7 +114,7 @@ def said_of(fields: Mapping[str, Any], site: Site, senders: Senders | None) -> F
     found = classify(fields, site)
     if found is not None:
         said["class"], said["class_rule"] = found
-    name = source_name(fields, senders)
+    name, rule = named(fields, senders)
     if name:
-        said["source.name"] = name
+        said["source.name"], said["source.name_rule"] = name, rule
     return said

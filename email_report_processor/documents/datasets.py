@@ -79,6 +79,7 @@ _REPORTER = (
 
 _PLACE = (
     Field("source.name", KEYWORD, "", "ours", "Who sends: the site's [senders] map, else the organizational domain that authenticated.", "sendgrid.net"),
+    Field("source.name_rule", KEYWORD, "", "ours", "Which rule named it: verdict ([senders]) or authenticated; of `email-report-admin names`: spf, table, map, ptr or as.", "authenticated"),
     Field("source.as.number", LONG, "", "ECS", "Number of the autonomous system of the sending host.", 15169),
     Field("source.as.organization.name", KEYWORD, "", "ECS", "Organization of that autonomous system.", "Google LLC"),
     Field("source.geo.country_iso_code", KEYWORD, "", "ECS", "Country of the sending host, ISO 3166-1 alpha-2.", "US"),

@@ -37,7 +37,12 @@ class Database(NamedTuple):
 
 
 def source_name(fields: Mapping[str, Any], senders: Senders | None = None) -> str:
-    """Who sends, '' when nobody can be named (design §3).
+    """Who sends, '' when nobody can be named."""
+    return named(fields, senders)[0]
+
+
+def named(fields: Mapping[str, Any], senders: Senders | None = None) -> tuple[str, str]:
+    """Who sends and by which rule, `verdict` or `authenticated`; '' for both when nobody can be named (design §3).
 
     The site's own name for the network, the AS number or an authenticated domain; else the organizational domain of a
     DKIM signature, or else of an SPF check, that passed for another domain than From's; else From's if it passed.
@@ -45,10 +50,11 @@ def source_name(fields: Mapping[str, Any], senders: Senders | None = None) -> st
     if senders is not None:
         name = next((one.name for one in matches(fields, senders) if one.name), "")
         if name:
-            return name
+            return name, "verdict"
     own = organizational_domain(_author(fields))
     names = [organizational_domain(domain) for domain in passed(fields)]
-    return next((name for name in names if name not in {own, ""}), own if own in names else "")
+    name = next((name for name in names if name not in {own, ""}), own if own in names else "")
+    return name, "authenticated" if name else ""
 
 
 def _author(fields: Mapping[str, Any]) -> str:

@@ -1,9 +1,11 @@
 """Stored documents that are written anew: only where nobody changed them meanwhile, and never under another id."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from .store import Found, Row, Selection
+
+_BATCH = 200  # documents of one request or transaction
 
 
 class Versioned(NamedTuple):
@@ -31,3 +33,15 @@ class Renewable(Protocol):
     def renew(self, renewals: Sequence[Renewal]) -> int:
         """Write them; how many. Those that somebody changed or removed stay as they are. Raises StoreError."""
         ...
+
+
+def batches(found: Iterable[Versioned]) -> Iterator[list[Versioned]]:
+    """As many as are written at once."""
+    batch: list[Versioned] = []
+    for one in found:
+        batch.append(one)
+        if len(batch) >= _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -72,7 +72,7 @@ def test_of_several_reports_in_one_file_the_first_is_read(size: int, prefix: str
 
 PAIRS = sorted(one for one in (GOLDEN / "dmarc-aggregate").iterdir() if one.suffix != ".json")
 # What the process adds to documents of every kind, and what needs settings.
-NOT_OURS = {"event.ingested", "report.feed", "class", "class_rule", "source.name"}
+NOT_OURS = {"event.ingested", "report.feed", "class", "class_rule", "source.name", "source.name_rule"}
 NOT_OURS |= {name for name in AGGREGATE.by_name if name.startswith(("source.as.", "source.geo."))}
 
 

@@ -124,7 +124,7 @@ def test_golden_pairs_fill_every_field() -> None:
                 names |= set(document.fields)
                 names |= {f"file.{key}" for file in document.fields.get("file", ()) for key in file}
     names = {name for name in names if not name.startswith("raw.")} - {"file"}
-    by_the_process = {"event.ingested", "class", "class_rule", "source.name", "report.feed_kind"}
+    by_the_process = {"event.ingested", "class", "class_rule", "source.name", "source.name_rule", "report.feed_kind"}
     places = {name for name in FAILURE.by_name if name.startswith(("source.as.", "source.geo."))}
     assert names == set(FAILURE.by_name) - by_the_process - places
     assert set(ARF.by_name) == set(FAILURE.by_name)

@@ -28,7 +28,14 @@ ENVELOPE = Envelope(
     message_id="1@example.com", from_domain="reports.example.com", received="2026-11-20T06:00:00Z", authentication=None
 )
 # What the process adds to documents of every kind, and what needs settings.
-NOT_OURS = {"event.ingested", "report.feed", "source.name", "report.extra_contact_info", "report.generator"}
+NOT_OURS = {
+    "event.ingested",
+    "report.feed",
+    "source.name",
+    "source.name_rule",
+    "report.extra_contact_info",
+    "report.generator",
+}
 NOT_OURS |= {"report.errors"} | {name for name in SMTP_TLS.by_name if name.startswith(("source.as.", "source.geo."))}
 
 Object = dict[str, Any]

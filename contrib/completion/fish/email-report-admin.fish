@@ -52,6 +52,8 @@ end
 
 set -g _shtab_email_report_admin_commands abuse 'abuse prepare' 'abuse drafts' 'abuse show' 'abuse send' 'abuse auto' 'abuse close' 'abuse answers' 'abuse reports' 'abuse contacts' 'abuse league' alert campaigns check copy demo desk digest dns doctor erase explain inbox init journal kept logins 'logins read' 'logins follow' 'logins policy' 'logins check' 'logins events' 'logins stop' 'logins release' 'logins answer' 'logins stopped' 'logins audit' metrics policy prune reclassify search setup summary urls verdict
 set -g _shtab_email_report_admin_opts_with_value --address --after --by --campaign --category --channel --comment --config --csv --dashboards-url --dataset --domain --eml --every --file --format --from --from-prefix --hours --html --identifier --index-prefix --least --limit --listen --mail-server --message --mode --name --only --own --password-file --period --port --prefix --remove --retention --server --since --smtp --stale --state --store --tenant --timeout --to --to-config --top --try --until --user --username --wait --weeks --why --window --without --workspace --zone
+set -g _shtab_email_report_admin_commands abuse 'abuse prepare' 'abuse drafts' 'abuse show' 'abuse send' 'abuse auto' 'abuse close' 'abuse answers' 'abuse reports' 'abuse contacts' 'abuse league' alert campaigns check copy demo desk digest dns doctor erase explain inbox init journal kept logins 'logins read' 'logins follow' 'logins policy' 'logins check' 'logins events' 'logins stop' 'logins release' 'logins answer' 'logins stopped' 'logins audit' metrics names policy prune reclassify search setup summary urls verdict
+set -g _shtab_email_report_admin_opts_with_value --address --after --by --campaign --category --comment --config --csv --dashboards-url --dataset --domain --eml --every --file --format --from --from-prefix --hours --html --identifier --index-prefix --least --limit --listen --mail-server --map --message --mode --name --only --own --password-file --period --port --prefix --remove --retention --server --since --smtp --stale --state --store --tenant --timeout --to --to-config --top --try --until --user --username --wait --weeks --why --window --without --workspace --zone
 
 complete -c email-report-admin -e
 complete -c email-report-admin -f
@@ -333,6 +335,16 @@ complete -c email-report-admin -n '_shtab_email_report_admin_using metrics' -l c
 complete -c email-report-admin -n '_shtab_email_report_admin_using metrics' -l state -xka "(__fish_complete_directories)" -d 'kept messages, the embedded store'
 complete -c email-report-admin -n '_shtab_email_report_admin_using metrics' -l file -xka "(__fish_complete_path (commandline -ct))" -d 'for the textfile collector: DIR/email_reports.prom'
 complete -c email-report-admin -n '_shtab_email_report_admin_using metrics' -l port -x -d 'serve on 127.0.0.1, evaluated anew every five minutes'
+complete -c email-report-admin -n '_shtab_email_report_admin_using; and test $_shtab_email_report_admin_npos -eq 0' -a names -d 'Give hosts without a name one, by SPF records and reverse DNS, in the background.'
+complete -c email-report-admin -n '_shtab_email_report_admin_using names' -s h -l help -d 'show this help message and exit'
+complete -c email-report-admin -n '_shtab_email_report_admin_using names' -l store -x -d 'https://host:9200 or sqlite:PATH'
+complete -c email-report-admin -n '_shtab_email_report_admin_using names' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'settings (/etc/email-report-processor.toml)'
+complete -c email-report-admin -n '_shtab_email_report_admin_using names' -l state -xka "(__fish_complete_directories)" -d 'kept messages, the embedded store'
+complete -c email-report-admin -n '_shtab_email_report_admin_using names' -l since -x -d '30d, 12w, or a date (30d); all'
+complete -c email-report-admin -n '_shtab_email_report_admin_using names' -l map -xka "(__fish_complete_path (commandline -ct))" -d 'CSV with base_reverse_dns and name'
+complete -c email-report-admin -n '_shtab_email_report_admin_using names' -l dry-run -d 'say what would be written'
+complete -c email-report-admin -n '_shtab_email_report_admin_using names' -l server -x -d 'ask this server, not the system'"'"'s'
+complete -c email-report-admin -n '_shtab_email_report_admin_using names' -l timeout -x -d 'for one question (5)'
 complete -c email-report-admin -n '_shtab_email_report_admin_using; and test $_shtab_email_report_admin_npos -eq 0' -a policy -d 'What a stricter DMARC record would have cost.'
 complete -c email-report-admin -n '_shtab_email_report_admin_using policy' -s h -l help -d 'show this help message and exit'
 complete -c email-report-admin -n '_shtab_email_report_admin_using policy' -l store -x -d 'https://host:9200 or sqlite:PATH'

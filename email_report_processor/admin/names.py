@@ -1,0 +1,78 @@
+"""`email-report-admin names`: give hosts without a name one, by the DNS; for a timer (docs/senders.md)."""
+
+import argparse
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ..advice.names import Named, namer, read_map
+from ..documents.encode import decode, encode
+from ..job import choose_store
+from ..settings import Settings, SettingsError
+from ..stores.query import And, Between, Exists, Node, Not, field_of
+from ..stores.renewing import Renewable, Renewal, Versioned, batches
+from ..stores.store import Selection
+from .asking_dns import add_dns, resolver
+from .summary import when
+from .text import progress
+
+Find = Callable[[Mapping[str, Any]], Named | None]
+_DATASETS = ("dmarc-aggregate", "dmarc-failure", "arf")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of this sub-command."""
+    parser.add_argument("--since", metavar="WHEN", default="30d", help="30d, 12w, or a date (30d); all")
+    parser.add_argument("--map", metavar="FILE", default="", help="CSV with base_reverse_dns and name")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be written")
+    add_dns(parser)
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """0 done; 2 wrong usage. What others changed meanwhile is left for the next run."""
+    find = namer(resolver(arguments), _map(arguments.map))
+    store = choose_store(settings, os.environ).open()
+    named: Counter[tuple[str, str]] = Counter()
+    try:
+        if not isinstance(store, Renewable):
+            raise SettingsError(
+                f"{store.name}: its documents cannot be written anew; copy them to a store where they can"
+            )
+        for batch in batches(progress(store.versioned(_unnamed(arguments)), "documents without a name")):
+            renewals = list(_renewals(batch, find, named))
+            if not arguments.dry_run:
+                store.renew(renewals)
+    finally:
+        store.close()
+    print(f"{named.total():,} documents {'would get' if arguments.dry_run else 'have'} a name")
+    for (name, rule), number in named.most_common(20):
+        print(f"  {name} ({rule}): {number:,}")
+    return 0
+
+
+def _unnamed(arguments: argparse.Namespace) -> Selection:
+    since = when(arguments.since)
+    nodes: list[Node] = [Not(Exists(field_of("source.name"))), Exists(field_of("source.ip"))]
+    nodes += [Between(field_of("@timestamp"), since, None)] if since else []
+    return Selection(And(tuple(nodes)), _DATASETS)
+
+
+def _renewals(batch: Sequence[Versioned], find: Find, named: Counter[tuple[str, str]]) -> Iterator[Renewal]:
+    for one in batch:
+        fields = decode(one.found.row.source)
+        found = find(fields)
+        if found is not None:
+            named[found.name, found.rule] += 1
+            source = encode(fields | {"source.name": found.name, "source.name_rule": found.rule})
+            yield Renewal(one.found.row._replace(source=source), one.version)
+
+
+def _map(path: str) -> dict[str, str]:
+    if not path:
+        return {}
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return read_map(file)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
