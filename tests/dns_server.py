@@ -28,6 +28,7 @@ class DnsServer:
         self.records: dict[tuple[str, str], list[str]] = {(".", "NS"): ["a.root-servers.test."]}
         self.seen: list[tuple[str, str, str]] = []
         self.port = 0
+        self.secure = False  # whether answers say that DNSSEC was checked (AD)
 
     def txt(self, name: str, *texts: str) -> None:
         """Publish TXT records, each of one string."""
@@ -45,6 +46,8 @@ class DnsServer:
         name, kind = one.name.to_text(omit_final_dot=True).lower(), dns.rdatatype.to_text(one.rdtype)
         self.seen.append((name, kind, transport))
         answer = dns.message.make_response(asked)
+        if self.secure:
+            answer.flags |= dns.flags.AD
         records = self.records.get((name, kind), [])
         if records[:1] == [SILENT]:
             return None

@@ -52,11 +52,14 @@ def _checks(
     if not arguments.observed:
         return
     from ..advice.observed import check_observed  # 20 ms, with the store
+    from ..checking.reach import Reach  # 30 ms of ssl, http and smtplib
+    from ..checking.transport import check_transport
 
     store = choose_store(settings, os.environ).open()
     senders = choose_senders(settings)
     try:
         for domain in domains:
+            yield from check_transport(domain, look, Reach(look, arguments.timeout))
             yield from check_observed(domain, store, Period(when(arguments.since)), look, senders, now()[:10])
     finally:
         store.close()

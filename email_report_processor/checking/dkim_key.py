@@ -5,6 +5,7 @@ import binascii
 import re
 from typing import NamedTuple
 
+from .der import element
 from .record import WSP
 
 SHORT = 1024  # bits: must not be less (RFC 8301 §3.2)
@@ -52,25 +53,12 @@ def read_key(text: str) -> Key:
 def _rsa_bits(data: bytes) -> int:
     """The length of the modulus of a SubjectPublicKeyInfo, or of a bare RSAPublicKey; 0 for what is neither."""
     try:
-        tag, body, _ = _der(data)
-        first, inner, rest = _der(body)
+        tag, body, _ = element(data)
+        first, inner, rest = element(body)
         if tag == first == 0x30:  # AlgorithmIdentifier, then the key in a BIT STRING
-            _, bits, _ = _der(rest)
-            _, body, _ = _der(bits[1:])
-            first, inner, rest = _der(body)
+            _, bits, _ = element(rest)
+            _, body, _ = element(bits[1:])
+            first, inner, rest = element(body)
     except ValueError:
         return 0
     return int.from_bytes(inner, "big").bit_length() if first == 0x02 else 0
-
-
-def _der(data: bytes) -> tuple[int, bytes, bytes]:
-    """Tag, content and what follows of one element. Raises ValueError."""
-    if len(data) < 2:
-        raise ValueError("too short")
-    length, begin = data[1], 2
-    if length & 0x80:
-        begin += length & 0x7F
-        length = int.from_bytes(data[2:begin], "big")
-    if len(data) < begin + length:
-        raise ValueError("too short")
-    return data[0], data[begin : begin + length], data[begin + length :]

@@ -11,9 +11,10 @@ class Records(NamedTuple):
 
     texts: tuple[str, ...] = ()
     fault: str = ""  # '' when the DNS answered; else the records may be there all the same
+    secure: bool = False  # whether the resolver checked the signatures of DNSSEC (RFC 6840 §5.8)
 
 
-# (name, type) -> records; the type is TXT, MX, PTR or ADDRESS (A or AAAA).
+# (name, type) -> records; the type is TXT, MX, PTR, TLSA, A, AAAA or ADDRESS (A or AAAA).
 Look = Callable[[str, str], Records]
 
 
@@ -21,6 +22,7 @@ class Resolver:
     """Asks the system's resolvers, or one server. Each question once. Raises ValueError for a server that is none."""
 
     def __init__(self, server: str = "", timeout: float = 5.0) -> None:
+        import dns.flags
         import dns.resolver  # 80 ms
 
         self._answers: dict[tuple[str, str], Records] = {}
@@ -33,6 +35,7 @@ class Resolver:
         self._resolver.lifetime = timeout
         self._resolver.timeout = timeout / 2  # the second try reaches a server that lost the first
         self._resolver.use_edns(0, 0, 1232)
+        self._resolver.set_flags(dns.flags.RD | dns.flags.AD)  # it is to say whether it checked
 
     def __call__(self, name: str, kind: str) -> Records:
         """See Look."""
@@ -44,7 +47,8 @@ class Resolver:
             kinds = ("A", "AAAA") if kind == "ADDRESS" else (kind,)
             found = [self._ask(name, one) for one in kinds]
             texts = tuple(text for one in found for text in one.texts)
-            self._answers[name, kind] = Records(texts, "" if texts else "".join(one.fault for one in found[:1]))
+            fault = "" if texts else "".join(one.fault for one in found[:1])
+            self._answers[name, kind] = Records(texts, fault, all(one.secure for one in found))
         return self._answers[name, kind]
 
     def _denies_the_root(self) -> bool:
@@ -62,6 +66,7 @@ class Resolver:
 
     def _ask(self, name: str, kind: str) -> Records:
         import dns.exception
+        import dns.flags
         import dns.resolver
 
         try:
@@ -74,7 +79,8 @@ class Resolver:
             return Records(fault=f"no answer within {self._resolver.lifetime:g} s")
         except dns.exception.DNSException as error:
             return Records(fault=f"no question that the DNS takes ({str(error) or type(error).__name__})")
-        return Records(tuple(_text(record, kind) for record in answer.rrset or ()))
+        secure = bool(answer.response.flags & dns.flags.AD)
+        return Records(tuple(_text(record, kind) for record in answer.rrset or ()), secure=secure)
 
 
 def _codes(error: Any) -> str:
@@ -93,6 +99,8 @@ def _text(record: Any, kind: str) -> str:
             return data.decode("latin-1")
     if kind == "MX":
         return str(record.exchange).rstrip(".") or "."
+    if kind == "TLSA":
+        return f"{record.usage} {record.selector} {record.mtype} {record.cert.hex()}"
     return str(record.target if kind == "PTR" else record.address)
 
 
