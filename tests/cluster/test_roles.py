@@ -18,6 +18,7 @@ from email_report_processor.reports.reading import read_message
 from email_report_processor.stores import templates
 from tests import nodes
 from tests.conftest import Program
+from tests.desk.world import failure
 from tests.places import GOLDEN
 
 STRONG = "Zq7-mountain-Fork"  # the plugin refuses weaker ones
@@ -339,3 +340,33 @@ def test_the_renewer_rewrites_documents_and_nothing_else(
         ("PUT", f"/{index}/_mapping", {"properties": {"new": {"type": "keyword"}}}),
     ):
         assert ask("renewer", method, path, body)[0] == 403, (method, path)
+
+
+def test_the_desk_works_with_three_roles(
+    ready: nodes.SecureNode, prefix: str, run_admin: Program, tmp_path: Path
+) -> None:
+    """writer, reader and failures: it may not refresh, and sends nothing twice for that."""
+    ready.put_user(f"{prefix}desk", STRONG, [f"{prefix}{role}" for role in ("writer", "reader", "failures")])
+    row = failure(1)
+    ready.ask("PUT", f"/{prefix}dmarc-failure-2026.11/_doc/{row.id}?refresh=true", json.loads(row.source))
+    sent = tmp_path / "sent"
+    sendmail = tmp_path / "sendmail"
+    sendmail.write_text(f"#!/bin/sh\ncat > /dev/null\necho sent >> {sent}\n")
+    sendmail.chmod(0o755)
+    settings = _settings(ready, prefix, f"{prefix}desk") + (
+        '[abuse]\nsender = "abuse@example.org"\nlookup = []\n[contacts]\nAS64500 = "abuse@us-net.example"\n'
+        f'[alerts]\nsendmail = "{sendmail}"\n'
+    )
+
+    def abuse(*arguments: str) -> str:
+        done = run_admin(b"", "abuse", *arguments, settings=settings)
+        assert done.status == 0, done.stderr
+        return done.stdout
+
+    token = abuse("prepare", "class:spoof").splitlines()[1].split()[0]
+    abuse("show", token)
+    assert " sent" in abuse("send", token)
+    assert "reported already" in abuse("prepare", "class:spoof")
+    ready.ask("POST", f"/{prefix}*/_refresh")
+    assert json.loads(abuse("reports", "--json"))["state"] == "sent"
+    assert sent.read_text() == "sent\n"
