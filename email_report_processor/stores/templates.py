@@ -12,7 +12,7 @@ from ..values.fields import Field
 
 # Of the templates. Raise it with every change of a mapping or setting: a newer one installed is never overwritten by
 # an older program, an older one is replaced by whoever may.
-VERSION = 1
+VERSION = 2
 
 PRIORITY = 200  # above what products install for `*` and below nothing we know
 OWNER = {"owner": "email-report-processor", "schema": SCHEMA_VERSION}
