@@ -640,7 +640,7 @@ def test_the_wheel_has_the_dashboards() -> None:
     """Where `saved_objects` looks for them."""
     with (REPOSITORY / "pyproject.toml").open("rb") as file:
         included = tomllib.load(file)["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    assert included == {"contrib/dashboards/all.ndjson": "email_report_processor/dashboards/all.ndjson"}
+    assert included["contrib/dashboards/all.ndjson"] == "email_report_processor/dashboards/all.ndjson"
     assert (REPOSITORY / "contrib/dashboards/all.ndjson").is_file()
     assert PACKAGE / "dashboards" in saved_objects._FOLDERS
 
