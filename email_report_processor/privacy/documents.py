@@ -46,14 +46,17 @@ class Count(NamedTuple):
     gone: bool  # the documents go; else the address alone
 
 
-def erase(store: Store, wanted: Wanted, prefix: str, *, really: bool) -> list[Count]:
-    """Find the documents that name it, and erase. Raises StoreError, also for a store that cannot forget."""
+def erase(store: Store, wanted: Wanted, prefix: str, only: str = "", *, really: bool) -> list[Count]:
+    """Find the documents that name it, and erase. Raises StoreError, also for a store that cannot forget.
+
+    only: the one dataset that is looked at, '' for all.
+    """
     if not isinstance(store, Erasable):
         raise StoreError(f"{store.name} cannot forget what was written to it: erase there by its own means")
     if isinstance(store, Refreshing):
         store.refresh()
     counts: dict[tuple[str, bool], int] = {}
-    for chunk in _chunks(_named(store, wanted)):
+    for chunk in _chunks(row for row in _named(store, wanted) if not only or dataset_of(row.index, prefix) == only):
         going = [row for row in chunk if _is_personal(row, prefix)]
         staying = [row for row in chunk if not _is_personal(row, prefix)]
         for rows, gone in ((going, True), (staying, False)):

@@ -65,10 +65,15 @@ def _text_names(data: bytes, wanted: Wanted) -> bool:
     return wanted.may_be_in(data) and wanted.is_in(data.decode("utf-8", "replace"))
 
 
-def erase_state(state: Path, wanted: Wanted, without: frozenset[str], *, really: bool) -> list[Change]:
-    """Everything else below the state directory. without: names that others look at. Raises OSError, sqlite3.Error."""
+def erase_state(state: Path, wanted: Wanted, without: frozenset[str], only: str = "", *, really: bool) -> list[Change]:
+    """Everything else below the state directory. Raises OSError, sqlite3.Error.
+
+    without: names that others look at. only: the one file that is looked at, '' for all.
+    """
     changes: list[Change] = []
     for path in _files(state, without):
+        if only and path != state / only:
+            continue
         with path.open("rb") as file:
             beginning = file.read(len(_SQLITE))
         if beginning == _SQLITE:

@@ -53,6 +53,15 @@ def wanted(address: str, tokens: Iterable[str] = (), *, instead: str) -> Wanted:
     return Wanted(addresses, instead, re.compile("|".join(forms), re.IGNORECASE), domains)
 
 
+def account(name: str, *, instead: str) -> Wanted:
+    """A name of an account without a domain, as a word of its own. Raises ValueError for what is none."""
+    whole = name.strip().lower()
+    if not re.fullmatch(r"[\w.+-]{1,200}", whole):
+        raise ValueError(f"{name!r} is no name of an account: write an address, or a name such as anna with --account")
+    escaped = rf"(?:(?<=\\[nrt])|(?<![\w.@+-])){re.escape(whole)}(?![\w@+-]|\.\w)"
+    return Wanted((whole,), instead, re.compile(escaped, re.IGNORECASE), (whole.encode(),))
+
+
 def _forms(local: str, domain: str) -> tuple[str, str]:
     name, place = re.escape(local), re.escape(domain)
     return rf"{_PLAIN}{name}(?:@|%40|=40){place}{_END}", rf"{_TAGGED}{name}=(?:\r?\n)?{place}(?=@|%40|=40)"

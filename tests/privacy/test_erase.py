@@ -260,3 +260,27 @@ def test_what_is_no_address(address: str, capsys: pytest.CaptureFixture[str], st
 def test_a_store_that_cannot_forget(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["erase", "a@example.org", "--store=-"]) == 75
     assert "cannot forget" in capsys.readouterr().err
+
+
+def test_an_account_without_a_domain(admin: Admin, state: Path) -> None:
+    """In logins alone: elsewhere a name is a word like any other."""
+    place = _sqlite(state)
+    admin.store(complaint("anna@example.net", 1, "anna writes"), settings=place.settings)
+    for number, user in enumerate(["anna", "anna.b", "anna@example.net", "joanna"]):
+        login = {**LOGIN, "user": {"name": user}}
+        place.put("email-report-mail-login-2026.11", str(number), json.dumps(login))
+    held = State(state)
+    for user in ("anna", "joanna", "anna@example.net"):
+        held.teach(user, "countries", "FR")
+    held.close()
+    status, out, err = admin("erase", "Anna", "--account", settings=place.settings)
+    assert (status, err) == (0, "")
+    assert "mail-login: 1 document: erased" in out
+    assert "(lessons): 1 place: the address is taken out" in out
+    assert sum("anna writes" in one for one in place.look()) == 1
+    assert sum("mail-login" in one for one in place.look()) == 3
+    held = State(state)
+    assert {"joanna", "anna@example.net"} < {one.account for one in held.lessons(0)}
+    assert "anna" not in {one.account for one in held.lessons(0)}
+    held.close()
+    assert admin("erase", "an na", "--account", settings=place.settings)[0] == 2

@@ -205,6 +205,7 @@ complete -c email-report-admin -n '_shtab_email_report_admin_using erase' -s h -
 complete -c email-report-admin -n '_shtab_email_report_admin_using erase' -l store -x -d 'https://host:9200 or sqlite:PATH'
 complete -c email-report-admin -n '_shtab_email_report_admin_using erase' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'settings (/etc/email-report-processor.toml)'
 complete -c email-report-admin -n '_shtab_email_report_admin_using erase' -l state -xka "(__fish_complete_directories)" -d 'kept messages, the embedded store'
+complete -c email-report-admin -n '_shtab_email_report_admin_using erase' -l account -d 'ADDRESS is a name without a domain: logins alone'
 complete -c email-report-admin -n '_shtab_email_report_admin_using erase' -l dry-run -d 'count, and erase nothing'
 complete -c email-report-admin -n '_shtab_email_report_admin_using; and test $_shtab_email_report_admin_npos -eq 0' -a explain -d 'What a document says, field by field, and which rule made its class.'
 complete -c email-report-admin -n '_shtab_email_report_admin_using explain' -s h -l help -d 'show this help message and exit'
