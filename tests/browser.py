@@ -1,7 +1,6 @@
 """Chromium, as a person has it: pages are loaded, looked at by axe-core, and drawn."""
 
 import shutil
-from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -23,16 +22,21 @@ def executable() -> str:
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or ""
 
 
+_RUNNING: list[Browser] = []  # at most one: Playwright starts once in a process
+
+
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium, without a window."""
+def browser(request: pytest.FixtureRequest) -> Browser:
+    """Chromium, without a window; the same in each module that imports this, until the end of the run."""
     path = executable()
     if not path:
         missing("needs Chromium; on Debian: apt-get install chromium")
-    with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=path, args=list(FLAGS))
-        yield chromium
-        chromium.close()
+    if not _RUNNING:
+        driver = sync_playwright().start()
+        _RUNNING.append(driver.chromium.launch(executable_path=path, args=list(FLAGS)))
+        request.config.add_cleanup(driver.stop)
+        request.config.add_cleanup(_RUNNING[0].close)  # the last one that was added goes first
+    return _RUNNING[0]
 
 
 def load(
