@@ -1,9 +1,9 @@
 """`email-report-admin abuse …`: reports to networks, from messages that a query finds to what became of them."""
 
 import argparse
-import getpass
 import json
 import os
+import pwd
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -93,8 +93,8 @@ def _desk(settings: Settings) -> Iterator[Desk]:
 def _user() -> str:
     """Who does this, for the events."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return str(os.getuid())
 
 

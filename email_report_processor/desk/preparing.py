@@ -59,6 +59,7 @@ class Given(NamedTuple):
     done: Mapping[str, str]  # document id -> token of a report or draft about it
     earlier: Mapping[str, int]  # document id -> how many reports about it bounced
     contact_of: Callable[[str, int], Choice]  # address, AS
+    is_wanted: Callable[[Message], bool] = lambda _: False  # whether the site trusts who sent it (verdicts)
 
 
 class Group(NamedTuple):
@@ -102,6 +103,10 @@ def _why_not(message: Message, given: Given) -> str:
         return "the host is ours ([site] own_networks)"
     if is_in(message.source_ip, _NOWHERE):
         return "the address belongs to nobody (RFC 6890)"
+    if message.class_ == "not-spam":
+        return "its recipient says that it is no spam"
+    if given.is_wanted(message):
+        return "the sender has the verdict mine or service"
     if message.id in given.done:
         return "reported already, or in a draft"
     return ""

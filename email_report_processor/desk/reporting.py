@@ -10,6 +10,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from ..alerts.options import AlertOptions
 from ..documents.classify import Site
+from ..documents.senders import OURS, Senders, verdict
+from ..job import choose_senders
 from ..process import Layout
 from ..settings import Settings, SettingsError, state_dir
 from ..stores.store import Store, StoreError
@@ -66,6 +68,7 @@ class Desk(NamedTuple):
     site: Site
     layout: Layout
     clock: Callable[[], datetime]
+    senders: Senders | None = None  # verdicts of the site
 
     @property
     def own_domains(self) -> list[str]:
@@ -104,6 +107,7 @@ def open_desk(
         settings.record("site", Site),
         settings.record("store", Layout),
         clock,
+        choose_senders(settings),
     )
 
 
@@ -150,6 +154,11 @@ def _given(desk: Desk, events: Sequence[Event], lookup: Lookup) -> Given:
     held = [*drafts.listing(desk.directory), *unseen]
     waiting = {id_: one.incident.token for one in held for id_ in one.incident.documents}
 
+    def is_wanted(message: Message) -> bool:
+        fields = {"source.ip": message.source_ip, "source.as.number": message.as_number}
+        said = verdict(fields, desk.senders, write_date(now)[:10])
+        return said is not None and said.verdict in OURS
+
     def contact_of(address: str, system: int) -> Choice:
         return choose(address, system, desk.overrides, lookup.candidates(address), known, desk.own_domains)
 
@@ -162,6 +171,7 @@ def _given(desk: Desk, events: Sequence[Event], lookup: Lookup) -> Given:
         done={**history.reported(events), **waiting},
         earlier=history.earlier(events),
         contact_of=contact_of,
+        is_wanted=is_wanted,
     )
 
 

@@ -20,6 +20,7 @@ from email_report_processor.desk.reporting import (
     prepare_reports,
 )
 from email_report_processor.desk.sending import Result, send_reports, send_unseen
+from email_report_processor.documents.senders import read_senders
 from email_report_processor.stores.store import Row, StoreError, Written
 from tests.desk import registries, world
 from tests.desk.world import Clock, Post, failure
@@ -130,6 +131,17 @@ def test_what_is_left_out_is_told(desk: Desk, more: dict[str, object], why: str)
     assert why in made.left_out[0].why
     assert actions(desk) == []
     assert history.reported(history.read(desk.store)) == {}
+
+
+def test_who_is_trusted_is_not_reported(desk: Desk) -> None:
+    senders = read_senders({}, [{"network": "192.0.2.0/24", "verdict": "service"}])
+    store(desk, failure(1), failure(2, "203.0.113.7", more={"class": "not-spam"}))
+    made = prepare(desk._replace(senders=senders))
+    assert made.prepared == ()
+    assert {one.why for one in made.left_out} == {
+        "the sender has the verdict mine or service",
+        "its recipient says that it is no spam",
+    }
 
 
 def test_spam_trap_mail_can_be_reported(desk: Desk) -> None:
