@@ -4,25 +4,39 @@ Rows of one kind repeat: what depends on nothing but a layer is worked out once 
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..values.fields import Fields, Layer
 from .classify import OF_THE_POLICY, Site, classify
 from .document import Document
-from .encode import Prepared, encode, fill, prepare
+from .encode import Form, encode, fill, form_of, written
 from .enrich import Databases, named
 from .senders import Senders
 
 _SENDER = ("source.name", "source.name_rule")
-_FORMS = 2048  # that are remembered: a report has a few, an attacker's has as many as rows
+_FORMS = 8  # remembered for a layer: own fields have few sets of names
 
 
-class _Known(NamedTuple):
-    """How rows of one kind are written."""
+class _About(NamedTuple):
+    """A report, as far as its documents are written by it."""
 
-    head: Layer
-    layer: Layer
-    form: Prepared
+    policy: tuple[tuple[str, Any], ...]  # what the rules look at in its layer
+    tops: frozenset[str]  # the outermost names of the layer
+
+
+_about = lru_cache(maxsize=256)(_About)  # the same object for the next report that is like this one
+
+
+class _Noted(NamedTuple):
+    """What a site says of all documents that have a layer, in reports that are alike."""
+
+    site: Site
+    senders: Senders | None
+    about: _About
+    layer: Layer  # with the class
+    sender: Fields
+    forms: dict[tuple[str, ...], Form | None]  # by the names of the own fields; None: seen once, or there is no form
 
 
 class Completion:
@@ -42,67 +56,64 @@ class Completion:
         self._databases = databases
         self._by_address = bool(site.own_networks) or bool(senders and (senders.networks or senders.systems))
         self._first = self._stamped = Layer()
-        # By the identity of the last layer, and the names of the own fields that differ.
-        self._forms: dict[tuple[int, tuple[str, ...]], _Known] = {}
-        self._policy: tuple[tuple[str, Any], ...] = ()  # what the rules look at in the first layer
+        self._before = b""  # how documents with these begin
+        self._about = _about((), frozenset())
 
     def layers(self, document: Document) -> tuple[Layer, ...]:
         """Add what is missing to the document's own fields, and return its layers, completed too."""
-        self._place(document.own)
-        return self._layers(document)
-
-    def _place(self, own: Fields) -> None:
-        if self._databases is not None and "source.ip" in own:
-            own |= self._databases.look_up(own["source.ip"])
-
-    def _layers(self, document: Document) -> tuple[Layer, ...]:
         dataset, _, own, layers, _ = document
+        self._place(own)
         if not layers:
             own |= self._undated | own | self._event
             own |= self._said_of(own)
             return ()
         if layers[0] is not self._first:
-            self._first, self._stamped = layers[0], Layer(self._undated | layers[0] | self._event)
-            self._policy = tuple((name, layers[0][name]) for name in OF_THE_POLICY if name in layers[0])
+            self._begin(layers[0])
         if self._by_address:
             own |= self._said_of(document.fields)
             return (self._stamped, *layers[1:])
-        classified, sender = self._noted(layers[-1], dataset)
-        own |= sender
-        return (self._stamped, *layers[1:-1], classified)
+        noted = self._noted(layers[-1], dataset)
+        own |= noted.sender
+        return (self._stamped, *layers[1:-1], noted.layer)
 
     def encode(self, document: Document) -> bytes:
-        """The document with everything that is missing, as JSON. Rows of one kind are written into one form."""
-        own, layers = document.own, document.layers
-        self._place(own)
+        """The document with everything that is missing, as JSON. What repeats is written into a form."""
+        dataset, _, own, layers, _ = document
+        if len(layers) != 2 or self._by_address or layers[0] is not self._first:
+            return encode(own, self.layers(document))
+        if self._databases is not None and "source.ip" in own:
+            own |= self._databases.look_up(own["source.ip"])
+        noted = self._noted(layers[1], dataset)
+        own |= noted.sender
         names = tuple(own)
-        known = self._forms.get((id(layers[-1]), names)) if layers else None
-        if known is not None and known.layer is layers[-1] and known.head is layers[0]:
-            return fill(known.form, own.values())
-        completed = self._layers(document)
-        if completed and not self._by_address:
-            self._remember(names, {name: own[name] for name in own if name not in names}, layers, completed)
+        form = noted.forms.get(names)
+        if form is not None:
+            return fill(form, self._before, own.values())
+        completed = (self._stamped, noted.layer)
+        _note_form(noted.forms, names, completed)
         return encode(own, completed)
 
-    def _remember(
-        self, names: tuple[str, ...], constant: Fields, layers: tuple[Layer, ...], completed: tuple[Layer, ...]
-    ) -> None:
-        form = prepare(names, constant, completed)
-        if form is not None:
-            if len(self._forms) >= _FORMS:
-                self._forms.clear()
-            self._forms[id(layers[-1]), names] = _Known(layers[0], layers[-1], form)
+    def _place(self, own: Fields) -> None:
+        if self._databases is not None and "source.ip" in own:
+            own |= self._databases.look_up(own["source.ip"])
 
-    def _noted(self, layer: Layer, dataset: str) -> tuple[Layer, Fields]:
-        """The layer with the class of all documents that have it, and who sends them."""
-        noted = layer.noted
-        known = noted is not None and noted[0] is self._site and noted[1] is self._senders
-        if not known or noted[2] != self._policy:
-            said = self._said_of({**layer, **dict(self._policy), "event.dataset": dataset})
+    def _begin(self, head: Layer) -> None:
+        """Documents of another report follow."""
+        self._first, self._stamped = head, Layer(self._undated | head | self._event)
+        self._before = b"{" + written(self._stamped)
+        policy = tuple((name, head[name]) for name in OF_THE_POLICY if name in head)
+        self._about = _about(policy, self._stamped.tops)
+
+    def _noted(self, layer: Layer, dataset: str) -> _Noted:
+        """What is said of all documents that have the layer: their class, who sends them, how they are written."""
+        noted: _Noted | None = layer.noted
+        known = noted is not None and noted.site is self._site and noted.senders is self._senders
+        if noted is None or not known or noted.about is not self._about:
+            said = self._said_of({**layer, **dict(self._about.policy), "event.dataset": dataset})
             sender = {name: said.pop(name) for name in _SENDER if name in said}
-            noted = layer.noted = (self._site, self._senders, self._policy, (Layer(layer | said), sender))
-        found: tuple[Layer, Fields] = noted[3]
-        return found
+            noted = _Noted(self._site, self._senders, self._about, Layer(layer | said), sender, {})
+            layer.noted = noted
+        return noted
 
     def _said_of(self, fields: Mapping[str, Any]) -> Fields:
         return said_of(fields, self._site, self._senders)
@@ -118,3 +129,11 @@ def said_of(fields: Mapping[str, Any], site: Site, senders: Senders | None) -> F
     if name:
         said["source.name"], said["source.name_rule"] = name, rule
     return said
+
+
+def _note_form(forms: dict[tuple[str, ...], Form | None], names: tuple[str, ...], layers: tuple[Layer, ...]) -> None:
+    """A form is made when documents like this one come again: most kinds come once in a report."""
+    if names in forms:
+        forms[names] = form_of(names, layers)
+    elif len(forms) < _FORMS:
+        forms[names] = None

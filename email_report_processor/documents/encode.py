@@ -60,44 +60,42 @@ def _leaves(source: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]
 
 
 def _layered(fields: Fields, layers: Sequence[Layer]) -> bytes:
-    members = [layer.json or _write(layer) for layer in layers]
+    members = [layer.json or written(layer) for layer in layers]
     if not _stand_alone(tuple(fields), *map(_TOPS, layers)):
         return _utf8(_object(merged(fields, layers)))
     members.append(_utf8(_object(fields)[1:]))
     return b"{" + b",".join(members)
 
 
-class Prepared(NamedTuple):
-    """Documents that have the same layers and own fields of the same names, but for the values of those."""
-
-    before: bytes
-    own: str  # with %s for the JSON of each value
-
-
-def prepare(names: tuple[str, ...], constant: Fields, layers: Sequence[Layer]) -> Prepared | None:
-    """Documents with these layers, own fields of these names, and constant ones; None when it is not that simple."""
-    members = [layer.json or _write(layer) for layer in layers]
-    every = (*names, *constant)
-    text, order = _layout(every)
-    places = list(range(len(every))) if order is None else list(order(list(range(len(every)))))  # type: ignore[arg-type]
-    in_turn = [place for place in places if place < len(names)] == list(range(len(names)))
-    if "%" in "".join(every) or not in_turn or not _stand_alone(every, *map(_TOPS, layers)):
-        return None
-    written = ["%s"] * len(names) + [one.replace("%", "%%") for one in _written(constant.values())]
-    own = text % tuple(written[place] for place in places)
-    return Prepared(b"{" + b",".join(members) + b",", own[1:])
-
-
-def fill(prepared: Prepared, values: Iterable[Any]) -> bytes:
-    """One of these documents, as `encode` would write it."""
-    text = prepared.own % tuple(_written(values))
-    return prepared.before + (text.encode() if text.isascii() else _utf8(text))
-
-
-def _write(layer: Layer) -> bytes:
-    layer.json = _utf8(_object(layer)[1:-1])
-    layer.tops = _tops(layer)
+def written(layer: Layer) -> bytes:
+    """The members of a layer, as JSON; remembered with it."""
+    if not layer.json:
+        layer.json = _utf8(_object(layer)[1:-1])
+        layer.tops = _tops(layer)
     return layer.json
+
+
+class Form(NamedTuple):
+    """Documents that have the same last layer and own fields of the same names, but for the values of those."""
+
+    layer: bytes  # with the commas around it
+    own: str  # with %s for the JSON of each value
+    order: Callable[[list[str]], Any] | None  # of the values, as in _Layout
+
+
+def form_of(names: tuple[str, ...], layers: Sequence[Layer]) -> Form | None:
+    """The form of documents with own fields of these names; None when their JSON is not one layer behind the other."""
+    if not _stand_alone(names, *map(_TOPS, layers)):
+        return None
+    text, order = _layout(names)
+    return Form(b",%b," % written(layers[-1]), text[1:], order)
+
+
+def fill(form: Form, before: bytes, values: Iterable[Any]) -> bytes:
+    """A document as `encode` would write it. before: `{` and what comes before the last layer."""
+    found = _written(values)
+    text = form.own % tuple(found if form.order is None else form.order(found))
+    return b"".join((before, form.layer, text.encode() if text.isascii() else _utf8(text)))
 
 
 _TOPS = attrgetter("tops")
