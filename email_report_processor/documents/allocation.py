@@ -14,10 +14,14 @@ class Allocation:
 
     def get(self, ip_address: str) -> Any:
         """A record with the country alone, None when there is none."""
+        code = self.country(ip_address)
+        return {"country_code": code} if code else None
+
+    def country(self, ip_address: str) -> str:
+        """The code of the country, '' when there is none."""
         if self._ask is None:
             self._ask = _load()
-        code = self._ask(ip_address)
-        return {"country_code": code} if code else None
+        return self._ask(ip_address) or ""
 
 
 def _load() -> Callable[[str], str | None]:

@@ -77,6 +77,8 @@ class Databases:
 
     def _look_up(self, address: str) -> Mapping[str, Any]:
         """The fields of an address in canonical form; they are shared, copy them."""
+        if len(self.databases) == 1:
+            return self._ask(self.databases[0], address)
         found: Fields = {}
         for database in tuple(self.databases):
             for name, value in self._ask(database, address).items():
@@ -86,12 +88,19 @@ class Databases:
     def _ask(self, database: Database, address: str) -> Mapping[str, Any]:
         if database.ip_version == 4 and ":" in address:
             return _NOTHING
+        if isinstance(database.reader, Allocation):
+            return _allocated(database.reader.country(address))
         try:
             return read_record(database.reader.get(address))
         except self.broken as error:
             self.databases.remove(database)
             self.faults.append(f"{database.path}: the database is broken and was left out ({error})")
             return _NOTHING
+
+
+@lru_cache(maxsize=512)
+def _allocated(country: str) -> Mapping[str, Any]:
+    return read_record({"country_code": country})
 
 
 def open_databases(paths: Sequence[str], *, allocation: bool = False) -> tuple[Databases | None, list[str]]:

@@ -2,21 +2,24 @@
 
 What a record of a kind says was worked out when the first of them was read, by the one reader there is
 (aggregate_rows). The others are recognised by one pattern, and of each no more is kept than its address and its count:
-so a report that consists of them is read once, and not again to be written.
+so a report that consists of them is read once, and not again to be written. Of a report of more kinds than may be kept
+nothing is; its records are recognised in both passes.
 """
 
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ..message.bounds import Bounds
 from ..values.fields import Fields, Layer, read_ip
 from ..values.patterns import pattern
-from ..values.remembered import remembered
+from ..values.remembered import Generations, remembered
 from .aggregate_rows import OCTET, RowReader
 from .aggregate_values import WARNINGS
+from .xml.shape import RECORD_LEVEL, as_reported
+from .xml.unlike import FEW, LONGEST, REMEMBERED, Unlike
 
-KINDS = 1024  # kinds of one report, and those that are remembered from one report to the next
-_LONGEST = 4096  # characters of a record; an honest one has about 700
+KEPT = 1024  # kinds of a report whose rows are kept, and those that are remembered from one report to the next
 _MOST_TAGS = 60
 _BLOCK = 2048  # rows that are packed together: a row then takes some 20 bytes
 
@@ -25,6 +28,9 @@ _USUAL = pattern(
     r"([1-9][0-9]{0,8}|0)(</count>.*)",
     re.DOTALL,
 )
+
+Key = tuple[str, str, str]  # the texts before the address, between it and the count, behind the count
+Row = tuple[bytes, Fields, Layer]  # the record as reported, the row's own fields, and those that it shares
 
 
 def kind_of(body: str) -> str | tuple[str, ...]:
@@ -38,7 +44,16 @@ class Kind(NamedTuple):
 
     fields: Layer
     warnings: tuple[str, ...]
-    record: tuple[bytes, bytes, bytes]  # as reported: before the address, between it and the count, behind the count
+    before: bytes  # of the record as reported, the address
+    between: bytes
+    behind: bytes  # the count
+
+    def row(self, address: str, count: str) -> Row:
+        """The row of this kind with an address and a count that are stored as they are reported."""
+        own: Fields = {"source.ip": address, "count": int(count)}
+        if self.warnings:
+            own["warnings"] = list(self.warnings[:WARNINGS])
+        return b"".join((self.before, address.encode(), self.between, count.encode(), self.behind)), own, self.fields
 
 
 class Kinds:
@@ -46,25 +61,64 @@ class Kinds:
 
     def __init__(self, reader: RowReader) -> None:
         self._reader = reader
-        self._known: dict[tuple[str, ...], Kind] = {}
-        self._judged: set[tuple[str, ...]] = set()
+        self._digits = len(str(reader.max_count))
+        self._known: Generations[Key, Kind] = Generations(2 * REMEMBERED)
+        self._texts: Generations[str, tuple[Row, ...]] = Generations(2 * FEW)  # of records that are no kind
+        self._judged: set[Key] = set()
 
-    def get(self, key: tuple[str, ...], body: str, address: str, count: str) -> Kind | None:
+    def begin(self) -> None:
+        """Another report follows: of one with very many kinds nothing stays."""
+        if len(self._known) > KEPT:
+            self._known = Generations(2 * REMEMBERED)
+
+    def get(self, key: Key, body: str, address: str, count: str) -> Kind | None:
         """The kind of a record; None when it is not that simple. Raises OverBound."""
         return self._known.get(key) or self._learn(key, body, address, count)
 
-    def is_judged(self, key: tuple[str, ...]) -> bool:
+    def is_judged(self, key: Key) -> bool:
         """Whether records of this kind are known to be well-formed."""
         return key in self._judged
 
-    def judge(self, keys: set[tuple[str, ...]]) -> None:
+    def judge(self, keys: set[Key]) -> None:
         """Records of these kinds stood in a report that is well-formed."""
-        if len(self._judged) + len(keys) > KINDS:
+        if len(self._judged) + len(keys) > KEPT:
             self._judged.clear()
         self._judged |= keys
 
-    def _learn(self, key: tuple[str, ...], body: str, address: str, count: str) -> Kind | None:
-        if len(body) > _LONGEST or body.count("<") > _MOST_TAGS or "record" in body:
+    def is_plain(self, address: str, count: str) -> bool:
+        """Whether both are stored as they are reported."""
+        return ("." in address or _is_canonical(address)) and (
+            len(count) < self._digits or int(count) <= self._reader.max_count
+        )
+
+    def rows(self, body: str) -> Iterator[Row]:
+        """The rows of a record, of a known kind or of any other."""
+        found = _USUAL.fullmatch(body)
+        if found is not None:
+            before, address, between, count, behind = found.groups()
+            kind = self.get((before, between, behind), body, address, count) if self.is_plain(address, count) else None
+            if kind is not None:
+                yield kind.row(address, count)
+                return
+        for record, own, layer in self._unusual(body):
+            yield record, dict(own), layer
+
+    def _unusual(self, body: str) -> tuple[Row, ...]:
+        """The rows of a record that is like others only if all of its text is the same."""
+        found = self._texts.get(body)
+        if found is None:
+            found = tuple(self._read(body))
+            if len(body) <= LONGEST:
+                self._texts.put(body, found)
+        return found
+
+    def _read(self, body: str) -> Iterator[Row]:
+        for plan, texts in self._reader.rows(body):
+            rest = self._reader.rest(plan, texts)
+            yield as_reported(rest.record, plan.own(texts)), self._reader.fields(rest, plan, texts), rest.fields
+
+    def _learn(self, key: Key, body: str, address: str, count: str) -> Kind | None:
+        if len(body) > LONGEST or body.count("<") > _MOST_TAGS or "record" in body:
             return None
         rows = list(self._reader.rows(body))
         plan, texts = rows[0]
@@ -73,74 +127,86 @@ class Kinds:
             return None
         rest = self._reader.rest(plan, texts)
         before, between, behind = (rest.record % (b'"\0"', b'"\0"')).split(b"\0")
-        if len(self._known) >= KINDS:
-            self._known.clear()
-        kind = self._known[key] = Kind(rest.fields, rest.warnings, (before, between, behind))
+        kind = Kind(rest.fields, rest.warnings, before, between, behind)
+        self._known.put(key, kind)
         return kind
 
 
 class Recognised:
     """The rows of one report of usual records: of each its address, its count and the number of its kind."""
 
-    def __init__(self, kinds: Kinds, max_count: int, most: int) -> None:
+    def __init__(self, kinds: Kinds, bounds: Bounds) -> None:
+        kinds.begin()
         self._kinds = kinds
-        self._most = min(KINDS, most)
-        self._max_count = max_count
-        self._digits = len(str(max_count))
-        self._numbers: dict[tuple[str, ...], int] = {}
+        self._bounds = bounds
+        self._numbers: dict[Key, int] = {}
         self._of_report: list[Kind] = []
         self._blocks: list[bytes] = []
         self._last: list[tuple[str, str, int]] = []
+        self._unlike: Unlike | None = None  # when there are too many kinds
+
+    @property
+    def kept(self) -> bool:
+        """Whether the rows are here; else the records have to be read again."""
+        return self._unlike is None
 
     def take(self, body: str) -> bool | None:
-        """Take a record: whether records like it are known to be well-formed; None when it is not a usual one."""
+        """Take a record: whether records like it are known to be well-formed; None when it is not a usual one.
+
+        Raises OverBound.
+        """
         found = _USUAL.fullmatch(body)
         if found is None:
             return None
         before, address, between, count, behind = found.groups()
         key = before, between, behind
+        if not self._kinds.is_plain(address, count):
+            return None
+        if self._unlike is not None:
+            return self._pass(self._unlike, key, body)
         number = self._numbers.get(key)
         judged = True
         if number is None:
-            number = self._add(key, body, address, count)
+            if len(self._numbers) >= min(KEPT, self._bounds.kinds):
+                return self._pass(self._let_go(), key, body)
+            kind = self._kinds.get(key, body, address, count)
+            if kind is None:
+                return None
+            self._of_report.append(kind)
+            number = self._numbers[key] = len(self._of_report) - 1
             judged = self._kinds.is_judged(key)
-        if number is None or not self._is_plain(address, count):
-            return None
         self._last.append((address, count, number))
         if len(self._last) == _BLOCK:
             self._blocks.append(_packed(self._last))
             self._last.clear()
         return judged
 
-    def _add(self, key: tuple[str, ...], body: str, address: str, count: str) -> int | None:
-        kind = self._kinds.get(key, body, address, count) if len(self._of_report) < self._most else None
-        if kind is None:
-            return None
-        self._of_report.append(kind)
-        number = self._numbers[key] = len(self._of_report) - 1
-        return number
+    def _let_go(self) -> Unlike:
+        """Keep no rows any more: their kinds would take too much memory."""
+        self._unlike = Unlike(self._bounds.kinds)
+        self._numbers, self._of_report, self._blocks, self._last = {}, [], [], []
+        return self._unlike
 
-    def _is_plain(self, address: str, count: str) -> bool:
-        """Whether both are stored as they are reported."""
-        return (":" not in address or _is_canonical(address)) and (
-            len(count) < self._digits or int(count) <= self._max_count
-        )
+    def _pass(self, unlike: Unlike, key: Key, body: str) -> bool | None:
+        """The same of a record that is not kept. One of a kind that was not there lately is read later on."""
+        if not unlike.is_new(key, body):
+            return True
+        tags = body.count("<")
+        several = body.count("<row") + body.count(":row") > 1 or "record" in body
+        deep = tags - body.count("</") > self._bounds.xml_depth - RECORD_LEVEL
+        return None if several or deep or tags > _MOST_TAGS or len(body) > LONGEST else False
 
     def well_formed(self) -> None:
         """The report that these rows are of was found to be well-formed."""
         self._kinds.judge(set(self._numbers))
 
-    def rows(self) -> Iterator[tuple[bytes, Fields, Layer]]:
-        """Of each row the record as reported, its own fields, and those that it shares."""
+    def rows(self) -> Iterator[Row]:
+        """All rows that are kept."""
         kinds = self._of_report
         for block in (*self._blocks, _packed(self._last)):
             words = block.decode().split(" ")
             for address, count, number in zip(words[0::3], words[1::3], words[2::3], strict=False):
-                layer, warnings, (before, between, behind) = kinds[int(number)]
-                own: Fields = {"source.ip": address, "count": int(count)}
-                if warnings:
-                    own["warnings"] = list(warnings[:WARNINGS])
-                yield b"".join((before, address.encode(), between, count.encode(), behind)), own, layer
+                yield kinds[int(number)].row(address, count)
 
 
 def _packed(rows: list[tuple[str, str, int]]) -> bytes:

@@ -23,7 +23,6 @@ from .aggregate_names import CONTAINERS
 from .aggregate_rows import RowReader, row_reader
 from .repetitions import repetitions
 from .report import Context, Kind, Report
-from .xml.shape import as_reported
 from .xml.survey import ForbiddenError, Survey, survey, surveyed_bodies
 
 
@@ -60,7 +59,7 @@ class _Read(NamedTuple):
 
     payload: Payload  # without what follows the first report in it
     survey: Survey
-    rows: Recognised | None = None  # when they are usual ones: there is no second pass
+    rows: Recognised | None = None  # when they are usual ones; where they are kept, there is no second pass
 
 
 def _survey(payload: Payload, bounds: Bounds) -> _Read | None:
@@ -84,7 +83,7 @@ def _usual(payload: Payload, bounds: Bounds, reader: RowReader) -> _Read | None:
         return None
     from .xml.skeleton import DefusedXmlException, survey_usual  # 2 ms, only for what looks like a report
 
-    rows = Recognised(kinds_of(reader), bounds.max_count, bounds.kinds)
+    rows = Recognised(kinds_of(reader), bounds)
     try:
         surveyed = survey_usual(payload, bounds, CONTAINERS, rows)
     except (DefusedXmlException, OverBound):  # `survey` says it, where it is the first thing to be said
@@ -159,7 +158,7 @@ def _documents(found: _Read, head: Head, bounds: Bounds) -> Iterator[Document]:
     start = hashlib.sha256((canonical(head.identity)[:-1] + ",").encode("utf-8", "surrogatepass"))
     repeated = repetitions(found.survey.rows)
     total = messages = 0
-    rows = found.rows.rows() if found.rows is not None else _rows(found, bounds)
+    rows = found.rows.rows() if found.rows is not None and found.rows.kept else _rows(found, bounds)
     for record, own, shared in rows:
         digest = start.copy()
         digest.update(record)
@@ -174,11 +173,10 @@ def _documents(found: _Read, head: Head, bounds: Bounds) -> Iterator[Document]:
 
 def _rows(found: _Read, bounds: Bounds) -> Iterator[tuple[bytes, Fields, Layer]]:
     """Of each row the record as reported, its own fields, and those that it shares."""
-    reader = row_reader(bounds.string_chars, bounds.xml_depth, bounds.max_count)
+    kinds = kinds_of(row_reader(bounds.string_chars, bounds.xml_depth, bounds.max_count))
+    kinds.begin()
     for body in surveyed_bodies(found.payload, found.survey, bounds):
-        for plan, texts in reader.rows(body):
-            rest = reader.rest(plan, texts)
-            yield as_reported(rest.record, plan.own(texts)), reader.fields(rest, plan, texts), rest.fields
+        yield from kinds.rows(body)
 
 
 @lru_cache(maxsize=2)  # as readers are

@@ -5,10 +5,41 @@ A stranger chooses the questions. What is long hardly comes again, and would tak
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
+
+
+class Generations(Generic[Question, Answer]):
+    """Answers, of which those that are asked for stay: at least the last `most`, and at most twice as many.
+
+    What was not asked for while `most` others were is forgotten; None is no answer.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._young: dict[Question, Answer] = {}
+        self._old: dict[Question, Answer] = {}
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._young) + len(self._old)
+
+    def get(self, question: Question) -> Answer | None:
+        """The answer; None when it is not there any more."""
+        answer = self._young.get(question)
+        if answer is None and self._old:
+            answer = self._old.pop(question, None)
+            if answer is not None:
+                self.put(question, answer)
+        return answer
+
+    def put(self, question: Question, answer: Answer) -> None:
+        """Remember an answer."""
+        if len(self._young) >= self.most:
+            self._old, self._young = self._young, {}
+        self._young[question] = answer
 
 
 def remembered(

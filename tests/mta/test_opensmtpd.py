@@ -39,6 +39,7 @@ def test_killed_fifty_times(server: OpenSmtpd, behind: Behind) -> None:
     promises.run(promises.killed, server, behind, WAYS["action"])
 
 
+@pytest.mark.timeout(3600)  # 60 to 300 s on an idle machine
 @pytest.mark.parametrize("way", ["action", "forward"])
 def test_ended_a_hundred_times_while_it_writes(server: OpenSmtpd, behind: Behind, way: str) -> None:
     promises.run(partial(promises.cut_short, times=100), server, behind, WAYS[way])

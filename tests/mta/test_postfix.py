@@ -58,6 +58,7 @@ def test_ended_while_it_writes(server: Postfix, behind: Behind, way: str) -> Non
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)  # 60 to 300 s on an idle machine
 @pytest.mark.parametrize("way", ["pipe", "forward"])
 def test_ended_a_hundred_times_while_it_writes(server: Postfix, behind: Behind, way: str) -> None:
     promises.run(partial(promises.cut_short, times=100), server, behind, WAYS[way])

@@ -19,13 +19,16 @@ from email_report_processor.reports import aggregate_kinds, dmarc_aggregate, rep
 from email_report_processor.reports.dmarc_aggregate import read
 from email_report_processor.reports.reading import read_message
 from email_report_processor.reports.report import Context, Envelope, Options
+from email_report_processor.reports.xml import unlike
 from tests.places import CORPUS, GOLDEN
 from tests.reports.test_dmarc_aggregate import CONTEXT, HEAD, payload, row, xml
 
 
 @contextmanager
 def switched_off() -> Iterator[None]:
-    with patch.object(dmarc_aggregate, "_usual", lambda *_: None):
+    """Each record is read by itself."""
+    each = patch.object(aggregate_kinds.Kinds, "rows", aggregate_kinds.Kinds._read)
+    with patch.object(dmarc_aggregate, "_usual", lambda *_: None), each:
         yield
 
 
@@ -90,6 +93,7 @@ def _documents(path: Path) -> list[Any]:
     "data",
     [
         xml(row("2001:db8::1"), row("2001:DB8::1"), row("2001:db8:0:0::1")),
+        xml(row("3232235777"), row("cafe")),
         xml(row("192.0.2.010"), row("192.0.2.1 "), row("")),
         xml(row(count="0"), row(count="01"), row(count="1000000001"), row(count="-1"), row(count="2.0")),
         xml(row(more="<x>&amp;&#65;</x>"), row(more="<x>%s %% %</x>"), row(more="<x>é \N{PILE OF POO}</x>")),
@@ -168,14 +172,63 @@ def test_a_kind_that_was_never_well_formed_is_shown_to_expat() -> None:
     assert not is_recognised(broken)
 
 
-def test_kinds_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aggregate_kinds, "KINDS", 5)
+def test_rows_of_too_many_kinds_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aggregate_kinds, "KEPT", 5)
     few = xml(*[row(evaluated=f"<x>{number}</x>") for number in range(5)])
-    many = xml(*[row(evaluated=f"<x>{number}</x>") for number in range(6)])
-    assert is_recognised(few)
-    assert not is_recognised(many)
+    many = xml(*[row(evaluated=f"<x>{number}</x>") for number in range(6)], row("192.0.2.9"), row("192.0.2.10"))
+    assert is_kept(few)
+    assert is_recognised(many)
+    assert not is_kept(many)
     assert_alike(few)
     assert_alike(many)
+    for odd in (
+        "<row><count>7</count></row>",
+        "<record/>",
+        "&unknown;",
+        "<a>" * 80 + "</a>" * 80,
+        "<a>" * 64 + "</a>" * 64,
+    ):
+        assert_alike(many.replace(b"</feedback>", row("192.0.2.7", more=odd).encode() + b"</feedback>"))
+
+
+def is_kept(data: bytes) -> bool:
+    found = dmarc_aggregate._survey(payload(data), CONTEXT.options.bounds)
+    return found is not None and found.rows is not None and found.rows.kept
+
+
+@given(st.lists(st.integers(0, 12), max_size=60))
+@settings(max_examples=60)
+def test_what_is_remembered_changes_nothing(kinds: list[int]) -> None:
+    """Of few kinds, so that they are forgotten and met again."""
+    rows = [
+        row(f"192.0.2.{at}", evaluated=f"<x>{kind // 2}</x>", more="<y/>" * (kind % 2)) for at, kind in enumerate(kinds)
+    ]
+    odd = [row(f"192.0.2.{kind} ") for kind in kinds]
+    with (
+        patch.object(aggregate_kinds, "KEPT", 2),
+        patch.object(unlike, "REMEMBERED", 2),
+        patch.object(aggregate_kinds, "REMEMBERED", 1),
+        patch.object(aggregate_kinds, "FEW", 1),
+    ):
+        dmarc_aggregate.kinds_of.cache_clear()
+        assert_alike(xml(*rows))
+        assert_alike(xml(*rows, *odd))
+    dmarc_aggregate.kinds_of.cache_clear()
+
+
+def test_kinds_that_come_again_and_again_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More of them than are remembered: each costs as much as a new one, every time."""
+    monkeypatch.setattr(aggregate_kinds, "KEPT", 3)
+    monkeypatch.setattr(unlike, "REMEMBERED", 4)
+    context = Context(Envelope(bare=True), Options(bounds=Bounds(kinds=40)))
+    few = [row(evaluated=f"<x>{number}</x>") for number in range(4)]
+    many = [row(evaluated=f"<x>{number}</x>") for number in range(20)]
+    assert not isinstance(read(payload(xml(*few * 100)), context), Problem)
+    found = read(payload(xml(*many * 20)), context)
+    assert isinstance(found, Problem)
+    assert "bounds.kinds = 40" in found.reason
+    with switched_off():
+        assert read(payload(xml(*many * 20)), context) == found
 
 
 def test_rows_of_one_kind_are_written_into_one_form() -> None:

@@ -13,14 +13,13 @@ from .plain import plain
 from .reader import Shapes
 from .records import PREFIX, Outside, records
 from .shape import RECORD_LEVEL, Shape, read_shape, split
+from .unlike import Unlike
 
 if TYPE_CHECKING:
     from .judge import Judge
 
 UNCLOSED = 1000  # records without an end tag, after which expat is asked no more: it holds 130 bytes for each level
 CHUNK = 64 * 1024  # bytes given to expat and decoded at once
-_OF_A_KIND = 40  # what a new kind of record costs, in tags
-_TAGS = 40  # of a record, as an honest one has them
 MOST_TAGS = 20_000  # of one record, or outside of all: a tag costs 300 bytes of memory while a shape is worked out
 
 _REPORT = pattern(rf"<{PREFIX}(?:feedback|report_metadata|policy_published)[\s/>]")
@@ -156,19 +155,10 @@ def _watched(first: bytes, pieces: Iterator[bytes], judge: "Judge", text: Text, 
 
 
 def _numbered(found: Iterator[str], bounds: Bounds, kind_of: Callable[[str], Hashable]) -> Iterator[str]:
-    """The records, as long as there are not too many kinds of them. Raises OverBound.
-
-    To read a record of a new kind takes 100 µs and 2 for each tag, one of a known kind a tenth of that.
-    """
-    seen: set[int] = set()
-    left = bounds.kinds * (_OF_A_KIND + _TAGS)
+    """The records, as long as there are not too many that are unlike those before them. Raises OverBound."""
+    unlike = Unlike(bounds.kinds)
     for body in found:
-        mark = hash(kind_of(body))
-        if mark not in seen:
-            seen.add(mark)
-            left -= _OF_A_KIND + body.count("<")
-            if left < 0:
-                raise OverBound(f"the report has more records unlike each other than bounds.kinds = {bounds.kinds}")
+        unlike.is_new(kind_of(body), body)
         yield body
 
 

@@ -1,0 +1,47 @@
+"""Records that are unlike those before them: each takes ten times as long as any other, so they are bounded."""
+
+from collections.abc import Hashable
+
+from ...message.bounds import OverBound
+from ...values.remembered import Generations
+
+LONGEST = 4096  # characters of a record that is remembered; an honest one has about 700
+# Kinds, and texts of records that are like no other but for address and count. Who remembers what they say has twice as
+# many, so that what is no news here is none there.
+REMEMBERED = 1024
+FEW = 128
+_OF_A_KIND = 40  # what a record of a new kind costs, in tags: to read it takes 100 µs and 2 for each tag
+_TAGS = 40  # of a record, as an honest one has them
+
+
+class Unlike:
+    """Counts the kinds of records in one report, and how often one comes that was not there shortly before."""
+
+    def __init__(self, kinds: int) -> None:
+        """kinds: bounds.kinds."""
+        self._kinds = kinds
+        self._unread = kinds * (_OF_A_KIND + _TAGS)
+        self._forgotten = 2 * self._unread  # a kind that was forgotten is read again
+        self._ever: set[int] = set()
+        self._seen: Generations[int, bool] = Generations(REMEMBERED)
+        self._texts: Generations[int, bool] = Generations(FEW)
+
+    def is_new(self, kind: Hashable, body: str) -> bool:
+        """Whether a record is of such a kind, or too long to be remembered. Raises OverBound."""
+        mark, seen = hash(kind), self._texts if kind is body else self._seen
+        if len(body) <= LONGEST and seen.get(mark):
+            return False
+        seen.put(mark, True)
+        self._charge(mark, _OF_A_KIND + body.count("<"))
+        return True
+
+    def _charge(self, mark: int, cost: int) -> None:
+        if mark not in self._ever:
+            self._ever.add(mark)
+            self._unread -= cost
+        self._forgotten -= cost
+        if self._unread < 0:
+            raise OverBound(f"the report has more records unlike each other than bounds.kinds = {self._kinds}")
+        if self._forgotten < 0:
+            what = f"records of a kind that was not there shortly before than twice bounds.kinds = {self._kinds}"
+            raise OverBound(f"the report has more {what}")
