@@ -24,6 +24,7 @@ from ..process import Layout
 from ..stores import bulk, templates
 from ..stores.bulk import Answer
 from ..stores.client import OpenSearchOptions
+from ..stores.elsewhere import names_of
 from ..stores.opensearch import OpenSearchStore
 from ..stores.store import StoreError
 from .finding import Finding, failure, ok, passed_on, warning
@@ -46,6 +47,7 @@ def check_opensearch(store: OpenSearchStore, options: OpenSearchOptions, layout:
         if answer.status in {200, 404}:
             there = yield from passed_on(_check_templates(prefix, answer))
             written = yield from passed_on(check_writing(store, options, prefix))
+            yield from _check_names(store, prefix)
             if there and written:  # else it would be said twice
                 yield from check_indices(store, options, prefix, layout.index_period, datetime.now(UTC))
             yield from _check_clock(store, answer)
@@ -127,6 +129,15 @@ def _check_templates(prefix: str, answer: Answer) -> Iterator[Finding]:
         newer = any(version > templates.VERSION for version in versions.values())
         text = f"version {max(versions.values())}{', put by a later version of this program' if newer else ''}"
         yield ok("templates", text)
+
+
+def _check_names(store: OpenSearchStore, prefix: str) -> Iterator[Finding]:
+    """The filter looks whether a report lies in another index of its dataset (`…-outofrange`, another period)."""
+    answer = store.request("GET", f"{names_of(prefix)}?filter_path=indices.name")
+    if answer.status == 403:
+        text = "this user may not see the names of indices (indices:admin/resolve/index): what lies in another index of"
+        remedy = "run `email-report-admin setup --only roles`, or add that right to the role of the writer"
+        yield warning("rights", f"{text} its dataset, such as …-outofrange, is stored and counted again", remedy)
 
 
 def check_writing(store: OpenSearchStore, options: OpenSearchOptions, prefix: str) -> Iterator[Finding]:

@@ -88,8 +88,7 @@ class Elsewhere:
         return {row.id for (row, _), there in zip(questions, said, strict=True) if there}
 
     def _look(self) -> frozenset[str]:
-        pattern = ",".join(f"{quote(self._prefix)}{dataset}-*" for dataset in BY_NAME)
-        answer = self._client.request("GET", f"/_resolve/index/{pattern}", None, {"filter_path": "indices.name"})
+        answer = self._client.request("GET", names_of(self._prefix), None, {"filter_path": "indices.name"})
         value = answer.json
         if answer.status == 403:  # a role that somebody else made: mail does not wait for it
             return frozenset()
@@ -125,6 +124,11 @@ class Elsewhere:
             os.rename(temporary, self._file)
         except OSError:
             return
+
+
+def names_of(prefix: str) -> str:
+    """The path under which OpenSearch names our indices: indices:admin/resolve/index."""
+    return "/_resolve/index/" + ",".join(f"{quote(prefix)}{dataset}-*" for dataset in BY_NAME)
 
 
 def _answers(name: str, answer: Answer) -> Iterator[bool]:

@@ -208,6 +208,23 @@ def test_success_that_is_none(wall: Wall, examine: Examine, state: Path) -> None
     assert "is not there: version 1, then 1" in found["rights"].text
 
 
+class Secretive(Wall):
+    """Tells nobody the names of its indices."""
+
+    def respond(self, seen: Seen) -> tuple[int, dict[str, str], bytes]:
+        if seen.path.startswith("/_resolve/index/"):
+            return 403, self.headers, b'{"error": {"type": "security_exception", "reason": "no"}, "status": 403}'
+        return super().respond(seen)
+
+
+def test_a_writer_who_may_not_see_the_names_of_indices() -> None:
+    with Secretive({}, [{"status": 200, "_version": 1}, {"status": 200, "_version": 2}]) as store:
+        said = list(store_checks._check_names(OpenSearchStore((store.url,), OpenSearchOptions(), budget=1), "x-"))
+    assert [(one.about, one.result) for one in said] == [("rights", "warning")]
+    assert "indices:admin/resolve/index" in said[0].text
+    assert "setup --only roles" in said[0].remedy
+
+
 @pytest.mark.parametrize("item", [{"status": 200}, {}, {"status": 403, "error": {"type": "t", "reason": "no"}}])
 def test_answers_to_a_write_that_are_none(wall: Wall, examine: Examine, state: Path, item: Any) -> None:
     wall.items = [item]
