@@ -203,10 +203,12 @@ class Recognised:
     def rows(self) -> Iterator[Row]:
         """All rows that are kept."""
         kinds = self._of_report
-        for block in (*self._blocks, _packed(self._last)):
+        for block in self._blocks:
             words = block.decode().split(" ")
             for address, count, number in zip(words[0::3], words[1::3], words[2::3], strict=False):
                 yield kinds[int(number)].row(address, count)
+        for address, count, last in self._last:
+            yield kinds[last].row(address, count)
 
 
 def _packed(rows: list[tuple[str, str, int]]) -> bytes:

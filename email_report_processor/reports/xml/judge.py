@@ -35,14 +35,17 @@ def _asking(method: str) -> Callable[..., Any]:
     return handler
 
 
+_HANDLERS = tuple((name, _asking(method)) for name, method in HANDLERS.items())
+
+
 class Judge:
     """Is given the bytes of a document in pieces, and holds what expat complains of ('' when it is well-formed)."""
 
     def __init__(self, encoding: str, complaint: str, longest: int) -> None:
         self.native = encoding in NATIVE  # expat decodes it itself; anything else it gets as UTF-8
         self.parser = pyexpat.ParserCreate(None if self.native else "utf-8")
-        for name, method in HANDLERS.items():
-            setattr(self.parser, name, _asking(method))
+        for name, handler in _HANDLERS:
+            setattr(self.parser, name, handler)
         self.complaint = complaint
         self.fed = 0
         self.longest = longest

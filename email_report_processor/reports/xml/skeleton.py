@@ -17,13 +17,14 @@ from .encoding import Text, guess_encoding
 from .judge import DefusedXmlException, Judge
 from .plain import DECLARATION, may_be_special
 from .records import Outside
-from .survey import ROOT, Survey, may_be_report, pieces_of, read_head
+from .survey import ROOT, Survey, pieces_of, read_head
 
 __all__ = ["DefusedXmlException", "survey_usual"]
 
 _END = "</record>"
 _START = "<record>"
 _MOST_WAITING = 64 * 1024  # characters that are no whole record yet
+_BREAK = pattern(r"[\r\n]")  # in a declaration: a mail that quotes a report may begin so
 _UTF_8 = pattern(r"(?!.*\sencoding)|.*\sencoding\s*=\s*[\"']utf-?8[\"']", re.IGNORECASE)
 
 
@@ -53,7 +54,7 @@ class _Skeleton:
         declaration = DECLARATION.match(text)
         if declaration is None:
             return text if ROOT.match(text) else None
-        if declaration[1] or not _UTF_8.match(declaration[0]):
+        if declaration[1] or _BREAK.search(declaration[0]) or not _UTF_8.match(declaration[0]):
             return None
         self.judge.feed(declaration[0].encode())
         plain = text[declaration.end() :]
@@ -107,7 +108,7 @@ def survey_usual(payload: Payload, bounds: Bounds, containers: frozenset[str], s
         sha256.update(piece)
         decoded: str | None = text.decode(piece, final=final)
         if number == 0:
-            decoded = skeleton.begin(decoded) if decoded and may_be_report(decoded) else None
+            decoded = skeleton.begin(decoded) if decoded else None
         if decoded is None or text.repaired or not skeleton.feed(decoded, final):
             return None
     if damage or not skeleton.rows:
