@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 from ..checking import finding
 from ..checking.dns import check_domains
@@ -52,14 +53,17 @@ def _checks(
     if not arguments.observed:
         return
     from ..advice.observed import check_observed  # 20 ms, with the store
+    from ..checking.bimi import check_bimi
     from ..checking.reach import Reach  # 30 ms of ssl, http and smtplib
     from ..checking.transport import check_transport
 
     store = choose_store(settings, os.environ).open()
     senders = choose_senders(settings)
+    reach = Reach(look, arguments.timeout)
     try:
         for domain in domains:
-            yield from check_transport(domain, look, Reach(look, arguments.timeout))
+            yield from check_transport(domain, look, reach)
+            yield from check_bimi(domain, look, reach, datetime.now(UTC))
             yield from check_observed(domain, store, Period(when(arguments.since)), look, senders, now()[:10])
     finally:
         store.close()
