@@ -1,11 +1,13 @@
 """What the pages say is what the program does."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
 from email_report_processor.admin.command import COMMANDS
+from email_report_processor.admin.command import _parse as command_line
 from email_report_processor.flags import parser
 from email_report_processor.settings import FREE, OUTER, SECTIONS, SettingsError, load
 from tests.places import ROOT
@@ -40,6 +42,20 @@ def test_commands_and_flags_exist(page: Path) -> None:
     for line in re.findall(r"^email-report-processor (.*)$", text, re.MULTILINE):
         for flag in re.findall(r"(?<![\w-])--[a-z-]+", line):
             assert flag in known, flag
+
+
+@pages
+def test_commands_in_blocks_are_understood(page: Path) -> None:
+    """Each line that calls `email-report-admin` is given to its parser, with placeholders as they stand."""
+    blocks = re.findall(r"^```(?:sh|console)?\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    for line in "".join(blocks).replace("\\\n", " ").splitlines():
+        if line.startswith("email-report-admin "):
+            words = shlex.split(line, comments=True)
+            end = next((place for place, word in enumerate(words) if word in {"|", ">", ">>", "<", "&&", ";"}), None)
+            try:
+                command_line(words[1:end])
+            except SystemExit as error:
+                raise AssertionError(f"{page}: {line}") from error
 
 
 @pages
