@@ -346,10 +346,14 @@ def test_settings_that_would_let_anybody_in_start_nothing(
 
 
 def test_each_role_may_what_it_may(users: Made) -> None:
-    path = re.search(r'href="(/message/[0-9a-f]+)"', users.logged_in("ria").text("/failures"))
+    path = re.search(r'href="(/message/[0-9a-f]+)"', users.logged_in("ria").text("/failures?q=class:spoof"))
     assert path
     sees = {name: users.logged_in(name).text(path[1]) for name in ("ria", "ana", "sam")}
     assert all("All fields" in text for text in sees.values())
+    assert {name: "X-Mailer" in text for name, text in sees.items()} == {"ria": False, "ana": True, "sam": True}
+    seen = [(one["who"], one["document"]) for one in audit(users) if one["what"] == "saw a sample"]
+    id_ = path[1].removeprefix("/message/")
+    assert seen == [("ana", id_), ("sam", id_)], "who saw a sample is written down"
     ria = users.logged_in("ria")
     form = {"form_token": ria.token("/senders"), "what": "example.com", "verdict": "mine"}
     refused = ria.client.post("/senders", data=form)
