@@ -25,7 +25,11 @@ import importlib, pkgutil, sys
 import email_report_processor as ours
 names = [one.name for one in pkgutil.walk_packages(ours.__path__, "email_report_processor.")]
 for name in names:
-    importlib.import_module(name)
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != "flask" or not name.startswith("email_report_processor.desk.web."):  # the extra `desk`
+            raise
 print(len(names), ours.__file__)
 """
 
