@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 __all__ = ["Bounds", "Options", "Reading", "read_message"]
 
 if TYPE_CHECKING:
