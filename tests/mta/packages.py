@@ -110,7 +110,7 @@ def _mirror() -> str:
 def _merge_usr(root: Path) -> None:
     """Debian 12 has /bin, /lib and /sbin below /usr; some packages still name the old places."""
     for old in ("bin", "lib", "sbin"):
-        if (root / old).is_dir():
+        if (root / old).is_dir() and not (root / old).is_symlink():
             shutil.copytree(root / old, root / "usr" / old, symlinks=True, dirs_exist_ok=True)
             shutil.rmtree(root / old)
 
