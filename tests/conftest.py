@@ -47,6 +47,11 @@ def _share_nodes(config: pytest.Config) -> None:
         os.environ.update(nodes.variables(node))
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Processes that share the tests have to give them the same names: what is compressed holds the time."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) and not val.isascii() else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a node."""
