@@ -24,6 +24,10 @@ _LOCK = "lock"
 _NAME = re.compile(r"[a-z2-7]{20}")
 
 
+class DraftError(ValueError):
+    """What is in the folder cannot be read; the text says what to do."""
+
+
 class Held(NamedTuple):
     """One draft."""
 
@@ -56,7 +60,7 @@ def record(directory: Path, held: Held) -> None:
 
 
 def listing(directory: Path) -> list[Held]:
-    """All drafts, the oldest first. Raises OSError, ValueError for a record that cannot be read."""
+    """All drafts, the oldest first. Raises OSError, DraftError for a record that cannot be read."""
     folder = place(directory)
     found = [path for path in folder.glob("*.json") if _NAME.fullmatch(path.stem)] if folder.is_dir() else []
     held = [_decoded(path) for path in found if path.with_suffix(".eml").exists()]
@@ -64,7 +68,7 @@ def listing(directory: Path) -> list[Held]:
 
 
 def read(directory: Path, token: str) -> Held:
-    """One draft. Raises OSError, ValueError when its record cannot be read."""
+    """One draft. Raises OSError, DraftError when its record cannot be read."""
     return _decoded(_path(directory, token, ".json"))
 
 
@@ -81,7 +85,7 @@ def _decoded(path: Path) -> Held:
         return Held(**{**content, "incident": Incident(**about), "owed": tuple(content["owed"])})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         what = "remove it and the .eml beside it, and prepare again"
-        raise ValueError(f"{path} cannot be read ({error}): {what}") from error
+        raise DraftError(f"{path} cannot be read ({error}): {what}") from error
 
 
 def look(directory: Path, token: str, by: str) -> bytes:
@@ -109,7 +113,7 @@ def done(directory: Path, held: Held, now: datetime) -> None:
 
 
 def lately_sent(directory: Path) -> list[Held]:
-    """Records of what was sent lately. Raises OSError, ValueError when one cannot be read."""
+    """Records of what was sent lately. Raises OSError, DraftError when one cannot be read."""
     folder = place(directory) / _SENT
     return [_decoded(path) for path in sorted(folder.glob("*.json"))] if folder.is_dir() else []
 

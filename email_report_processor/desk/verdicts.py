@@ -29,7 +29,7 @@ def make_entry(what: str, said: Mapping[str, str]) -> dict[str, Any]:
 
 def give(settings: Settings, entry: dict[str, Any]) -> Path:
     """Add it to the file, which is returned. Raises SettingsError when what is there already is wrong, OSError."""
-    choose_senders(settings)
+    known_senders(settings)
     path = verdict_file(settings)
     add(path, entry)
     return path

@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Response, redirect, request
+from flask import Flask, Response, json, redirect, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from ...logins.state import StateError
 from ...settings import SettingsError
+from ...stores.kept import KeepError
 from ...stores.query import QueryError
 from ...stores.store import StoreError
+from ..drafts import DraftError
 from ..reporting import ReportingError
 from . import rendering
 from .audit import AuditError
@@ -19,14 +21,23 @@ from .guard import Refused, Stranger, admit, cookie_name, protect, set_cookie
 from .route import Route
 from .routes import ROUTES
 
+_SAID = {  # what werkzeug says of these tells nobody what to do
+    404: "There is no such page: begin at the overview.",
+    405: "This page is not asked for in this way: follow a link, or send its form.",
+    413: "This is more than is taken here; [web] upload_bytes bounds a message.",
+    500: "This is a fault of the program, and nothing of what you asked for is certain to have happened. Its log says "
+    "more; please report it.",
+}
+
 
 def make_app(desk: Desk) -> Flask:
     """The application of WSGI."""
     app = Flask(__name__, static_folder=None, template_folder=None)
+    app.url_map.merge_slashes = False  # no path of ours has two, and no other page is meant
     for route in ROUTES:
         app.add_url_rule(
             route.rule,
-            endpoint=f"{route.method} {route.rule}",
+            endpoint=_endpoint(route),
             view_func=_guarded(desk, route),
             methods=[route.method],
             provide_automatic_options=False,
@@ -38,10 +49,17 @@ def make_app(desk: Desk) -> Flask:
     app.register_error_handler(QueryError, lambda error: _said(400, str(error), query=True))
     app.register_error_handler(ValueError, lambda error: _said(400, str(error)))
     app.register_error_handler(ReportingError, lambda error: _said(400, str(error)))
-    app.register_error_handler(SettingsError, lambda error: _said(400, str(error)))
-    for fault in (StoreError, AuditError, StateError):
-        app.register_error_handler(fault, lambda error: _ours(desk, error))
+    for fault in (StoreError, AuditError, StateError, KeepError, DraftError, SettingsError):
+        app.register_error_handler(fault, lambda error: _ours(desk, str(error)))
+    app.register_error_handler(OSError, lambda error: _ours(desk, _of_system(error)))
     return app
+
+
+def _endpoint(route: Route) -> str:
+    return f"{route.method} {route.rule}"
+
+
+_PROGRAMS = frozenset(_endpoint(route) for route in ROUTES if route.bearer)
 
 
 def _guarded(desk: Desk, route: Route) -> Callable[..., AnyResponse]:
@@ -76,15 +94,28 @@ def _refused(error: Refused) -> Response:
 
 
 def _of_http(error: HTTPException) -> Response:
-    return _said(error.code or 500, error.description or error.name)
+    status = error.code or 500
+    response = _said(status, _SAID.get(status) or error.description or error.name)
+    if allowed := getattr(error, "valid_methods", None):
+        response.headers["Allow"] = ", ".join(sorted(allowed))  # RFC 9110 §15.5.6
+    return response
 
 
-def _ours(desk: Desk, error: Exception) -> Response:
-    desk.log("error", f"desk: {request.path}: {error}")
-    return _said(503, str(error))
+def _of_system(error: OSError) -> str:
+    """Files of the state directory: whose turn it is is its owner's."""
+    return (
+        f"{error.filename or 'the state directory'}: {error.strerror or error}: make room, or correct its owner or mode"
+    )
+
+
+def _ours(desk: Desk, what: str) -> Response:
+    desk.log("error", f"desk: {request.path}: {what}")
+    return _said(503, what)
 
 
 def _said(status: int, text: str, *, query: bool = False) -> Response:
-    """A page that says what is wrong. query: the text shows a place in a query."""
+    """A page that says what is wrong; a program gets one line of JSON. query: the text shows a place in a query."""
+    if request.endpoint in _PROGRAMS:
+        return Response(json.dumps({"error": text}) + "\n", status, content_type="application/json")
     content = rendering.page("error.html", status=status, text=text, query=query)
     return Response(content, status, content_type="text/html; charset=utf-8")

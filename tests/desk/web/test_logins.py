@@ -102,3 +102,12 @@ def test_an_answer_is_taken_once_for_all(watched: Made, tmp_path: Path, said: st
 def test_looking_makes_no_file(made: Made) -> None:
     assert "Nothing was found" in made.owner().text("/logins")
     assert not (made.desk.audit.path.parent / "logins.sqlite").exists()
+
+
+def test_an_account_whose_name_is_no_part_of_an_address(watched: Made) -> None:
+    """Names of accounts are what strangers typed at a log-in."""
+    sam = watched.logged_in("sam")
+    path = "/logins/a%3Fb%23c%0D%0AX%3A%20y"
+    response = sam.post(path, action="stop")
+    assert response.status_code == 303
+    assert response.headers["Location"] == path.replace("X", "x")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from flask import Response, redirect
 
@@ -23,7 +24,6 @@ from ....stores.store import Question, Total
 from ..asking import listing, part
 from ..desk import Answer, Asked
 from ..guard import Refused
-from ..rendering import link
 from ..route import Route
 from .overview import PERIODS, period_of
 
@@ -144,7 +144,7 @@ def decide(asked: Asked, account: str) -> Answer:
             state.release(account, time.time(), asked.user.name, why)
     finally:
         state.close()
-    return _to(link(f"/logins/{account}"))
+    return _to(f"/logins/{quote(account, safe='')}")
 
 
 def respond(asked: Asked, id_: str) -> Answer:
@@ -158,7 +158,7 @@ def respond(asked: Asked, id_: str) -> Answer:
             raise Refused(404, "there is no finding of this id")
         asked.note("answered for a user", account=event.finding.account, answer=said)
         _take(asked, state, event, said)
-    return _to(link(f"/logins/{event.finding.account}"))
+    return _to(f"/logins/{quote(event.finding.account, safe='')}")
 
 
 def _take(asked: Asked, state: State, event: Event, said: str) -> None:

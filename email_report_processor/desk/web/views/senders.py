@@ -10,10 +10,11 @@ from ....documents.senders import VERDICTS, Senders, verdict
 from ....pages import sources
 from ....pages.asking import Scope
 from ....pages.figure import Value
-from ....settings import SenderFile
+from ....settings import SenderFile, SettingsError
 from ...verdicts import give, make_entry
 from ..asking import part
 from ..desk import Answer, Asked, made
+from ..guard import Refused
 from ..rendering import link
 from ..route import Route
 from .overview import PERIODS, period_of
@@ -70,7 +71,10 @@ def _line(row: tuple[Value, ...], senders: Senders | None) -> _Line:
 def say(asked: Asked) -> Answer:
     """Write a verdict into the file of verdicts, as `email-report-admin verdict` does."""
     what = asked.form.get("what", "").strip()
-    entry = make_entry(what, _said(asked.form, asked.user.name))
+    try:
+        entry = make_entry(what, _said(asked.form, asked.user.name))
+    except SettingsError as error:
+        raise Refused(400, str(error)) from error
     asked.note("verdict", about=what, verdict=entry.get("verdict", ""))
     path = give(asked.desk.settings, entry)
     asked.desk.log("info", f"desk: {asked.user.name} says {entry.get('verdict', '')} of {what}, in {path}")
