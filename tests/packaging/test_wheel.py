@@ -157,7 +157,7 @@ def test_golden_pairs_are_the_same_with_other_pythons(version: str, tmp_path: Pa
         where = python(version)
     except UnavailableError as reason:
         missing(str(reason))
-    needed = ["pytest", "pytest-timeout", "hypothesis", "backports.zstd; python_version < '3.14'", str(ROOT)]
+    needed = ["pytest", "pytest-timeout", "hypothesis", str(ROOT) + distribution.every_extra()]  # conftest's too
     install(where, tmp_path / "venv", *needed)
     tests = [str(ROOT / "tests" / name) for name in ("reports/test_golden.py", "documents", "message")]
     said = where.run(

@@ -88,7 +88,8 @@ def _environment(root: Path, temporary: Path) -> None:
             "".join(line for line in record if "direct_url" not in line and "uv_cache" not in line)
         )
     for path in (site / "email_report_processor/examples").iterdir():
-        _write(path, _moved(path.read_text("utf-8")))
+        text = _moved(path.read_text("utf-8"))
+        _write(path, text, 0o755 if text.startswith("#!") else 0o644)
     for path in [*share.glob("man/man*/*")]:
         _compress(path)
 
@@ -205,7 +206,7 @@ def moment() -> int:
 def _pack(root: Path, folder: Path, version: str, *, quick: bool) -> Path:
     for path in _everything(root):
         if not path.is_symlink():
-            ours = path.parent.name in {"bin", "DEBIAN"} and path.stat().st_mode & 0o100
+            ours = path.parent.name in {"bin", "DEBIAN", "examples"} and path.stat().st_mode & 0o100
             path.chmod(0o755 if path.is_dir() or ours else 0o644)  # libraries mark what nobody runs
         os.utime(path, (moment(), moment()), follow_symlinks=False)
     folder.mkdir(parents=True, exist_ok=True)
