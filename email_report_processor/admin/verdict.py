@@ -47,6 +47,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         return fail(str(error), 2)
     path = give(settings, entry)
     print(f"{arguments.what}: {entry.get('verdict', '')} {entry.get('name', '')}".rstrip() + f", in {path}")
+    if "until" in entry and str(entry["until"])[:10] < now()[:10]:
+        print("That day is over: it counts no more. With a later --until DATE, or without one, it does.")
     _say_unset(settings)
     return 0
 

@@ -109,8 +109,15 @@ def _sender(entry: Mapping[str, Any]) -> Sender:
     if sender.verdict == "ignore" and not sender.until:
         raise ValueError("a sender is ignored until a day; write until = 2026-12-31")
     if sender.until:
-        date.fromisoformat(sender.until[:10])
+        _check_day(sender.until[:10])
     return sender._replace(until=sender.until[:10])
+
+
+def _check_day(text: str) -> None:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"until = {text!r} is no day; write it as 2026-12-31") from None
 
 
 def _add(found: Senders, networks: dict[Network, Sender], kind: str, value: Any, sender: Sender) -> None:

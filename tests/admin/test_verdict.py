@@ -64,6 +64,11 @@ def test_they_are_listed(run_admin: Program, file: Path) -> None:
     assert "dkim:crm.example/k2  service" in run_admin(b"", "verdict").stdout
 
 
+def test_a_day_that_is_over_is_said(run_admin: Program, file: Path) -> None:
+    assert "That day is over" in run_admin(b"", "verdict", "AS1", "mine", "--until", "2020-01-01").stdout
+    assert "That day is over" not in run_admin(b"", "verdict", "AS1", "mine", "--until", "2999-01-01").stdout
+
+
 def test_without_a_file_it_says_what_to_set(run_admin: Program) -> None:
     done = run_admin(b"", "verdict", "AS1", "mine")
     assert (done.status, "[site]\nsenders_file = " in done.stdout) == (0, True)
@@ -130,7 +135,7 @@ def test_taken_back_by_the_command(run_admin: Program, file: Path) -> None:
         (["somebody", "mine"], "names no sender"),
         (["300.1.1.1", "mine"], "neither a network"),
         (["AS1", "ignore"], "write until"),
-        (["AS1", "mine", "--until", "soon"], "soon"),
+        (["AS1", "mine", "--until", "soon"], "until = 'soon' is no day; write it as 2026-12-31"),
     ],
 )
 def test_what_is_refused_changes_nothing(run_admin: Program, file: Path, arguments: list[str], reason: str) -> None:

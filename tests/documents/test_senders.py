@@ -95,7 +95,7 @@ def test_a_name_without_a_verdict_and_a_verdict_without_a_name() -> None:
         ({"network": "300.1.1.1", "verdict": "mine"}, "is neither a network"),
         ({"domain": "192.0.2.1", "verdict": "mine"}, "is no domain"),
         ({"as": 1, "verdict": "ignore"}, "write until"),
-        ({"as": 1, "verdict": "mine", "until": "soon"}, "Invalid isoformat"),
+        ({"as": 1, "verdict": "mine", "until": "soon"}, "'soon' is no day; write it as"),
         ({"as": 1, "verdict": "mine", "who": "me"}, "there is no key 'who'"),
         ("as 1", "it is no table"),
     ],
