@@ -15,6 +15,7 @@ _SHOWN = 5  # hosts of one thing to do
 _MOST = 8  # things of one fate
 _TURN = {"lost": "fix", "unknown": "decide"}
 _DRAWN = {"kept": "pass", "lost": "fix", "forwarded": "forwarded", "unknown": "other", "stopped": "stranger"}
+_BROKEN = "It passes under the record of today: what is tried breaks it. Leave alignment or SPF as it is for this mail."
 LEAST_DAYS = 14
 LEAST_REPORTERS = 2
 _FEW = 0.99  # of the mail that one reporter may report before it is said to move the answer alone
@@ -138,7 +139,7 @@ def _doubts(cost: Cost) -> list[str]:
 def _fixes(cost: Cost) -> Iterator[Fix]:
     """What to mend and what to judge, the largest first."""
     for fate, turn in _TURN.items():
-        groups = [(group, number) for group, number in cost.groups.most_common() if group.fate == fate]
+        groups = [(group, number) for group, number in cost.groups.most_common() if group.fate == fate and number]
         for group, number in groups[:_MOST]:
             yield _fix(cost, group, turn, number)
 
@@ -147,7 +148,9 @@ def _fix(cost: Cost, group: Group, turn: str, number: int) -> Fix:
     hosts = cost.addresses[group]
     evidence = f"{words.count(number, 'message')} of {words.count(len(hosts), 'host')}, {FATES[group.fate]}."
     advice = how(group.class_ or "spoof")
-    if group.fate == "unknown":
+    if advice.startswith("Nothing"):  # it passes today
+        advice = _BROKEN
+    if group.fate == "unknown" and group.sender:
         word = "stranger (or mine, service)" if group.class_ == "spoof" else "service (or mine, forwarder, stranger)"
         advice = f"Say whose it is: email-report-admin verdict {_named(group.sender)} {word}. {advice}"
     shown = tuple(Host(address or "-", "", messages) for address, messages in hosts.most_common(_SHOWN))

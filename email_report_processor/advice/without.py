@@ -19,7 +19,9 @@ def loses(domain: str, gone: Iterable[str], look: Look) -> Callable[[str, str], 
     try:
         mechanisms = [one.term.text for one in tree(domain, look) if organizational_domain(one.domain) == home]
     except SpfError as error:
-        raise ValueError(f"the SPF record of {domain} cannot be used: {error}") from error
+        raise ValueError(
+            f"the SPF record cannot be used: {error}; correct it, or ask another resolver: --server ADDRESS"
+        ) from error
     missing = texts - {_plain(text) for text in mechanisms}
     if missing:
         there = ", ".join(dict.fromkeys(mechanisms)) or "none"

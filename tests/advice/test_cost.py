@@ -167,6 +167,18 @@ def test_the_answer_in_words() -> None:
     assert "One reporter alone says all of this." in nothing
 
 
+def test_what_to_do_fits_the_mail() -> None:
+    """No command for who has neither name nor address, nothing about no messages, no "Nothing" for lost mail."""
+    unnamed = {name: value for name, value in row(count=3).items() if name != "source.ip"}
+    nobody = shown(reckon([unnamed], REJECT, SITE))
+    assert "3 messages of 1 host" in nobody
+    assert "email-report-admin verdict" not in nobody
+    assert "To judge" not in shown(reckon([row(count=0)], REJECT, SITE))
+    signed = row(**{"class": "aligned", "auth_results.dkim": passed("news.example.org")}, count=3)
+    strict = shown(reckon([signed], REJECT._replace(adkim="s"), SITE))
+    assert "It passes under the record of today: what is tried breaks it." in strict
+
+
 def test_every_fate_has_its_column() -> None:
     rows = [row(policy_evaluated__dkim="pass"), row()]
     figures = answer.page(reckon(rows, REJECT, SITE), Period(), "store", "2026-11-28T09:00:00Z").figures
