@@ -25,6 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from email_report_processor import __version__, flags
+from email_report_processor.admin.command import main as run_command
 from email_report_processor.admin.text import table
 from email_report_processor.importing.again import open_blob
 from email_report_processor.job import EMBEDDED
@@ -601,6 +602,29 @@ def test_a_long_reason_wraps(capsys: pytest.CaptureFixture[str]) -> None:
     lines = table(("name", "reason"), [("a", reason)], width=40).splitlines()
     assert max(map(len, lines)) <= 40
     assert " ".join(line.strip() for line in lines[1:]) == f"a     {reason}"
+
+
+@pytest.mark.parametrize("flag", ["--check", "--once"])
+def test_an_inbox_that_is_not_set_up_says_so(run_admin: Program, flag: str) -> None:
+    done = run_admin(b"", "inbox", flag)
+    assert (done.status, "no [[inbox]] and no [[bucket]] in the settings: docs/inboxes.md" in done.stderr) == (2, True)
+
+
+def test_what_is_to_be_copied_is_not_cut() -> None:
+    """An id of 40 characters stands in one piece, also where the terminal has no room for it."""
+    assert "a" * 40 in table(("name", "id"), [("x" * 60, "a" * 40)], width=80)
+
+
+def test_a_file_that_may_not_be_read_says_as_whom(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied", "/srv/senders.toml")
+
+    monkeypatch.setattr("email_report_processor.admin.kept.run", refuse)
+    assert run_command(["kept"]) == 75
+    said = capsys.readouterr().err
+    assert said.endswith("/srv/senders.toml: Permission denied: run it as root, or as the user of the filter\n")
 
 
 WORDS = st.sampled_from(

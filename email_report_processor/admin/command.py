@@ -88,7 +88,8 @@ def main(argv: Sequence[str]) -> int:
     except BrokenPipeError:  # nobody reads on, see `run`
         raise
     except OSError as error:
-        return fail(f"{error.filename or 'input or output'}: {error.strerror or error}", 75)
+        remedy = ": run it as root, or as the user of the filter" if isinstance(error, PermissionError) else ""
+        return fail(f"{error.filename or 'input or output'}: {error.strerror or error}{remedy}", 75)
 
 
 def _say(text: str) -> None:

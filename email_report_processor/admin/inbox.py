@@ -28,7 +28,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Read mailboxes until a signal says to end, or once."""
     if arguments.check:
         s3 = settings.record("s3", S3Options)
-        return max(_check(read_inboxes(settings)), _check_buckets(read_buckets(settings), s3))
+        inboxes, buckets = _read_some(settings)
+        return max(_check(inboxes), _check_buckets(buckets, s3))
     setup = read_setup(settings)
     load_all(setup.name)
     if setup.buckets:
@@ -42,9 +43,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 def read_setup(settings: Settings) -> Setup:
     """What the settings say. Raises SettingsError, StoreError, OSError."""
     log = open_log(settings.record("log", LogOptions))
-    inboxes, buckets = read_inboxes(settings), read_buckets(settings)
-    if not inboxes and not buckets:
-        raise SettingsError("there is no [[inbox]] and no [[bucket]] in the settings: docs/inboxes.md has examples")
+    inboxes, buckets = _read_some(settings)
     filter_ = settings.record("filter", FilterOptions)
     choice = choose_store(settings, os.environ, budget=filter_.deadline * 0.8)
     if choice.url == "-":
@@ -58,6 +57,13 @@ def read_setup(settings: Settings) -> Setup:
     limits = settings.record("lmtp", LmtpOptions)
     s3 = settings.record("s3", S3Options)
     return Setup(inboxes, buckets, s3, filter_, limits, job, log, state_place(settings, os.environ), choice.url)
+
+
+def _read_some(settings: Settings) -> tuple[tuple[InboxOptions, ...], tuple[BucketOptions, ...]]:
+    inboxes, buckets = read_inboxes(settings), read_buckets(settings)
+    if not inboxes and not buckets:
+        raise SettingsError("there is no [[inbox]] and no [[bucket]] in the settings: docs/inboxes.md has examples")
+    return inboxes, buckets
 
 
 def read_inboxes(settings: Settings) -> tuple[InboxOptions, ...]:
@@ -106,7 +112,8 @@ def _check_buckets(buckets: tuple[BucketOptions, ...], s3: S3Options) -> int:
         except ObjectsError as error:
             status = fail(str(error), 1)
             continue
-        print(f"{options.url}: {len(page):,}{' or more' if len(page) == PAGE else ''} objects; they stay as they are")
+        more = " or more" if len(page) == PAGE else ""
+        print(f"{options.url}: objects: {len(page):,}{more}; they stay as they are")
     return status
 
 

@@ -39,9 +39,18 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, indent: str = "
             for column, cell in enumerate(line)
         ]
         start = indent + "".join(cell + "  " for cell in padded[:-1])
-        pieces = [padded[-1]] if right[-1] else textwrap.wrap(line[-1], room, break_on_hyphens=False) or [""]
+        pieces = (
+            [padded[-1]]
+            if right[-1]
+            else textwrap.wrap(line[-1], room, break_on_hyphens=False, break_long_words=False) or [""]
+        )
         lines += [(start if number == 0 else " " * len(start)) + piece for number, piece in enumerate(pieces)]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def paragraph(text: str) -> str:
+    """Sentences below a line that they belong to, wrapped at the terminal's width."""
+    return textwrap.fill(text, terminal_width(), initial_indent="  ", subsequent_indent="  ", break_long_words=False)
 
 
 def _cell(value: Any) -> str:

@@ -9,6 +9,7 @@ from ..documents.senders import OURS
 from ..job import choose_senders
 from ..settings import Settings
 from .reported import add_query, own_domains, reported
+from .text import fail
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,5 +30,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     senders = choose_senders(settings)
     trusted = [domain for domain, one in senders.domains.items() if one.verdict in OURS] if senders else []
     listed = collect(messages, own=own, trusted=trusted, least=arguments.least)
+    if not listed:
+        least = f"{arguments.least:,} of them (--least {arguments.least})"
+        fail(f"{len(messages):,} messages, and no URL of somebody else stands in {least}", 0)
     sys.stdout.write(FORMATS[arguments.format](listed, datetime.now(UTC), Zone(arguments.zone)))
     return 0

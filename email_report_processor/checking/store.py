@@ -86,9 +86,15 @@ def _certificate(place: SplitResult, options: OpenSearchOptions) -> Finding:
         plain = socket.create_connection((host, port), options.timeout)
         with plain, context.wrap_socket(plain, server_hostname=host) as secured:
             certificate = secured.getpeercert() or {}
-    except OSError as error:  # ssl.SSLError is one
+    except ssl.SSLError as error:
         why = getattr(error, "verify_message", "") or error.strerror or str(error)
         return failure("certificate", f"{url}: {why}", "name the authority that signed it with [opensearch] ca_file")
+    except OSError as error:  # nothing was shown; or a file of ours cannot be read
+        return failure(
+            "certificate",
+            f"{error.filename or url}: {error.strerror or error}",
+            "see that the server runs, that the URL is right and that the files of [opensearch] can be read",
+        )
     end = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
     days = int((end - time.time()) // 86400)
     text = f"{url}: good until {datetime.fromtimestamp(end, UTC):%Y-%m-%d} ({days} days)"

@@ -247,7 +247,7 @@ def connect(options: InboxOptions, credential: Credential) -> Connection:
             "an inbox needs imap-tools: pip install 'email-report-processor[imap]'", lasting=True
         ) from error
     port = options.port or (993 if options.security == "tls" else 143)
-    with _told(name, f"connecting to port {port}"):
+    with _told(name, f"connecting to port {port} (as host, port and security of [[inbox]] say)"):
         if options.security == "none":
             mailbox: Any = imap_tools.MailBoxUnencrypted(options.host, port, options.timeout)
         else:

@@ -31,8 +31,8 @@ def prune(store: Store, before: Mapping[str, str], *, really: bool) -> dict[str,
     """How many documents of each dataset went. Raises StoreError."""
     if not isinstance(store, Prunable):
         raise StoreError(
-            f"{store.name} keeps its own time: in OpenSearch policies delete old indices, see"
-            " `email-report-admin setup --only retention`"
+            f"{store.name}: prune is for the embedded store and PostgreSQL; OpenSearch deletes old indices by its own"
+            " policies: `email-report-admin setup --only retention`"
         )
     counts: dict[str, int] = {}
     for dataset, number in store.prune(before, really=really):

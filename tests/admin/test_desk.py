@@ -60,7 +60,9 @@ def test_lists(admin: Program, form: str) -> None:
 
 
 def test_what_is_left_out(admin: Program) -> None:
-    assert admin(b"", "urls", "--least", "13", "class:spoof").stdout == ""
+    none = admin(b"", "urls", "--least", "13", "class:spoof")
+    assert (none.status, none.stdout) == (0, "")
+    assert "12 messages, and no URL of somebody else stands in 13 of them (--least 13)" in none.stderr
     assert admin(b"", "urls", "--own", "phish.example", "class:spoof").stdout == ""
     settings = '[[senders]]\ndomain = "phish.example"\nverdict = "service"\n'
     assert admin(b"", "urls", "class:spoof", settings=settings).stdout == ""

@@ -164,6 +164,12 @@ def test_without_tls(url: str, result: str) -> None:
     assert found.result == result
 
 
+def test_a_server_that_is_away_is_no_matter_of_certificates() -> None:
+    (found,) = store_checks._check_places(["https://127.0.0.1:9"], OpenSearchOptions())
+    assert (found.result, "ca_file" in str(found)) == ("failure", False)
+    assert "see that the server runs" in str(found)
+
+
 def test_certificates(secure_node: nodes.SecureNode, monkeypatch: pytest.MonkeyPatch) -> None:
     known = OpenSearchOptions(ca_file=str(secure_node.ca_file))
 

@@ -107,7 +107,7 @@ def test_what_is_wrong_is_said(s3: S3, site: Site, bucket: str) -> None:
     s3.put(bucket, mails(1))
     text = site.settings(settings(bucket, s3.url))
     checked = site.program(b"", "inbox", "--check", settings=text, env=ENVIRONMENT)
-    assert (checked.status, checked.stdout) == (0, f"s3://{bucket}/in/: 1 objects; they stay as they are\n")
+    assert (checked.status, checked.stdout) == (0, f"s3://{bucket}/in/: objects: 1; they stay as they are\n")
     assert "secret-of-s3" not in site.said
 
 
