@@ -133,7 +133,7 @@ def _what(draft: Draft) -> str:
     if draft.kind == "fraud":
         claimed = " and ".join(draft.domains[:3]) or "a domain of ours"
         return f"{sent} that claimed to be from {claimed} and failed every check of it (DMARC)."
-    return f"{sent} that nobody who got them had asked for."
+    return f"{sent} that {'their recipients' if messages > 1 else 'its recipient'} had not asked for."
 
 
 def user_agent(token: str) -> str:

@@ -76,6 +76,9 @@ def test_what_a_person_reads() -> None:
     assert "192.0.2.9" in said
     assert "Example Inc." in said
     assert max(len(line) for line in said.splitlines()) <= 78
+    one = DRAFT._replace(messages=(FIRST._replace(count=1),), kind="abuse")
+    said = " ".join(str(parts(compose(one, OPTIONS, NOW))[1][0].get_payload()).split())
+    assert "sent 1 message at 2026-11-27T10:00:00Z that its recipient had not asked for." in said
 
 
 @pytest.mark.parametrize(("wanted", "type_"), [("headers", "text/rfc822-headers"), ("full", "message/rfc822")])
