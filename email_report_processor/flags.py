@@ -83,9 +83,9 @@ def parser() -> "argparse.ArgumentParser":
             raise UsageError(message)
 
     def _help(prog: str) -> argparse.HelpFormatter:
-        return argparse.HelpFormatter(prog, width=100)  # without a width it imports shutil (4 ms)
+        return argparse.HelpFormatter(prog, width=80)  # without a width it imports shutil (4 ms)
 
-    about = HOW.partition("\n")[0]
+    about = "Reads one e-mail message, or one report, on standard input; with PATH it imports files and directories."
     name = "email-report-processor"
     made = _Parser(name, description=about, add_help=False, allow_abbrev=False, formatter_class=_help)
     made.add_argument("paths", nargs="*", metavar="PATH", help="import these instead of standard input")

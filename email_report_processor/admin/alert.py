@@ -8,7 +8,7 @@ from ..alerts.evaluate import evaluate
 from ..alerts.rules import RULES
 from ..settings import Settings, SettingsError, state_dir
 from .looking import looking
-from .text import fail, say, table
+from .text import fail, paragraph, say
 
 _FILE = "alerts.json"  # in the state directory: what was told
 
@@ -50,6 +50,7 @@ def _rules(settings: Settings) -> int:
     from ..alerts.options import AlertOptions
 
     options = settings.record("alerts", AlertOptions)
-    rows = [[rule.name, f"{getattr(options, rule.name):g}", rule.unit, rule.meaning, rule.reason] for rule in RULES]
-    print(table(("rule", "from", "of", "finds", "why that many"), rows, indent=""))
+    for rule in RULES:
+        print(f"{rule.name}: from {getattr(options, rule.name):g} {rule.unit}")
+        print(paragraph(f"{rule.meaning} {rule.reason}"))
     return 0

@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         return 3
     if arguments.verbose:
         for event in events:
-            print(f"{event.level}: {_plain(event.sentence)} {_plain(event.do)}")
+            print(f"{event.level}: {_plain(event.sentence)} → {_plain(event.do)}")
     return worst(events)
 
 

@@ -25,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("domains", metavar="DOMAIN", nargs="+", help="a domain that sends or receives mail")
     add_dns(parser)
     parser.add_argument("--observed", action="store_true", help="hold it against what the stored reports say")
-    parser.add_argument("--since", metavar="WHEN", default="90d", help="of --observed: 30d, 12w, or a date (90d); all")
+    parser.add_argument(
+        "--since", metavar="WHEN", default="90d", help="of --observed: 30d, 12w, a date, or all (default: 90d)"
+    )
     parser.add_argument("--json", action="store_true", help="a list of objects with result, about, text, remedy")
 
 

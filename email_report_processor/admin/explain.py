@@ -17,7 +17,7 @@ from .text import fail, terminal_width
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of this sub-command."""
-    parser.add_argument("id", nargs="+", metavar="ID", help="of a document, as search --json prints it")
+    parser.add_argument("id", nargs="+", metavar="ID", help="of a document, as search lists it")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
 

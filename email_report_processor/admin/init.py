@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace, _settings: Settings) -> int:
     settled = _write(path, first_settings.text(wanted), arguments, asks=asks)
     _tell(wanted, server)
     missing = [settled, *_missing(arguments, wanted, server, path, asks=asks)]
-    print("\nWhat is still missing:" if finding.status(missing) else "\nNothing is missing:")
+    print("\nWhat is in place, and what is still missing:" if finding.status(missing) else "\nNothing is missing:")
     for one in missing:
         print(finding.line(one))
     return min(finding.status(missing), 1)

@@ -18,7 +18,7 @@ from .text import fail
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of this sub-command."""
     parser.add_argument("domain", metavar="DOMAIN", help="whose policy")
-    parser.add_argument("--since", metavar="WHEN", default="1y", help="30d, 12w, 6m, 1y, or a date (1y); all")
+    parser.add_argument("--since", metavar="WHEN", default="1y", help="30d, 12w, 6m, 1y, a date, or all (default: 1y)")
     parser.add_argument("--until", metavar="DATE", default="", help="before this date")
     add_forms(parser)
 

@@ -23,7 +23,7 @@ _DATASETS = ("dmarc-aggregate", "dmarc-failure", "arf")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of this sub-command."""
-    parser.add_argument("--since", metavar="WHEN", default="30d", help="30d, 12w, or a date (30d); all")
+    parser.add_argument("--since", metavar="WHEN", default="30d", help="30d, 12w, a date, or all (default: 30d)")
     parser.add_argument("--map", metavar="FILE", default="", help="CSV with base_reverse_dns and name")
     parser.add_argument("--dry-run", action="store_true", help="say what would be written")
     add_dns(parser)
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
                 store.renew(renewals)
     finally:
         store.close()
-    print(f"{named.total():,} documents {'would get' if arguments.dry_run else 'have'} a name")
+    print(f"{named.total():,} documents {'would get' if arguments.dry_run else 'got'} a name")
     for (name, rule), number in named.most_common(20):
         print(f"  {name} ({rule}): {number:,}")
     return 0

@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--without", metavar="MECHANISM", action="append", default=[], help="of SPF, gone: include:spf.example.net"
     )
     add_dns(parser)
-    parser.add_argument("--since", metavar="WHEN", default="90d", help="30d, 12w, 6m, 1y, or a date (90d); all")
+    parser.add_argument(
+        "--since", metavar="WHEN", default="90d", help="30d, 12w, 6m, 1y, a date, or all (default: 90d)"
+    )
     parser.add_argument("--until", metavar="DATE", default="", help="before this date")
     add_forms(parser)
 

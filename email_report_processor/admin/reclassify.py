@@ -52,7 +52,9 @@ class Tally:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of this sub-command."""
     parser.add_argument("--dry-run", action="store_true", help="count what would change, and write nothing")
-    parser.add_argument("--since", metavar="WHEN", default="all", help="30d, 12w, 6m, 1y, or a date (all)")
+    parser.add_argument(
+        "--since", metavar="WHEN", default="all", help="30d, 12w, 6m, 1y, a date, or all (default: all)"
+    )
     parser.add_argument("--after", metavar="PLACE", default="", help="go on behind this place, as an interruption said")
 
 

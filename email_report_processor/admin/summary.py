@@ -27,7 +27,7 @@ _WIDEST = 100  # columns of a paragraph
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of this sub-command."""
     parser.add_argument(
-        "--since", metavar="WHEN", default="30d", help="30d, 12w, 6m, 1y, or a date (default: 30d); all"
+        "--since", metavar="WHEN", default="30d", help="30d, 12w, 6m, 1y, a date, or all (default: 30d)"
     )
     parser.add_argument("--until", metavar="DATE", default="", help="before this date")
     parser.add_argument(

@@ -116,7 +116,7 @@ def _who(found: mail.Mail, senders: Figure) -> Answer:
             f"; the largest is {words.plain(largest[0], 80)} with {words.count(int(str(largest[1])), 'message')}"
         )
     sentence += (
-        f". {words.count(strangers, 'message')} came from nobody who can be told: strangers, or yours forgotten."
+        f". {words.count(strangers, 'message')} came from senders that nothing names: strangers, or yours forgotten."
     )
     return Answer(question, words.number(known), sentence, trend=found.trend(), step=found.trend_days())
 

@@ -102,7 +102,7 @@ def test_what_dns_lacks_is_said(run_admin: Program, config: Path) -> None:
             b"", "init", "--yes", "--domain", "example.org", "--mail-server", "none", "--server", server.address
         )
     assert done.status == 1
-    missing = done.stdout.partition("What is still missing")[2]
+    missing = done.stdout.partition("what is still missing")[2]
     assert "_dmarc.example.org" in missing
 
 

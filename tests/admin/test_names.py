@@ -100,7 +100,7 @@ def test_each_rule(
     assert done.status == 0, done.stderr
     assert said() == HOSTS
     again = run_admin(b"", *arguments, settings=settings)
-    assert again.stdout.startswith("0 documents have a name")
+    assert again.stdout.startswith("0 documents got a name")
     assert run_admin(b"", "reclassify", settings=settings).status == 0
     assert said() == HOSTS  # what was found in the background stays
     assert run_admin(b"", "reclassify", settings=settings + '[senders]\n"192.0.2.5" = "Ours"\n').status == 0
