@@ -5,6 +5,7 @@ The record is written first and removed last, so that a message without a record
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -28,6 +29,10 @@ class DraftError(ValueError):
     """What is in the folder cannot be read; the text says what to do."""
 
 
+class Changed(ValueError):  # noqa: N818 - it says what happened, which is no error of ours
+    """A draft is no longer what somebody looked at."""
+
+
 class Held(NamedTuple):
     """One draft."""
 
@@ -35,6 +40,7 @@ class Held(NamedTuple):
     at: str  # when it was prepared, RFC 3339
     by: str
     looked: str = ""  # who looked at it last; '' nobody
+    seen: str = ""  # the digest of what that was
     sent: str = ""  # when the mail server took it, RFC 3339: its event and copies may be owed still
     sent_by: str = ""
     owed: tuple[str, ...] = ()  # addresses that get a copy
@@ -88,12 +94,23 @@ def _decoded(path: Path) -> Held:
         raise DraftError(f"{path} cannot be read ({error}): {what}") from error
 
 
-def look(directory: Path, token: str, by: str) -> bytes:
-    """The message of a draft, with LF; that somebody looked at it is written down. Raises OSError, ValueError."""
+def look(directory: Path, token: str, by: str, seen: str = "") -> bytes:
+    """The message of a draft, with LF; that somebody looked at it is written down.
+
+    seen: the digest of what was looked at, '' what is there now. Raises OSError, DraftError, Changed.
+    """
     with locked(directory):
         content = message(directory, token)
-        record(directory, read(directory, token)._replace(looked=by))
+        now = digest(content)
+        if seen and seen != now:
+            raise Changed(f"the draft {token} was changed since you looked at it: look again")
+        record(directory, read(directory, token)._replace(looked=by, seen=now))
     return content
+
+
+def digest(content: bytes) -> str:
+    """Names one state of a draft's text."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def message(directory: Path, token: str) -> bytes:

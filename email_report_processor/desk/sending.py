@@ -35,7 +35,10 @@ Post = Callable[[bytes, str, Sequence[str], AlertOptions], None]
 
 
 def send_reports(desk: Desk, tokens: Iterable[str] | None, by: str, *, post: Post = hand_over) -> list[Result]:
-    """Send drafts by their tokens, None is all that somebody looked at. Raises StoreError, OSError, ValueError."""
+    """Send drafts by their tokens, None is all; what nobody looked at as it is now waits.
+
+    Raises StoreError, OSError, ValueError.
+    """
     with drafts.locked(desk.directory):
         known = set(tokens) if tokens is not None else None
         held = drafts.listing(desk.directory)
@@ -53,8 +56,12 @@ def send_unseen(desk: Desk, search: str, *, post: Post = hand_over) -> list[Resu
     by = f"{SEARCH}{search}"
     with drafts.locked(desk.directory):
         room = _room(desk, history.read(desk.store))
-        chosen = [one._replace(looked=by) for one in drafts.listing(desk.directory) if one.by == by]
+        chosen = [_as_seen(desk, one, by) for one in drafts.listing(desk.directory) if one.by == by]
         return list(_send(desk, chosen[:room], by, post))
+
+
+def _as_seen(desk: Desk, held: Held, by: str) -> Held:
+    return held._replace(looked=by, seen=drafts.digest(drafts.message(desk.directory, held.incident.token)))
 
 
 def _send(desk: Desk, chosen: Sequence[Held], by: str, post: Post) -> Iterator[Result]:
@@ -62,24 +69,27 @@ def _send(desk: Desk, chosen: Sequence[Held], by: str, post: Post) -> Iterator[R
     failures = 0
     for held in chosen:
         now = desk.clock().replace(microsecond=0)
-        waits = "" if held.sent else _why_wait(desk, held, events, now)
+        raw = drafts.message(desk.directory, held.incident.token)
+        waits = "" if held.sent else _why_wait(desk, held, raw, events, now)
         if failures >= _GIVES_UP:
             waits = waits or "the mail server took none of the last reports: this one was not tried"
         if waits:
             yield _result(held, "waits", waits)
             continue
-        result = _one(desk, held, by, post, now)
+        result = _one(desk, held, raw, by, post, now)
         failures = failures + 1 if result.state == "failed" else 0
         if result.state == "sent":
             events.append(_sent_event(desk, held._replace(sent=held.sent or write_date(now), sent_by=by)))
         yield result
 
 
-def _why_wait(desk: Desk, held: Held, events: Sequence[Event], now: datetime) -> str:
+def _why_wait(desk: Desk, held: Held, raw: bytes, events: Sequence[Event], now: datetime) -> str:
     """Why a draft cannot leave now, '' when it can."""
     contact = held.incident.contact
     if not held.looked:
         return f"nobody looked at it: email-report-admin abuse show {held.incident.token}"
+    if held.seen != drafts.digest(raw):
+        return f"it was changed since {held.looked} looked at it: email-report-admin abuse show {held.incident.token}"
     known = history.contacts(events, now, desk.contacts.dead_days).get(contact)
     if known and known.reach in {"dead", "form"}:
         return f"{contact} cannot be reached by mail since {known.since[:10]}: close this one, and prepare again"
@@ -91,12 +101,12 @@ def _why_wait(desk: Desk, held: Held, events: Sequence[Event], now: datetime) ->
 def _one(
     desk: Desk,
     held: Held,
+    raw: bytes,
     by: str,
     post: Post,
     now: datetime,
 ) -> Result:
     token = held.incident.token
-    raw = drafts.message(desk.directory, token)
     if not held.sent:
         try:
             post(raw, reply_address(desk.report, token), [held.incident.contact], desk.mail)

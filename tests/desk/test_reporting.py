@@ -214,6 +214,19 @@ def test_nothing_is_sent_that_nobody_looked_at(desk: Desk, post: Post) -> None:
     assert send(desk, post) == []
 
 
+def test_what_was_changed_since_somebody_looked_waits(desk: Desk, post: Post) -> None:
+    store(desk, failure(1))
+    prepare(desk)
+    (token,) = look(desk)
+    file = drafts.place(desk.directory) / f"{token}.eml"
+    file.write_bytes(file.read_bytes().replace(b"Hello,", b"Hello!"))
+    (result,) = send(desk, post)
+    assert (result.state, "changed since alice looked" in result.text, post.sent) == ("waits", True, [])
+    look(desk)
+    assert [one.state for one in send(desk, post)] == ["sent"]
+    assert b"Hello!" in post.sent[0][2]
+
+
 def test_the_envelope_brings_bounces_back(desk: Desk, post: Post) -> None:
     store(desk, failure(1))
     prepare(desk)

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug.test import TestResponse
 
+from email_report_processor.desk.web.views import reports
 from email_report_processor.documents.document import Document
 from email_report_processor.stores.sqlite import SqliteStore
 from tests.desk.web.desks import Made, Person, audit, make
@@ -80,6 +82,18 @@ def prepared(person: Person, document: Document) -> str:
     return found[1]
 
 
+def seen_by(person: Person, token: str) -> str:
+    """What the page of a draft says that it showed."""
+    found = re.search(r'name="seen" value="([0-9a-f]{64})"', person.text(f"/drafts/{token}"))
+    assert found
+    return found[1]
+
+
+def look_and_send(person: Person, token: str) -> TestResponse:
+    """Open a draft and press its button."""
+    return person.post(f"/drafts/{token}", f"/drafts/{token}", seen=seen_by(person, token))
+
+
 def test_a_report_is_prepared_looked_at_and_sent(reporting: Made, recent: list[Document], outbox: Path) -> None:
     document = spoof(recent, 65536)
     ana, sam = reporting.logged_in("ana"), reporting.logged_in("sam")
@@ -91,7 +105,7 @@ def test_a_report_is_prepared_looked_at_and_sent(reporting: Made, recent: list[D
     assert "I looked at it" not in ana.text(f"/drafts/{token}")
     form = {"form_token": ana.token(f"/message/{document.id}")}
     assert ana.client.post(f"/drafts/{token}", data=form).status_code == 403
-    sent = sam.post(f"/drafts/{token}", f"/drafts/{token}")
+    sent = look_and_send(sam, token)
     assert "<strong>sent</strong>" in sent.text, sent.text
     (mail,) = outbox.iterdir()
     assert NETWORK in mail.read_text().partition("\n")[0]
@@ -114,7 +128,7 @@ def test_a_report_is_closed(reporting: Made, recent: list[Document], outbox: Pat
     document = spoof(recent, 65536)
     sam = reporting.logged_in("sam")
     token = prepared(sam, document)
-    sam.post(f"/drafts/{token}", f"/drafts/{token}")
+    look_and_send(sam, token)
     assert sam.post(f"/reports/{token}", f"/reports/{token}", outcome="nonsense").status_code == 400
     assert sam.post(f"/reports/{token}", f"/reports/{token}", outcome="solved", why="they said so").status_code == 303
     page = sam.text(f"/reports/{token}")
@@ -166,7 +180,7 @@ def test_reports_of_other_domains_are_not_seen(reporting: Made, recent: list[Doc
     assert net.client.post(f"/drafts/{token}", data=form).status_code == 404
     assert net.client.post("/prepare", data={**form, "document": document.id}).status_code == 404
     assert token not in net.text("/drafts")
-    sam.post(f"/drafts/{token}", f"/drafts/{token}")
+    look_and_send(sam, token)
     assert net.get(f"/reports/{token}").status_code == 404
     assert net.client.post(f"/reports/{token}", data={**form, "outcome": "solved"}).status_code == 404
     assert token not in net.text("/reports")
@@ -179,3 +193,50 @@ def test_without_a_sender_nothing_is_prepared(made: Made, recent: list[Document]
     page = made.owner().post("/prepare", f"/message/{document.id}", document=document.id)
     assert page.status_code == 400
     assert "[abuse] sender" in page.text
+
+
+def test_what_was_changed_meanwhile_is_not_sent(
+    reporting: Made, recent: list[Document], outbox: Path, tmp_path: Path
+) -> None:
+    sam = reporting.logged_in("sam")
+    token = prepared(sam, spoof(recent, 65536))
+    assert sam.post(f"/drafts/{token}", f"/drafts/{token}").status_code == 400, "nobody looked"
+    seen = seen_by(sam, token)
+    file = tmp_path / "state/abuse/drafts" / f"{token}.eml"
+    file.write_bytes(file.read_bytes() + b"And one word more.\n")
+    refused = sam.post(f"/drafts/{token}", f"/drafts/{token}", seen=seen)
+    assert (refused.status_code, "look again" in refused.text) == (409, True)
+    assert list(outbox.iterdir()) == []
+    assert "<strong>sent</strong>" in look_and_send(sam, token).text
+    (mail,) = outbox.iterdir()
+    assert "And one word more." in mail.read_text()
+
+
+def test_two_send_at_once(
+    reporting: Made, recent: list[Document], outbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sam, other = reporting.logged_in("sam"), reporting.logged_in("sam")
+    token = prepared(sam, spoof(recent, 65536))
+    form = {"form_token": other.token("/drafts"), "seen": seen_by(other, token)}
+    find = reports._held
+
+    def meanwhile(*about: Any) -> Any:
+        held = find(*about)
+        monkeypatch.setattr(reports, "_held", find)
+        look_and_send(sam, token)
+        return held
+
+    monkeypatch.setattr(reports, "_held", meanwhile)
+    assert other.client.post(f"/drafts/{token}", data=form).status_code == 404
+    assert len(list(outbox.iterdir())) == 1
+
+
+def test_a_draft_that_is_not_shown_whole_is_not_sent_from_its_page(
+    reporting: Made, recent: list[Document], tmp_path: Path
+) -> None:
+    sam = reporting.logged_in("sam")
+    token = prepared(sam, spoof(recent, 65536))
+    (tmp_path / "state/abuse/drafts" / f"{token}.eml").write_bytes(b"x" * 300_000)
+    page = sam.text(f"/drafts/{token}")
+    assert "I looked at it" not in page
+    assert "abuse show" in page

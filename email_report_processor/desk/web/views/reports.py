@@ -21,6 +21,7 @@ from ..route import Route
 from .campaigns import campaigns
 
 _BYTES = 256 * 1024  # of a draft that is shown
+_GONE = "there is no such draft: it was sent or dropped, or it is none of yours"
 _DOCUMENTS = 100  # links to messages of a report
 
 
@@ -119,16 +120,28 @@ def draft(asked: Asked, token: str) -> Answer:
     desk = desk_of(asked)
     held = _held(asked, desk, token)
     asked.note("saw a draft", token=token)
-    text = drafts.message(desk.directory, token)[:_BYTES].decode("utf-8", "replace")
-    return asked.page("draft.html", held=held, about=held.incident, text=text)
+    try:
+        message = drafts.message(desk.directory, token)
+    except FileNotFoundError:
+        raise Refused(404, _GONE) from None
+    text = message[:_BYTES].decode("utf-8", "replace")
+    seen, cut = drafts.digest(message), len(message) > _BYTES
+    return asked.page("draft.html", held=held, about=held.incident, text=text, seen=seen, cut=cut)
 
 
 def send(asked: Asked, token: str) -> Answer:
-    """Send it: it was looked at by who presses the button of its page."""
+    """Send it: it was looked at by who presses the button of its page, as that page showed it."""
     desk = desk_of(asked)
     _held(asked, desk, token)
+    if not (seen := asked.form.get("seen", "")):
+        raise Refused(400, "open the draft and look at it first: its page has the button")
     asked.note("sent", token=token)
-    drafts.look(desk.directory, token, asked.user.name)
+    try:
+        drafts.look(desk.directory, token, asked.user.name, seen)
+    except drafts.Changed as error:
+        raise Refused(409, str(error)) from error
+    except FileNotFoundError:
+        raise Refused(404, _GONE) from None
     results: Sequence[Result] = send_reports(desk, [token], asked.user.name)
     for one in results:
         asked.desk.log("info", f"desk: {asked.user.name}: report {one.token} to {one.contact}: {one.state} {one.text}")
@@ -139,7 +152,7 @@ def _held(asked: Asked, desk: Desk, token: str) -> Held:
     """The draft of a link. Raises Refused."""
     found = next((one for one in drafts.listing(desk.directory) if one.incident.token == token), None)
     if found is None or not visible(asked, found.incident):
-        raise Refused(404, "there is no such draft: it was sent or dropped, or it is none of yours")
+        raise Refused(404, _GONE)
     return found
 
 
