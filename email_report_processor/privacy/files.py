@@ -4,10 +4,10 @@ import os
 import re
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..message.blob import Memory
 from ..message.mail import read_mail
@@ -136,12 +136,14 @@ def _in_database(path: Path, wanted: Wanted, *, really: bool) -> list[Change]:
         database.execute("PRAGMA secure_delete=ON")
         database.execute("BEGIN IMMEDIATE" if really else "BEGIN")
         for table in _tables(database):
-            rows = list(_rows(database, table, wanted))
+            keys = _keys(database, table)
+            rows = list(_rows(database, table, keys, wanted))
             left = IN_FORCE.get((path.name, table), "")
-            for rowid, values in rows if really and not left else ():
+            for key, values in rows if really and not left else ():
                 settings = ", ".join(f"{_quoted(name)} = ?" for name in values)
-                sql = f"UPDATE OR REPLACE {_quoted(table)} SET {settings} WHERE rowid = ?"  # noqa: S608  # its own names
-                database.execute(sql, [*values.values(), rowid])
+                where = " AND ".join(f"{name} = ?" for name in keys)
+                sql = f"UPDATE OR REPLACE {_quoted(table)} SET {settings} WHERE {where}"  # noqa: S608  # its own names
+                database.execute(sql, [*values.values(), *key])
             if rows:
                 changes.append(Change(f"{path} ({table})", len(rows), False, left))
         database.execute("COMMIT")
@@ -155,15 +157,28 @@ def _tables(database: sqlite3.Connection) -> list[str]:
     return sorted(name for (name,) in found)
 
 
-def _rows(database: sqlite3.Connection, table: str, wanted: Wanted) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows that name it, and their columns without it."""
-    cursor = database.execute(f"SELECT rowid, * FROM {_quoted(table)}")  # noqa: S608  # its own name
-    names = [column[0] for column in cursor.description][1:]
-    for rowid, *values in cursor.fetchall():
+def _keys(database: sqlite3.Connection, table: str) -> list[str]:
+    """The columns that name a row, as SQL has them: its rowid, or the primary key of a table without one."""
+    columns = database.execute(f"PRAGMA table_info({_quoted(table)})").fetchall()
+    try:
+        database.execute(f"SELECT rowid FROM {_quoted(table)} LIMIT 0")  # noqa: S608  # its own name
+    except sqlite3.OperationalError:  # WITHOUT ROWID, as what copy --follow remembers
+        return [_quoted(name) for _, name, _, _, _, place in columns if place]
+    return ["rowid"]
+
+
+def _rows(
+    database: sqlite3.Connection, table: str, keys: Sequence[str], wanted: Wanted
+) -> Iterator[tuple[list[Any], dict[str, str]]]:
+    """Rows that name it: their keys, and their columns without it."""
+    cursor = database.execute(f"SELECT {', '.join(keys)}, * FROM {_quoted(table)}")  # noqa: S608  # its own names
+    names = [column[0] for column in cursor.description][len(keys) :]
+    for row in cursor.fetchall():
+        key, values = list(row[: len(keys)]), row[len(keys) :]
         texts = {name: value for name, value in zip(names, values, strict=True) if isinstance(value, str)}
         changed = {name: wanted.without(text) for name, text in texts.items() if wanted.is_in(text)}
         if changed:
-            yield rowid, changed
+            yield key, changed
 
 
 def _quoted(name: str) -> str:

@@ -5,6 +5,7 @@ import gzip
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -235,6 +236,26 @@ def test_the_state_of_logins_alerts_and_the_desk(admin: Admin, state: Path) -> N
     assert all(
         b"anna@example.net" not in data.replace(b"joanna", b"") for name, data in left.items() if name != "binary"
     )
+
+
+def test_a_table_without_rowid(admin: Admin, state: Path) -> None:
+    """As `copy --follow` keeps one beside the other state; its rows are named by their primary key."""
+    (state / "follow").mkdir(parents=True)
+    path = state / "follow/x.sqlite"
+    said = [("anna@example.net", 1, "to anna@example.net"), ("bert@example.net", 1, "to bert@example.net")]
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(
+            "CREATE TABLE sent (id TEXT, number INTEGER, text TEXT, PRIMARY KEY (id, number)) WITHOUT ROWID"
+        )
+        database.executemany("INSERT INTO sent VALUES (?, ?, ?)", said)
+        database.commit()
+    done = admin("erase", "anna@example.net", settings=SETTINGS)
+    assert (done[0], "(sent): 1 place: the address is taken out" in done[1]) == (0, True)
+    with closing(sqlite3.connect(path)) as database:
+        left = database.execute("SELECT * FROM sent ORDER BY id").fetchall()
+    assert [row for row in left if "bert" in row[0]] == said[1:]
+    assert len(left) == 2
+    assert "anna" not in str(left)
 
 
 def test_an_account_that_is_stopped_stays_stopped(admin: Admin, state: Path) -> None:
