@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 from collections.abc import Iterator, MutableMapping
+from errno import EADDRINUSE
 from typing import Any, NamedTuple
 
 from ...inboxes import systemd
@@ -37,7 +38,8 @@ def listen(options: WebOptions, environ: MutableMapping[str, str]) -> Listening:
             return _unix(said.removeprefix("unix:"), options)
         return _port(said, anywhere=options.listen_anywhere)
     except OSError as error:
-        raise SettingsError(f"[web] listen = {said!r}: {error.strerror or error}") from error
+        remedy = ": another desk runs there, or name another address" if error.errno == EADDRINUSE else ""
+        raise SettingsError(f"[web] listen = {said!r}: {error.strerror or error}{remedy}") from error
 
 
 def _handed_over(environ: MutableMapping[str, str]) -> Listening:
@@ -63,9 +65,12 @@ def _port(said: str, *, anywhere: bool) -> Listening:
             "proxy with HTTPS in front, or say listen_anywhere = true"
         )
     one = socket.socket(socket.AF_INET6 if where.version == 6 else socket.AF_INET, socket.SOCK_STREAM)
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    one.bind((host, int(port)))
-    one.listen(_BACKLOG)
+    with contextlib.ExitStack() as failing:
+        failing.callback(one.close)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.bind((host, int(port)))
+        one.listen(_BACKLOG)
+        failing.pop_all()
     shown = f"[{host}]" if where.version == 6 else host
     return Listening(one, f"http://{shown}:{one.getsockname()[1]}")
 

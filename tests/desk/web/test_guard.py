@@ -442,6 +442,13 @@ def test_other_machines_reach_it_only_where_that_is_said(said: str) -> None:
         listen(WebOptions(listen=said), {})
 
 
+def test_an_address_that_is_taken() -> None:
+    first = listen(WebOptions(listen="127.0.0.1:0"), {})
+    port = first.socket.getsockname()[1]
+    with first.socket, pytest.raises(SettingsError, match="another desk runs there, or name another address"):
+        listen(WebOptions(listen=f"127.0.0.1:{port}"), {})
+
+
 @pytest.mark.parametrize("said", ["", "8025", "localhost:8025", "127.0.0.1:x", "127.0.0.1:99999", "unix:", "systemd"])
 def test_an_address_that_is_none(said: str) -> None:
     with pytest.raises(SettingsError, match=re.escape("[web] listen")):
