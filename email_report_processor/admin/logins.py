@@ -212,6 +212,9 @@ def _text(line: bytes) -> str:
 def _follow(arguments: argparse.Namespace, settings: Settings) -> int:
     if not arguments.paths and not arguments.journal:
         raise SettingsError("logins follow needs the PATH of a log, or --journal")
+    for path in arguments.paths:
+        if not os.path.exists(path):
+            fail(f"{path}: there is no such file; it is read when it is there: see that the path is right", 0)
     options = _options(settings)
     log = open_log(settings.record("log", LogOptions))
     judge = _judge(settings, options)

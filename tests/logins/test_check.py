@@ -52,7 +52,9 @@ def test_an_alarm_that_the_user_explained(tmp_path: Path) -> None:
 def test_the_command(run_admin: Program, tmp_path: Path) -> None:
     (tmp_path / "mail.log").touch()
     assert run_admin(b"", "logins", "check").status == 3
-    run_admin(b"", "logins", "follow", "--once", str(tmp_path / "mail.log"))
+    assert run_admin(b"", "logins", "follow", "--once", str(tmp_path / "mail.log")).stderr == ""
+    missing = run_admin(b"", "logins", "follow", "--once", str(tmp_path / "mial.log"))
+    assert f"{tmp_path}/mial.log: there is no such file; it is read when it is there" in missing.stderr
     done = run_admin(b"", "logins", "check")
     assert (done.status, done.stdout.startswith("LOGINS OK - ")) == (0, True)
 
