@@ -615,6 +615,12 @@ def test_what_is_to_be_copied_is_not_cut() -> None:
     assert "a" * 40 in table(("name", "id"), [("x" * 60, "a" * 40)], width=80)
 
 
+def test_an_unknown_flag_names_the_help_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run_command(["summary", "--nonsense"])
+    assert "--nonsense; try email-report-admin summary --help" in capsys.readouterr().err
+
+
 def test_a_file_that_may_not_be_read_says_as_whom(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -84,10 +84,10 @@ def further(folder: Path, store: Path, page: Path) -> str:
     program = show(PROGRAMS / "email-report-processor")
     return f"""\
 To look further:
-  {program} --store - < {show(folder)}/messages/failure.eml     the documents of one message, as JSON
-  sqlite3 {show(store)} '.tables'                               a view for each dataset
+  {f"{program} --store - < {show(folder)}/messages/failure.eml":<73}  the documents of one message, as JSON
+  {f"sqlite3 {show(store)} '.tables'":<73}  a view for each dataset
+  {"docs/fields.md":<73}  what every field means
   {show(PROGRAMS / "email-report-admin")} summary --help
-  docs/fields.md                                                what every field means
 Next: contrib/forward-examples/ connects your mail server, docs/opensearch.md your OpenSearch.
 
 A page of five weeks of such reports, for a browser:

@@ -98,7 +98,11 @@ def _say(text: str) -> None:
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     # A sub-command that is not asked for need not be loaded.
-    return parser([name for name in COMMANDS if name in argv]).parse_args([_as_query(one) for one in argv])
+    made = parser([name for name in COMMANDS if name in argv])
+    arguments, unknown = made.parse_known_args([_as_query(one) for one in argv])
+    if unknown:
+        made.error(f"unrecognized arguments: {' '.join(unknown)}; try email-report-admin {arguments.command} --help")
+    return arguments
 
 
 def parser(loaded: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:

@@ -139,6 +139,8 @@ def _ask(question: Question, default: str, given: dict[str, str]) -> str:
 def _check(name: str, given: dict[str, str]) -> None:
     value = given[name]
     if name == "domain":
+        if not value:
+            raise SettingsError("--domain: say which, such as example.org")
         try:
             given[name] = read_name(value or "")
         except ValueError as error:

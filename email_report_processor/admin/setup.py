@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--retention", metavar="DATASET=DAYS", action="append", default=[], help="how long; 0 for ever; repeatable"
     )
     parser.add_argument(
-        "--user", metavar="ROLE=USER", action="append", default=[], help="give writer, operator, reader or failures"
+        "--user", metavar="ROLE=USER", action="append", default=[], help=f"give a user one of {', '.join(roles.NAMES)}"
     )
     parser.add_argument("--roles", action="store_true", help="print the roles as JSON and leave")
     parser.add_argument("--index-prefix", metavar="PREFIX", help="of the indices, instead of the settings'")

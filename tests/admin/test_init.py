@@ -30,6 +30,11 @@ def config(run_admin: Program) -> Path:
     return run_admin.settings
 
 
+def test_a_script_says_which_domain(run_admin: Program, config: Path) -> None:
+    done = run_admin(b"", *YES)
+    assert (done.status, "--domain: say which, such as example.org" in done.stderr) == (2, True)
+
+
 def test_in_a_script(run_admin: Program, config: Path) -> None:
     done = run_admin(b"", *YES, "--domain", "example.org", "--mail-server", "postfix")
     assert done.status == 1  # no test report was sent
