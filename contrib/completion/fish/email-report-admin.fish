@@ -391,7 +391,7 @@ complete -c email-report-admin -n '_shtab_email_report_admin_using setup' -l dry
 complete -c email-report-admin -n '_shtab_email_report_admin_using setup' -l only -x -d 'some of templates, retention, pipelines, roles, dashboards, monitors; monitors only here'
 complete -c email-report-admin -n '_shtab_email_report_admin_using setup' -l channel -x -d 'of Notifications: who monitors tell'
 complete -c email-report-admin -n '_shtab_email_report_admin_using setup' -l retention -x -d 'how long; 0 for ever; repeatable'
-complete -c email-report-admin -n '_shtab_email_report_admin_using setup' -l user -x -d 'give writer, operator, reader or failures'
+complete -c email-report-admin -n '_shtab_email_report_admin_using setup' -l user -x -d 'give a user one of writer, operator, reader, failures, eraser, renewer'
 complete -c email-report-admin -n '_shtab_email_report_admin_using setup' -l roles -d 'print the roles as JSON and leave'
 complete -c email-report-admin -n '_shtab_email_report_admin_using setup' -l index-prefix -x -d 'of the indices, instead of the settings'"'"''
 complete -c email-report-admin -n '_shtab_email_report_admin_using setup' -l dashboards-url -x -d 'https://HOST:5601; a server beside OpenSearch'
