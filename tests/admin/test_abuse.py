@@ -207,7 +207,7 @@ def test_maildirs_and_mboxes_of_answers(admin: Admin, tmp_path: Path) -> None:
         (("close", "a" * 20, "solved"), 1, "no token of a report"),
         (("prepare", "--campaign", "nobody", ALL), 1, "no campaign nobody"),
         (("prepare", "count:many"), 2, "write a number"),
-        (("answers", "/nonexistent"), 75, "nonexistent"),
+        (("answers", "/nonexistent/there"), 75, "nonexistent"),
     ],
 )
 def test_mistakes(admin: Admin, arguments: tuple[str, ...], status: int, why: str) -> None:
