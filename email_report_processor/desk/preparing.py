@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..values.fields import clean
 from ..values.networks import Network, is_in, read_network
-from ..values.redaction import redact
+from ..values.redaction import named_recipients, redact
 from .campaigns import Campaign
 from .contacts import Choice
 from .events import Incident
@@ -143,7 +143,7 @@ def _groups(
 def _prepared(group: Group, given: Given) -> Prepared:
     incident = _incident(group, given)
     key = derived(given.key, "redaction")
-    recipients = sorted({one for message in group.messages for one in message.recipients})
+    recipients = sorted(_recipients(group.messages))
     urls = draft_urls(group.messages, [*given.own_domains, *incident.domains])
 
     def hidden(header: str, body: str) -> tuple[str, str]:
@@ -159,6 +159,11 @@ def _prepared(group: Group, given: Given) -> Prepared:
     if given.options.xarf and (content := to_json(draft, given.options, sample)):
         message = beside(message, "xarf.json", content)
     return Prepared(incident, message)
+
+
+def _recipients(messages: Sequence[Message]) -> set[str]:
+    """Who got them, also where only the header says so: a URL of one message names them as well."""
+    return {one for message in messages for one in (*message.recipients, *named_recipients(message.headers))}
 
 
 def _sample(

@@ -1,15 +1,21 @@
 """Addresses in a sample become tokens before it is stored, or sent to others (RFC 6590): each always the same.
 
 The token is keyed, so that nobody can try addresses against it. What a sender wrote in other ways is found too: VERP
-(`anna=example.org@`), `%40` in URLs, `=40` in quoted-printable.
+(`anna=example.org@`), `%40` in URLs, `=40` in quoted-printable, `&#64;` in HTML, encoded words (RFC 2047), and base64,
+by which phishing pages are told whom they were opened by.
 """
 
+import binascii
 import hmac
 import re
-from base64 import b32encode
-from collections.abc import Callable, Iterable
+from base64 import b32encode, b64decode, b64encode
+from collections.abc import Callable, Iterable, Iterator
+from email.header import Header
 from hashlib import sha256
+from itertools import groupby
+from typing import NamedTuple
 
+from .fields import read_domain
 from .hiding import Mode, Redaction
 from .patterns import pattern
 
@@ -35,12 +41,22 @@ RECIPIENT_FIELDS = frozenset(
     }
 )
 _LOCAL = r"[A-Za-z0-9!#$&'*+/^_`{|}~.-]{1,64}"  # without % and =, which stand for other writings of @
-_AT = r"(?:@|%40|=40)"
+_AT = r"(?:@|%(?:25)?40|=40|&#0?64;|&#[xX]40;)"
 _DOMAIN = r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,10}"
 _ADDRESS = pattern(rf"(?<![A-Za-z0-9!#$&'*+/^_`{{|}}~.-])({_LOCAL})({_AT})({_DOMAIN})")
 _VERP = pattern(rf"({_LOCAL})=({_DOMAIN})(?={_AT})")
 _TAG = pattern(r".*[-+]", re.DOTALL)  # of a list or an account, before the recipient
 _CODED = pattern(r"[=%][0-9A-Fa-f]{2}")  # =3D, %2F: the two digits before a local part are none of it
+# With letters beyond ASCII (RFC 6531), or in quotes.
+_WIDE = pattern(r'("[^"\\\n]{1,64}"|[^\s<>,;:"()@=/?&#%\[\]]{1,64})(@)([\w-]{1,63}(?:\.[\w-]{1,63}){1,10})')
+_WORD = pattern(r"=\?([^?\s]{1,40})\?([BbQq])\?([^?\s]{0,500})\?=")
+_WORDS = pattern(r"{0}(?:[ \t\r\n]{{1,5}}{0})*".format(r"=\?[^?\s]{1,40}\?[BbQq]\?[^?\s]{0,500}\?="))
+# In the others an address is ASCII as well, or nobody reads it; Python's own (idna, punycode) are quadratic.
+_CHARSET = pattern(
+    r"utf-8|us-ascii|iso-8859-\d{1,2}|windows-125\d|koi8-[ru]|gb2312|gbk|gb18030|big5|euc-jp|euc-kr|shift_jis|iso-2022-jp"
+)
+# The characters + / - _ stand for > ? ~ in ASCII: without them a run still begins at a whole group of four.
+_BASE64 = pattern(r"(?<![A-Za-z0-9])([A-Za-z0-9]{8,})((?:=|%3[Dd]){0,2})")
 _FIELD = pattern(r"^([!-9;-~]+)[ \t]*:((?:.*(?:\n[ \t].*)*))", re.MULTILINE)
 _FOR = pattern(rf"\bfor\s+<?({_LOCAL}@{_DOMAIN})", re.IGNORECASE)
 
@@ -64,20 +80,43 @@ def redact(
     return header_text(header, hiding), hiding(body)
 
 
+class _Hidden(NamedTuple):
+    """What is hidden, and what stands for it."""
+
+    known: frozenset[str]  # addresses, lower case
+    hides: Callable[[str], bool]
+    token: Callable[[str], str]  # local part
+
+
 def hide(header: str, recipients: Iterable[str], redaction: Redaction) -> Callable[[str], str]:
     """What hides the addresses in any text about the sample that has this header."""
     if redaction.mode == "none":
         return str
-    hidden = {one.lower().strip("<>") for one in recipients} | set(named_recipients(header))
+    known = frozenset(_both_writings({one.lower().strip("<>") for one in recipients} | named_recipients(header)))
     domains = {one.lower().strip(".") for one in redaction.own}
-    kept = _addresses_of(header, frozenset({"from"})) - hidden
+    kept = _addresses_of(header, frozenset({"from"})) - known
+    made: set[str] = set()  # a token of one writing is no address for the next
 
     def hides(address: str) -> bool:
         domain = address.rpartition("@")[2]
         ours = any(domain == one or domain.endswith(f".{one}") for one in domains)
-        return address in hidden or ((redaction.mode == "strict" or ours) and address not in kept)
+        wanted = address in known or ((redaction.mode == "strict" or ours) and address not in kept)
+        return wanted and address not in made
 
-    return lambda text: _replace(text, redaction.key, hides, hidden)
+    def local_token(address: str) -> str:
+        whole = token(address, redaction.key)
+        made.add(whole)
+        return whole.partition("@")[0]
+
+    return lambda text: _replace(text, _Hidden(known, hides, local_token))
+
+
+def _both_writings(addresses: Iterable[str]) -> Iterator[str]:
+    """With the domain as it is, and in A-labels."""
+    for one in addresses:
+        local, at, domain = one.rpartition("@")
+        yield one
+        yield f"{local}{at}{read_domain(domain)}"
 
 
 def header_text(header: str, hiding: Callable[[str], str]) -> str:
@@ -92,8 +131,15 @@ def named_recipients(header: str) -> set[str]:
 
 
 def _addresses_of(header: str, names: frozenset[str]) -> set[str]:
-    texts = [found[2] for found in _FIELD.finditer(header) if found[1].lower() in names]
-    return {f"{one[1]}@{one[3]}".lower() for text in texts for one in _ADDRESS.finditer(text)}
+    texts = [_decoded(found[2]) for found in _FIELD.finditer(header) if found[1].lower() in names]
+    plain = {f"{one[1]}@{one[3]}".lower() for text in texts for one in _ADDRESS.finditer(text)}
+    return plain | {one.lower() for text in texts for one in _wide(text)}
+
+
+def _wide(text: str) -> list[str]:
+    """Addresses that have what `_ADDRESS` does not look for."""
+    found = (one[0] for one in _WIDE.finditer(text))
+    return [one for one in found if not one.isascii() or one.startswith('"')]
 
 
 def _without_names(header: str) -> str:
@@ -102,22 +148,92 @@ def _without_names(header: str) -> str:
     def plain(found: re.Match[str]) -> str:
         if found[1].lower() not in RECIPIENT_FIELDS:
             return found[0]
-        addresses = (f"{one[1]}@{one[3]}" for one in _ADDRESS.finditer(found[2]))
+        text = _decoded(found[2])
+        addresses = [f"{one[1]}@{one[3]}" for one in _ADDRESS.finditer(text)]
+        addresses += _wide(text)
         return f"{found[1]}: {', '.join(addresses) or '(redacted)'}"
 
     return _FIELD.sub(plain, header)
 
 
-def _replace(text: str, key: bytes, hides: Callable[[str], bool], known: set[str]) -> str:
+def _replace(text: str, hidden: _Hidden) -> str:
+    """The text without addresses in any writing."""
+
+    def plain(text: str) -> str:
+        return _replace_plain(text, hidden)
+
+    def words(found: re.Match[str]) -> str:
+        before = _decoded(found[0])
+        after = _BASE64.sub(recoded, plain(before))
+        return found[0] if after == before else Header(after, "utf-8").encode()
+
+    def recoded(found: re.Match[str]) -> str:
+        return _recoded(found, plain)
+
+    text = _WORDS.sub(words, _WORD.sub(words, text))  # each by itself, then those that belong together
+    return _BASE64.sub(recoded, plain(text))
+
+
+def _decoded(words: str) -> str:
+    """Encoded words as one text: an address may begin in one and end in the next."""
+    return _WORDS.sub(lambda found: "".join(_texts(found[0])), words)
+
+
+def _texts(words: str) -> Iterator[str]:
+    for charset, run in groupby(_WORD.finditer(words), lambda word: word[1].partition("*")[0].lower()):
+        data = b"".join(map(_unworded, run))
+        yield data.decode(charset if _CHARSET.fullmatch(charset) else "latin-1", "replace")
+
+
+def _unworded(word: re.Match[str]) -> bytes:
+    """What one word stands for; nothing for base64 that is none."""
+    data = word[3].encode("utf-8", "replace")
+    try:
+        return binascii.a2b_base64(data + b"==") if word[2] in "bB" else binascii.a2b_qp(data, header=True)
+    except binascii.Error:
+        return b""
+
+
+def _recoded(found: re.Match[str], plain: Callable[[str], str]) -> str:
+    """A run of base64, encoded again when there was an address in it."""
+    run, padding = found.groups()
+    try:
+        before = b64decode(run + "=" * (-len(run) % 4)).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        return found[0]
+    after = plain(before)
+    if after == before:
+        return found[0]
+    made = b64encode(after.encode()).decode("ascii")
+    bare = made.rstrip("=")
+    sign = "%3D" if padding.startswith("%") else "="
+    return bare + sign * (len(made) - len(bare) if padding else 0)
+
+
+def _replace_plain(text: str, hidden: _Hidden) -> str:
     def address(found: re.Match[str]) -> str:
         local, at, domain = found.groups()
-        coded = 2 if _CODED.match(text, found.start() - 1) and f"{local[2:]}@{domain}".lower() in known else 0
-        whole = f"{local[coded:]}@{domain}".lower()
-        return f"{local[:coded]}{token(whole, key).partition('@')[0]}{at}{domain}" if hides(whole) else found[0]
+        before = _before(local, domain, hidden.known)
+        if not before and _CODED.match(text, found.start() - 1) and f"{local[2:]}@{domain}".lower() in hidden.known:
+            before = 2
+        whole = f"{local[before:]}@{domain}".lower()
+        return f"{local[:before]}{hidden.token(whole)}{at}{domain}" if hidden.hides(whole) else found[0]
 
     def verp(found: re.Match[str]) -> str:
         whole = f"{_TAG.sub('', found[1])}@{found[2]}".lower()
-        return f"{token(whole, key).partition('@')[0]}={found[2]}" if hides(whole) else found[0]
+        return f"{hidden.token(whole)}={found[2]}" if hidden.hides(whole) else found[0]
 
+    if not text.isascii() or '"@' in text:
+        text = _WIDE.sub(address, text)
     text = _VERP.sub(verp, text)
     return _ADDRESS.sub(address, text)
+
+
+def _before(local: str, domain: str, known: frozenset[str]) -> int:
+    """How many characters stand before a known address that ends here: `Hi_anna@` of an encoded word, `u+anna@`."""
+    if f"{local}@{domain}".lower() in known:
+        return 0
+    places = (
+        place for place in range(1, len(local)) if not (local[place - 1].isascii() and local[place - 1].isalnum())
+    )
+    return next((place for place in places if f"{local[place:]}@{domain}".lower() in known), 0)

@@ -1,5 +1,6 @@
 """From failure reports to reports that are sent: what the old desk got wrong is right here (docs/abuse-desk.md)."""
 
+from base64 import b64encode
 from collections.abc import Iterator
 from email import message_from_bytes
 from pathlib import Path
@@ -184,6 +185,25 @@ def test_nobody_is_named_in_it(desk: Desk) -> None:
     plain = desk._replace(report=desk.report._replace(redact="none"), directory=desk.directory / "other")
     (held,) = prepare(plain).prepared
     assert b"anna@example.com" in drafts.message(plain.directory, held.incident.token)
+
+
+def test_nobody_is_named_in_other_writings(desk: Desk) -> None:
+    """Phishing pages are told in base64 by whom they were opened; only the header says who that is."""
+    desk = desk._replace(report=desk.report._replace(sample="full"))
+    run = b64encode(b"anna@example.com").decode()
+    header = f"Received: from h by mx for <anna@example.com>; x\nFrom: b@example.org\nSubject: =?utf-8?b?{run}?=\n"
+    more = {
+        "feedback.original_rcpt_to": [],
+        "sample.headers": header,
+        "sample.body": f"See https://phish.example/#{run}",
+        "url.full": [f"https://phish.example/#{run}", "https://phish.example/?e=anna@example.com"],
+    }
+    store(desk, failure(1, more=more))
+    (held,) = prepare(desk).prepared
+    raw = drafts.message(desk.directory, held.incident.token)
+    assert b"phish.example" in raw
+    assert run[:12].encode() not in raw
+    assert b"anna" not in raw
 
 
 def test_a_whole_message_says_what_it_is(desk: Desk) -> None:

@@ -1,6 +1,8 @@
 """Redaction (RFC 6590): no address of a recipient or of a user of ours is left, however it is written."""
 
 import re
+from base64 import b64decode, b64encode
+from email.header import decode_header, make_header
 
 import pytest
 from hypothesis import given
@@ -76,11 +78,103 @@ def test_what_a_header_names() -> None:
     assert named_recipients(HEADER) == {"anna@example.net", "bert@example.net", "carla@other.example"}
 
 
+ANNA = "anna@example.net"
+OTHERS = ["anna@example.net", "jürgen@example.net", '"anna o"@example.net', "kim@xn--bcher-kva.example"]
+
+
+def coded(text: str) -> str:
+    return b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"=?utf-8?b?{coded('For ' + ANNA + ' now')}?=",
+        f"=?iso-8859-1*en?B?{coded(ANNA)}?= and more",
+        f"=?utf-8?b?{coded('For anna@exa')}?=\n =?utf-8?q?mple=2Enet!?=",
+        "=?utf-8?q?For_anna=40example.net?= =?utf-8?Q?Hi_anna@example.net_!?=",
+        f"=?idna?b?{coded(ANNA)}?=",
+        f"https://phish.example/#{coded(ANNA)}",
+        f"https://phish.example/{coded(ANNA).rstrip('=')}/login?e={coded(ANNA).replace('=', '%3D')}",
+        f"X: {coded('Anna <' + ANNA + '>')}",
+        "mailto:anna%2540example.net anna&#64;example.net anna&#x40;example.net",
+        "https://phish.example/?u=list-anna@example.net&v=u+anna@example.net",
+        'jürgen@example.net "anna o"@example.net kim@bücher.example kim@xn--bcher-kva.example',
+        "收件人anna@example.net,收件人jürgen@example.net",
+    ],
+)
+def test_other_writings_of_a_recipient(text: str) -> None:
+    for header, body in ((f"Subject: {text}\n", ""), ("", text)):
+        known = [*OTHERS, "kim@bücher.example"]
+        for left in redact(header, body, known, [], KEY, "recipients"):
+            found = " ".join([left, *read(left)])
+            assert not re.search(r"(?i)anna(?: o\"|@|=40|%40|&)|j\w?rgen|kim@", found), found
+
+
+def read(text: str) -> list[str]:
+    """As somebody reads it who decodes whatever can be decoded."""
+    words = str(make_header(decode_header(text))) if "=?utf-8" in text else ""
+    runs = (run + "=" * (-len(run) % 4) for run in re.findall(r"[A-Za-z0-9]{12,}", text) if len(run) % 4 != 1)
+    return [words, *(b64decode(run).decode("latin-1") for run in runs)]
+
+
+def test_what_is_encoded_without_an_address_stays_as_it_is() -> None:
+    text = f"=?utf-8?q?Gr=C3=BC=C3=9Fe?= {coded('nothing of anybody')} =?utf-8?b?!?= =?x?q?=?= joanna@example.net"
+    assert redact(f"Subject: {text}\n", text, OTHERS, [], KEY, "recipients") == (f"Subject: {text}\n", text)
+
+
+def test_the_names_of_recipients_in_encoded_words_go() -> None:
+    header = f"To: =?utf-8?b?{coded('Anna Nobody <' + ANNA + '>')}?=,\n jürgen@example.net\n"
+    local = token(ANNA, KEY)
+    assert redact(header, "", [], [], KEY, "recipients")[0].startswith(f"To: {local}, ")
+    assert "rgen" not in redact(header, "jürgen@example.net", [], [], KEY, "recipients")[1]
+
+
+@pytest.mark.parametrize("mode", ["recipients", "strict"])
+def test_a_token_is_no_address_that_is_hidden_again(mode: str) -> None:
+    text = f"=?utf-8?b?{coded(ANNA)}?= {coded(ANNA)} jürgen@example.org {ANNA}"
+    left = redact("", text, ["jürgen@example.org"], ["example.org", "example.net"], KEY, mode)[1]  # type: ignore[arg-type]  # a mode
+    assert token("jürgen@example.org", KEY) in left
+    assert b64encode(token(ANNA, KEY).encode()).decode().rstrip("=") in left
+    assert left.endswith(token(ANNA, KEY))
+
+
+@given(
+    st.lists(
+        st.builds(
+            "=?{}?{}?{}?=".format,
+            st.sampled_from(["utf-8", "utf-7", "idna", "punycode", "rot13", "iso-2022-jp", "gbk", "\0", "x" * 40]),
+            st.sampled_from("bBqQ"),
+            st.one_of(
+                st.text(max_size=60), st.binary(max_size=60).map(lambda data: b64encode(data + b"a@b.example").decode())
+            ),
+        )
+    ).map(" ".join)
+)
+def test_any_encoded_words(text: str) -> None:
+    redact(f"To: {text}\nSubject: {text}\n", text, ["a@b.example"], ["example.org"], KEY, "strict")
+
+
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_any_text(header: str, body: str) -> None:
     redact(header, body, ["a@example.net"], ["example.org"], KEY, "strict")
 
 
-@pytest.mark.parametrize("piece", ["a@b.c ", "a" * 64, "a=b.c", "%40", "To: a\n b", "a.", "received: for a@b.c\n"])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a@b.c ",
+        "a" * 64,
+        "a=b.c",
+        "%40",
+        "To: a\n b",
+        "a.",
+        "received: for a@b.c\n",
+        "=?x?q?a@b.c?= ",
+        "YUBiLmM ",
+        "é" * 64,
+        '"a"@',
+    ],
+)
 def test_it_is_linear(piece: str) -> None:
     assert_linear(lambda text: redact(text, "", [], [], KEY, "strict"), lambda size: piece * size, 500)
