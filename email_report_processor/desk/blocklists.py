@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
-from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from ..values.domains import organizational_domain
 from ..values.fields import read_domain, write_date
+from ..values.urls import host_of
 from .message import Message
 from .report import is_own
 
@@ -66,10 +66,7 @@ def _listed(url: str, messages: Sequence[Message]) -> Listed:
 
 def _host(url: str) -> str:
     """The host by its name, '' when it is an address or nothing that a resolver could be asked for."""
-    try:
-        name = read_domain(urlsplit(url).hostname or "")
-    except ValueError:
-        return ""
+    name = host_of(url)
     return name if len(name) <= 253 and _NAME.match(name) and not _ADDRESS.match(name) else ""
 
 
@@ -97,7 +94,7 @@ def as_hosts(listed: Sequence[Listed], now: datetime, zone: Zone) -> str:
 
 
 def as_rpz(listed: Sequence[Listed], now: datetime, zone: Zone) -> str:
-    """A response policy zone: NXDOMAIN for each host and all below it.
+    """A response policy zone: NXDOMAIN for each host and all below it; below a public suffix is everybody else.
 
     A zone needs SOA and NS. A name and its wildcard are two entries, and one below a listed one is no third.
     """
@@ -108,8 +105,18 @@ def as_rpz(listed: Sequence[Listed], now: datetime, zone: Zone) -> str:
         f"@ IN NS {zone.server}\n"
     )
     hosts = _hosts(listed)
-    apexes = [host for host in hosts if not any(host.endswith(f".{other}") for other in hosts)]
-    return head + "".join(f"{host} CNAME .\n*.{host} CNAME .\n" for host in apexes)
+    suffixes = [host for host in hosts if _is_suffix(host)]
+    whole = set(hosts).difference(suffixes)
+    names = [
+        *suffixes,
+        *(host for host in hosts if host in whole and not any(host.endswith(f".{one}") for one in whole)),
+    ]
+    return head + "".join(f"{host} CNAME .\n" + (f"*.{host} CNAME .\n" if host in whole else "") for host in names)
+
+
+def _is_suffix(host: str) -> bool:
+    """Whether strangers register names below it: `https://co.uk/` in two spams would block a country."""
+    return organizational_domain(f"x.{host}") == f"x.{host}"
 
 
 def as_misp(listed: Sequence[Listed], now: datetime, zone: Zone) -> str:

@@ -17,9 +17,9 @@ from email.policy import compat32
 from email.utils import format_datetime
 from textwrap import wrap
 from typing import Literal, NamedTuple
-from urllib.parse import urlsplit
 
 from .. import __version__
+from ..values.urls import host_of
 from .message import Message
 
 MOST_URLS = 20  # in one report; the others stand in the blocking list
@@ -214,17 +214,10 @@ def whole_sample(header: str, body: str) -> bytes:
 def draft_urls(messages: Sequence[Message], own: Sequence[str]) -> tuple[str, ...]:
     """URLs of the messages, each once, without those on our own domains: `example.org`, never `evilexample.org`."""
     found = dict.fromkeys(url for one in messages for url in one.urls)
-    return tuple(url for url in found if not is_own(_host(url), own))
+    return tuple(url for url in found if not is_own(host_of(url), own))
 
 
 def is_own(host: str, own: Sequence[str]) -> bool:
     """Whether a host is one of these domains or below one, with a dot between."""
     name = host.lower().rstrip(".")
     return any(name == domain or name.endswith(f".{domain}") for domain in (one.lower() for one in own))
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from email_report_processor.desk.blocklists import FORMATS, Zone, collect
 from email_report_processor.desk.message import Message
+from email_report_processor.desk.report import draft_urls
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 ZONE = Zone("rpz.example.org")
@@ -77,6 +78,27 @@ def test_a_response_policy_zone_is_a_zone() -> None:
         "evilexample.org", "*.evilexample.org", "phish.example", "*.phish.example",
         "xn--mnchen-3ya.example", "*.xn--mnchen-3ya.example",
     }  # fmt: skip
+
+
+def test_nobody_blocks_a_public_suffix() -> None:
+    urls = ("https://co.uk/", "https://github.io/", "https://phish.co.uk/", "https://a.phish.co.uk/")
+    zone = FORMATS["rpz"](collect([message(1, *urls), message(2, *urls)], own=[]), NOW, ZONE)
+    names = [line.split()[0] for line in zone.splitlines() if line.endswith("CNAME .")]
+    assert names == ["co.uk", "github.io", "phish.co.uk", "*.phish.co.uk"]
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://phish.example\\@example.org/", "phish.example"),  # browsers read \ as /
+        ("https://www.example.org\\.phish.example/", ""),
+        ("http://%65xample.org/", ""),
+        ("http://example.org@phish.example/", "phish.example"),
+    ],
+)
+def test_the_host_is_the_one_that_browsers_go_to(url: str, host: str) -> None:
+    assert [one.host for one in collect([message(1, url)], own=["example.org"], least=1)] == [host] * bool(host)
+    assert draft_urls([message(1, url)], ["example.org"]) == (url,) * bool(host)
 
 
 def test_misp() -> None:
