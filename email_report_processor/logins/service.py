@@ -4,6 +4,7 @@ Documents first (an id that is there already changes nothing), then the state wi
 commit, then people are told. Ended anywhere, it goes on with the first thing that is not done.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
 from itertools import islice
@@ -42,6 +43,10 @@ class Followed(NamedTuple):
     name: str
     source: Source
     place: Callable[[], str]
+
+    def is_there(self) -> bool:
+        """A path that leads nowhere is not read, whoever looks at it; the journal has no path."""
+        return not os.path.isabs(self.name) or os.path.exists(self.name)
 
 
 class Writer:
@@ -92,7 +97,7 @@ def follow(watch: Watch, sources: Sequence[Followed], seconds: float, once: bool
     while True:
         if watch.clock() - seen >= _PULSE:  # `logins check` asks whether anybody is reading
             seen = watch.clock()
-            watch.state.commit(ROLE, seen, {followed.name: followed.place() for followed in sources})
+            watch.state.commit(ROLE, seen, {one.name: one.place() for one in sources if one.is_there()})
         if cursors := learn(watch.judge, watch.state, ROLE):
             watch.state.commit(ROLE, watch.clock(), cursors, watch.judge.memory.changes())
         for followed in sources:

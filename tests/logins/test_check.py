@@ -52,9 +52,10 @@ def test_an_alarm_that_the_user_explained(tmp_path: Path) -> None:
 def test_the_command(run_admin: Program, tmp_path: Path) -> None:
     (tmp_path / "mail.log").touch()
     assert run_admin(b"", "logins", "check").status == 3
-    assert run_admin(b"", "logins", "follow", "--once", str(tmp_path / "mail.log")).stderr == ""
     missing = run_admin(b"", "logins", "follow", "--once", str(tmp_path / "mial.log"))
     assert f"{tmp_path}/mial.log: there is no such file; it is read when it is there" in missing.stderr
+    assert run_admin(b"", "logins", "check").status == 3  # a path with a mistake in it is no log that is read
+    assert run_admin(b"", "logins", "follow", "--once", str(tmp_path / "mail.log")).stderr == ""
     done = run_admin(b"", "logins", "check")
     assert (done.status, done.stdout.startswith("LOGINS OK - ")) == (0, True)
 
