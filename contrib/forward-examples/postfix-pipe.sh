@@ -1,5 +1,5 @@
 #!/bin/sh
-# Does: makes Postfix hand one address to the program through pipe(8), as the user dmarc; the preferred way. Run once as root: sh postfix-pipe.sh dmarc@example.org
+# Does: makes Postfix hand one address to the program through pipe(8), as the user email-report; the preferred way. Run once as root: sh postfix-pipe.sh dmarc@example.org
 # Store down: the message stays in the queue (mailq shows it) and is tried again for maximal_queue_lifetime, 5 days by default; after that Postfix bounces it.
 # No report: kept in the program's state directory; nothing is bounced.
 set -eu
