@@ -17,7 +17,7 @@ from ..reporting import ReportingError
 from . import rendering
 from .audit import AuditError
 from .desk import Desk
-from .guard import Refused, Stranger, admit, cookie_name, protect, set_cookie
+from .guard import Refused, Stranger, Wait, admit, cookie_name, protect, set_cookie
 from .route import Route
 from .routes import ROUTES
 
@@ -90,6 +90,8 @@ def _refused(error: Refused) -> Response:
     response = _said(error.status, str(error))
     if error.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 §15.5.2
+    if isinstance(error, Wait):
+        response.headers["Retry-After"] = str(error.seconds)  # RFC 6585 §4
     return response
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import Request, Response
 
+from .attempts import place
 from .desk import Asked, Desk
 from .rendering import POLICY
 from .route import FORM_BYTES, Route
@@ -33,6 +34,14 @@ class Refused(Exception):  # noqa: N818 - it says what happened, which is no err
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status = status
+
+
+class Wait(Refused):
+    """Something was tried too often."""
+
+    def __init__(self, reason: str, seconds: int) -> None:
+        super().__init__(429, f"{reason}: try again in {seconds} seconds")
+        self.seconds = seconds
 
 
 class Stranger(Refused):
@@ -73,13 +82,14 @@ def _check_bearer(desk: Desk, request: Request) -> None:
     """The token of [web] reports_token_file; wrong ones have to wait as wrong passwords do. Raises Refused."""
     if not desk.token:
         raise Refused(404, "nothing is taken here: [web] reports_token_file is not set")
-    who = f"address {address(desk, request)}"
-    if wait := desk.attempts.wait(who):
-        raise Refused(429, f"too many wrong tokens: try again in {wait} seconds")
     word, _, token = request.headers.get("Authorization", "").partition(" ")
-    if word.lower() != "bearer" or not compare_digest(token.strip().encode(), desk.token.encode()):
-        desk.attempts.fail(who)
-        raise Refused(401, "write `Authorization: Bearer TOKEN`")
+    if word.lower() == "bearer" and compare_digest(token.strip().encode(), desk.token.encode()):
+        return  # whatever others tried from the same address
+    who = f"token {place(address(desk, request))}"
+    if wait := desk.attempts.wait(who):
+        raise Wait("too many wrong tokens", wait)
+    desk.attempts.fail(who)
+    raise Refused(401, "write `Authorization: Bearer TOKEN`")
 
 
 def _check_host(desk: Desk, request: Request) -> None:

@@ -19,6 +19,7 @@ from .sessions import Entrance, Sessions
 from .users import User, read_users
 
 _HOUR = 3600
+_SHORTEST = 20  # characters of the token of POST /reports
 _PATIENCE = 10.0  # seconds that a page may wait for the store
 
 
@@ -55,12 +56,22 @@ def make_desk(settings: Settings, log: Log) -> Made:
         settings,
         job,
         log,
-        secret(settings, "web", "reports_token"),
+        _token(settings),
         Pending(),
     )
     if desk.way == "token":
         return Made(desk, choice, token)
     return Made(desk._replace(entrance=Entrance("")), choice, "")
+
+
+def _token(settings: Settings) -> str:
+    """That of POST /reports. The right one never waits for those who guess, so it must be none that can be guessed."""
+    token = secret(settings, "web", "reports_token")
+    if token and len(token) < _SHORTEST:
+        raise SettingsError(
+            f"[web] reports_token_file: a token has {_SHORTEST} characters at the least: openssl rand -hex 24"
+        )
+    return token
 
 
 def _users(settings: Settings) -> dict[str, User]:

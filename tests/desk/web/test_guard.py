@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from email_report_processor.desk.web import guard
-from email_report_processor.desk.web.attempts import WINDOW, Attempts
+from email_report_processor.desk.web.attempts import WINDOW, Attempts, place
 from email_report_processor.desk.web.audit import Audit, AuditError
 from email_report_processor.desk.web.options import WebOptions
 from email_report_processor.desk.web.routes import ROUTES
@@ -230,6 +230,41 @@ def test_attempts_are_bounded_in_number_and_count_by_name_and_address() -> None:
     assert len(attempts._failed) <= 10_000
     attempts.forget("address 192.0.2.1")
     assert attempts.wait("address 192.0.2.1") == 0
+
+
+def test_what_was_typed_as_a_name_is_not_kept_whole() -> None:
+    attempts = Attempts(Clock(), 1)
+    attempts.fail("name " + "x" * 60_000)
+    assert max(map(len, attempts._failed)) <= 200
+    assert attempts.wait("name " + "x" * 60_000) > 0
+    attempts.forget("name " + "x" * 60_000)
+    assert attempts.wait("name " + "x" * 60_000) == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("unix", "unix"),
+    ],
+)
+def test_a_customer_with_many_addresses_is_one(address: str, counted: str) -> None:
+    assert place(address) == counted
+
+
+def test_guessing_from_a_network_of_ipv6_has_to_wait(tmp_path: Path, recent_store: str, hashed: str) -> None:
+    users = [{"name": "ana", "role": "reader", "password": hashed}]
+    made = make(tmp_path / "s", recent_store, users=users, web={"proxies": ["127.0.0.1"], "attempts": 2})
+    for number, status in enumerate((401, 401, 429)):
+        fields = {"X-Forwarded-For": f"2001:db8:0:1::{number}"}
+        person = made.person()
+        form = {"form_token": person.token("/login"), "name": f"n{number}", "password": "wrong"}
+        response = person.client.post("/login", data=form, headers=fields)
+        assert response.status_code == status
+    assert int(response.headers["Retry-After"]) > 0
 
 
 def test_sessions_end_and_are_bounded() -> None:

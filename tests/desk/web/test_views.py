@@ -17,6 +17,7 @@ from email_report_processor.desk.web.pending import Pending
 from email_report_processor.documents.document import Document
 from email_report_processor.message.blob import Memory
 from email_report_processor.process import Layout
+from email_report_processor.settings import SettingsError
 from email_report_processor.stores import kept
 from email_report_processor.stores.opening import open_store
 from email_report_processor.stores.opensearch import OpenSearchStore
@@ -448,11 +449,23 @@ def test_our_faults_are_to_come_again(receiving: Made, tmp_path: Path) -> None:
 
 
 def test_only_the_token_opens_it(receiving: Made, made: Made) -> None:
-    for token in ("", TOKEN + "x"):
+    for token in ("", TOKEN + "x", TOKEN[:-1]):
         assert send(receiving, JSON, token=token).status_code == 401
-    assert receiving.owner().client.post("/reports", data=JSON).status_code == 401, "no session counts here"
-    assert send(receiving, JSON).status_code == 429, "and guessing has to wait"
+    refused = send(receiving, JSON, token="another")
+    assert refused.status_code == 429, "and guessing has to wait"
+    assert int(refused.headers["Retry-After"]) > 0
+    assert send(receiving, JSON).status_code == 200, "who has it does not wait for those who guess"
+    owner = receiving.owner()
+    assert owner.get("/").status_code == 200, "nor do people who come in"
+    assert owner.client.post("/reports", data=JSON).status_code == 429, "and no session counts here"
     assert send(made, JSON).status_code == 404, "off by default"
+
+
+def test_a_token_that_can_be_guessed_starts_nothing(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("secret\n")
+    with pytest.raises(SettingsError, match="20 characters") as raised:
+        make(tmp_path / "state", f"sqlite:{tmp_path / 'r.sqlite'}", web={"reports_token_file": str(tmp_path / "token")})
+    assert "secret" not in str(raised.value)
 
 
 def test_a_body_is_bounded(receiving: Made) -> None:

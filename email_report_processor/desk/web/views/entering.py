@@ -3,8 +3,9 @@
 from flask import Response, redirect
 
 from .. import guard, rendering
+from ..attempts import place
 from ..desk import Answer, Asked
-from ..guard import Refused
+from ..guard import Refused, Wait
 from ..route import Route
 from ..users import User, is_password
 
@@ -22,7 +23,7 @@ def log_in(asked: Asked) -> Answer:
     _may_try(asked, name)
     user = asked.desk.users.get(name)
     if asked.desk.way != "users" or not is_password(user, password):
-        asked.desk.attempts.fail(f"name {name}", f"address {asked.address}")
+        asked.desk.attempts.fail(f"name {name}", f"address {place(asked.address)}")
         asked.desk.audit(name, asked.address, "log-in refused")
         page = asked.page(
             "login.html", next=_path(asked.form.get("next", "/")), token="", failed="Wrong name or password."
@@ -43,7 +44,7 @@ def enter(asked: Asked) -> Answer:
     _may_try(asked, "")
     user = asked.desk.entrance.take(asked.form.get("token", ""))
     if user is None:
-        asked.desk.attempts.fail(f"address {asked.address}")
+        asked.desk.attempts.fail(f"address {place(asked.address)}")
         asked.desk.audit("", asked.address, "entrance refused")
         raise Refused(401, "this address was used already, or is none: start `email-report-admin desk` again")
     return _come_in(asked, user, "/")
@@ -66,9 +67,8 @@ def style(_asked: Asked) -> Answer:
 
 
 def _may_try(asked: Asked, name: str) -> None:
-    wait = asked.desk.attempts.wait(f"name {name}", f"address {asked.address}")
-    if wait:
-        raise Refused(429, f"too many log-ins failed: try again in {wait} seconds")
+    if wait := asked.desk.attempts.wait(f"name {name}", f"address {place(asked.address)}"):
+        raise Wait("too many log-ins failed", wait)
 
 
 def _come_in(asked: Asked, user: User, path: str) -> Answer:
