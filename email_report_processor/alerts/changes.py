@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+from ..stores.query import Text, field_of
 from ..values.domains import aligned
 from .look import BEFORE, RECENT, Look
 
 _TAGS = ("p", "sp", "np", "adkim", "aspf", "testing")
 _MODE = "mode: "
+PASSED = Text(field_of("dkim.signatures"), ("", " / pass"))  # documents where any did
 _FEW = 20  # messages below which a new selector is chance
 
 
@@ -53,7 +55,7 @@ def _seen(look: Look, since: datetime, until: datetime) -> dict[tuple[str, str],
         for number, tag in enumerate(_TAGS):
             add(group.key[0], f"policy tag {tag}", group.key[2 + number], group.key[1])
     keys = ("policy_published.domain", "report.org_name", "dkim.signatures")
-    for group in look.ask("dmarc-aggregate", keys, since, until):
+    for group in look.ask("dmarc-aggregate", keys, since, until, PASSED):
         parts = str(group.key[2] or "").split(" / ")
         own = len(parts) == 3 and parts[2] == "pass" and aligned(parts[0], str(group.key[0] or ""))
         if own and parts[1] not in {"", "-"} and group.sums[0] >= _FEW:

@@ -1,6 +1,7 @@
 """What the rules look at: groups of the store by when they were stored, and the kept messages, asked for once each."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -8,11 +9,16 @@ from typing import Any, NamedTuple
 from ..documents.senders import Senders, verdict
 from ..stores.follow import Behind
 from ..stores.kept import Kept
-from ..stores.query import Between, Node, field_of
+from ..stores.query import And, Between, Node, Or, Within, field_of
 from ..stores.store import Question, Store, Total
 from ..values.fields import write_date
+from ..values.networks import write_network
 
 _GROUPS = 100_000
+_FEW = 50  # networks and systems with verdicts that a question names; of more, each host is asked for
+_PLACE = ("source.ip", "source.as.number")
+_ROWS = "dmarc-aggregate"
+_SENT = ("policy_published.domain", "report.org_name", "source.name", "class", "dmarc.result")
 _NOT_FORGED: Mapping[str, Any] = {"report.authentication": "fail"}
 RECENT = timedelta(days=1)
 BEFORE = timedelta(days=28)
@@ -20,15 +26,13 @@ LATE = timedelta(days=14)  # that a report comes after its time, at the most
 
 
 class Sent(NamedTuple):
-    """Mail of one sender, of one domain, from one host, with one fate."""
+    """Mail of one sender, of one domain, with one fate."""
 
     domain: str
     sender: str
-    address: str
-    system: int
+    address: str  # '' where nobody asked for it
     class_: str
     result: str  # pass, fail or ''
-    disposition: str
     reporter: str
     messages: int
     verdict: str  # what the site says of the sender, '' nothing
@@ -57,37 +61,51 @@ class Look:
 
     @cached_property
     def recent(self) -> list[Sent]:
-        """What was stored within the last day."""
-        return self._sent(self.now - RECENT, self.now)
+        """What was stored within the last day, by host."""
+        return self._by_host(self.now - RECENT, self.now)
 
     @cached_property
     def before(self) -> list[Sent]:
-        """What was stored in the four weeks before."""
-        return self._sent(self.now - RECENT - BEFORE, self.now - RECENT)
+        """What was stored in the four weeks before: by host only where a verdict is about networks or systems.
 
-    def _sent(self, since: datetime, until: datetime) -> list[Sent]:
-        by = (
-            "policy_published.domain",
-            "source.name",
-            "source.ip",
-            "source.as.number",
-            "class",
-            "dmarc.result",
-            "policy_evaluated.disposition",
-            "report.org_name",
-        )
-        return [self._one(group) for group in self.ask("dmarc-aggregate", by, since, until)]
+        Hosts are many, and no rule compares them.
+        """
+        period = (self.now - RECENT - BEFORE, self.now - RECENT)
+        places = self._places()
+        if len(places) > _FEW:
+            return self._by_host(*period)
+        everything = self.ask(_ROWS, _SENT, *period)
+        if not places:
+            return [self._one(_SENT, one) for one in everything]
+        there = self.ask(_ROWS, (*_SENT, *_PLACE), *period, Or(places))
+        return [
+            *(self._one((*_SENT, *_PLACE), one) for one in there),
+            *(self._one(_SENT, one) for one in _without(everything, there)),
+        ]
 
-    def _one(self, group: Total) -> Sent:
-        domain, sender, address, system, class_, result, disposition, reporter = group.key
-        fields = {"source.name": sender or "", **({"source.ip": address} if address else {})}
-        fields |= {"source.as.number": system} if system else {}
-        said = verdict(fields, self.senders, self.now.date().isoformat())
-        domain, sender, address, class_, result, disposition, reporter = (
-            str(one or "") for one in (domain, sender, address, class_, result, disposition, reporter)
-        )
-        word = said.verdict if said else ""
-        return Sent(domain, sender, address, system or 0, class_, result, disposition, reporter, group.sums[0], word)
+    def _places(self) -> tuple[Node, ...]:
+        """Where verdicts that are not about a name hold."""
+        if self.senders is None:
+            return ()
+        networks = [write_network(one) for one, sender in self.senders.networks if sender.verdict]
+        systems = [number for number, sender in self.senders.systems.items() if sender.verdict]
+        host, system = (field_of(name) for name in _PLACE)
+        return (*(Within(host, one) for one in networks), *(Between(system, one, one) for one in systems))
+
+    def _by_host(self, since: datetime, until: datetime) -> list[Sent]:
+        names = (*_SENT, *_PLACE)
+        return [self._one(names, group) for group in self.ask(_ROWS, names, since, until)]
+
+    def _one(self, names: tuple[str, ...], group: Total) -> Sent:
+        fields = dict(zip(names, group.key, strict=True))
+        said = verdict({name: value for name, value in fields.items() if value}, self.senders, self._day)
+        domain, reporter, sender, class_, result = (str(fields[name] or "") for name in _SENT)
+        address = str(fields.get("source.ip") or "")
+        return Sent(domain, sender, address, class_, result, reporter, group.sums[0], said.verdict if said else "")
+
+    @cached_property
+    def _day(self) -> str:
+        return self.now.date().isoformat()
 
     def ever(self) -> bool:
         """Whether any report was ever stored."""
@@ -99,18 +117,32 @@ class Look:
         by: tuple[str, ...],
         since: datetime,
         until: datetime,
-        *,
+        *nodes: Node,
         sums: tuple[str, ...] = ("count",),
         every: bool = False,
     ) -> list[Total]:
         """The groups of what was stored from `since` on and before `until`, but what forged reports say.
 
+        nodes: what else must hold.
         What is about a time long before is an import of old mail, and nothing to tell anybody of.
         """
         stored: Node = Between(field_of("event.ingested"), write_date(since), write_date(until))
+        node = And((stored, *nodes)) if nodes else stored
         about = write_date(since - LATE)
-        question = Question(dataset, by, sums, since=about, node=stored, size=_GROUPS, unless=_NOT_FORGED)
+        question = Question(dataset, by, sums, since=about, node=node, size=_GROUPS, unless=_NOT_FORGED)
         return self.store.totals(question._replace(every="day") if every else question)
+
+
+def _without(everything: list[Total], some: list[Total]) -> Iterator[Total]:
+    """What is left of groups. some: a part of the same documents, with more in their keys behind the same."""
+    documents: Counter[tuple[Any, ...]] = Counter()
+    messages: Counter[tuple[Any, ...]] = Counter()
+    for one in some:
+        documents[one.key[: len(_SENT)]] += one.documents
+        messages[one.key[: len(_SENT)]] += one.sums[0]
+    for one in everything:
+        if one.documents > documents[one.key]:
+            yield one._replace(documents=one.documents - documents[one.key], sums=(one.sums[0] - messages[one.key],))
 
 
 def moment(text: str) -> datetime:

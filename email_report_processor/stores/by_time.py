@@ -20,7 +20,7 @@ Conditions = tuple[list[str], list[Any]]
 
 def by_order(datasets: Iterable[str], node: Node) -> Conditions:
     """What lets documents of these datasets be read newest first, within the time that a query names."""
-    if not _has(datasets) or any(isinstance(one, Ids) for one in _terms(node)):
+    if not _has(datasets) or any(isinstance(one, Ids) for one in terms(node)):
         return [], []
     conditions, parameters = _bounds(node)
     return [_THESE, *conditions], parameters
@@ -28,7 +28,7 @@ def by_order(datasets: Iterable[str], node: Node) -> Conditions:
 
 def by_period(datasets: Iterable[str], node: Node | None) -> Conditions:
     """What lets documents of these datasets be found by the time that a query names; nothing where it names none."""
-    if not _has(datasets) or node is None or any(isinstance(one, Ids) for one in _terms(node)):
+    if not _has(datasets) or node is None or any(isinstance(one, Ids) for one in terms(node)):
         return [], []
     conditions, parameters = _bounds(node)
     return ([_THESE, *conditions], parameters) if conditions else ([], [])
@@ -47,11 +47,11 @@ def _has(datasets: Iterable[str]) -> bool:
     return bool(names) and names <= _DATASETS
 
 
-def _terms(node: Node) -> Iterator[Node]:
+def terms(node: Node) -> Iterator[Node]:
     """What must hold, each for itself."""
     if isinstance(node, And):
         for one in node.nodes:
-            yield from _terms(one)
+            yield from terms(one)
     else:
         yield node
 
@@ -59,7 +59,7 @@ def _terms(node: Node) -> Iterator[Node]:
 def _bounds(node: Node) -> Conditions:
     conditions: list[str] = []
     parameters: list[Any] = []
-    for one in _terms(node):
+    for one in terms(node):
         if isinstance(one, Between) and one.field.name == "@timestamp":
             for bound, operator in ((one.low, ">="), (one.high, "<")):
                 if isinstance(bound, str):

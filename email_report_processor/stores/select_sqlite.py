@@ -6,7 +6,7 @@ NULL, so that `not` means what it means in OpenSearch: documents without the fie
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, NamedTuple
@@ -25,6 +25,19 @@ Condition = tuple[str, list[Any]]
 def path(name: str) -> str:
     """A JSON path as an SQL literal: `source.ip` is '$."source"."ip"'."""
     return "'$" + "".join(f'."{part}"' for part in name.split(".")) + "'"
+
+
+class Place(NamedTuple):
+    """Where the values of fields stand: SQL by the name of a field."""
+
+    value: Callable[[str], str]  # NULL where the field is absent
+    each: Callable[[str], str]  # a table of the values of a list
+
+
+DOCUMENT = Place(
+    lambda name: f"json_extract(source, {path(name)})",
+    lambda name: f"json_each(source, {path(name)})",
+)
 
 
 class Wanted(NamedTuple):
@@ -72,36 +85,36 @@ def read(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[Found]:
     return [found[number] for number in numbers if number in found]
 
 
-def translate(node: Node) -> Condition:
+def translate(node: Node, place: Place = DOCUMENT) -> Condition:
     """The condition and its parameters."""
     match node:
         case And(nodes):
-            return _joined([translate(one) for one in nodes], " AND ", "1")
+            return _joined([translate(one, place) for one in nodes], " AND ", "1")
         case Or(nodes):
-            return _joined([translate(one) for one in nodes], " OR ", "0")
+            return _joined([translate(one, place) for one in nodes], " OR ", "0")
         case Not(inner):
-            condition, parameters = translate(inner)
+            condition, parameters = translate(inner, place)
             return f"NOT {condition}", parameters
         case Ids(ids):
             return "(id IN (SELECT value FROM json_each(?)))", [json.dumps(sorted(ids))]
         case Text(field, pieces):
-            return _any(field, *_text(pieces, field.type.mapping["ignore_above"]))
+            return _any(place, field, *_text(pieces, field.type.mapping["ignore_above"]))
         case Between(field, low, high):
-            return _any(field, *_between(low, high))
+            return _any(place, field, *_between(low, high))
         case Within(field, network):
-            return _within(field, network)
+            return _within(place, field, network)
         case Is(field, value):
-            return _any(field, "{} = ?", [int(value)])
+            return _any(place, field, "{} = ?", [int(value)])
         case Exists(field):
             longest = field.type.mapping.get("ignore_above")
-            return _any(field, f"length({{}}) <= {longest}" if longest else "{} IS NOT NULL", [])
+            return _any(place, field, f"length({{}}) <= {longest}" if longest else "{} IS NOT NULL", [])
 
 
-def _within(field: Field, network: str) -> Condition:
+def _within(place: Place, field: Field, network: str) -> Condition:
     """An address is stored as it is written here; a network is for Python."""
     if ip_network(network).num_addresses == 1:
-        return _any(field, "{} = ?", [network.partition("/")[0]])
-    return _any(field, f"{IN_NETWORK}({{}}, ?)", [network])
+        return _any(place, field, "{} = ?", [network.partition("/")[0]])
+    return _any(place, field, f"{IN_NETWORK}({{}}, ?)", [network])
 
 
 def _joined(conditions: list[Condition], word: str, without: str) -> Condition:
@@ -109,7 +122,7 @@ def _joined(conditions: list[Condition], word: str, without: str) -> Condition:
     return f"({text})", [one for _, parameters in conditions for one in parameters]
 
 
-def _any(field: Field, test: str, parameters: list[Any]) -> Condition:
+def _any(place: Place, field: Field, test: str, parameters: list[Any]) -> Condition:
     """Whether any value of the field passes. test: SQL with `{}` for the value."""
     if field.objects:
         value = f"json_extract(j.value, {path(field.name.removeprefix(field.objects + '.'))})"
@@ -117,9 +130,8 @@ def _any(field: Field, test: str, parameters: list[Any]) -> Condition:
     elif field.many:
         value, source = "j.value", field.name
     else:
-        return f"({test.replace('{}', f'json_extract(source, {path(field.name)})')}) IS TRUE", parameters
-    each = f"json_each(source, {path(source)}) AS j"
-    return f"EXISTS (SELECT 1 FROM {each} WHERE {test.replace('{}', value)})", parameters  # noqa: S608  # our own names
+        return f"({test.replace('{}', place.value(field.name))}) IS TRUE", parameters
+    return f"EXISTS (SELECT 1 FROM {place.each(source)} AS j WHERE {test.replace('{}', value)})", parameters  # noqa: S608  # our own names
 
 
 def _text(pieces: tuple[str, ...], longest: int) -> tuple[str, list[Any]]:
@@ -155,6 +167,7 @@ def _between(low: int | str | None, high: int | str | None) -> tuple[str, list[A
     return " AND ".join(tests), parameters
 
 
+@lru_cache(maxsize=100_000)  # a host stands in many rows
 def in_network(address: Any, network: str) -> bool:
     """Whether a stored address is in a network; what is no address is in none."""
     try:

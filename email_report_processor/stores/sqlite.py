@@ -30,7 +30,7 @@ _BATCH_ROWS = 2000
 _BATCH_BYTES = 2 * 1024**2
 _SMALL = 1024**2  # bytes: making the file may already take more than such a limit, and leaves nothing to measure
 _PAGE_ROWS = 500  # read at once by `scan`: between pages nothing is locked and the log can be folded in
-_FORM = 7  # of the tables, and of the views beside their fields
+_FORM = 8  # of the tables, and of the views beside their fields
 
 _INSERT = "INSERT OR IGNORE INTO documents VALUES (?, ?, CAST(? AS TEXT))"
 _RENEW = "UPDATE documents SET source = CAST(? AS TEXT) WHERE id = ? AND source = CAST(? AS TEXT)"

@@ -1,4 +1,7 @@
-"""Daily sums that the embedded store keeps beside its documents, so that a page or a check need not read them all.
+"""Sums that the embedded store keeps beside its documents, so that a page or a check need not read them all.
+
+A page asks for days, a check for what was stored since a moment. A reporter tells of a domain once a day, and all of a
+report is stored at one moment: so sums by the moment are not many more than sums by the day, and hold any period.
 
 Whoever asks brings the sums up to the newest document first: the filter pays nothing for them. They hold the documents
 up to a mark (a rowid), which moves in the same transaction as the sums; what changes or removes a document takes it out
@@ -14,16 +17,18 @@ from . import kinds_sqlite
 
 _SLICE = 20_000  # documents of one transaction: writers wait no longer than for these
 _ABSENT = "x''"  # stands for NULL in keys: NULLs are all different in an index
+_DAILY = ("day",)
+_STORED = ("stored", "about")  # the moments event.ingested and @timestamp, without their Z: so they sort (by_time.py)
 
 
 class Sum(NamedTuple):
-    """One table of sums: by prefix, day and some fields."""
+    """One table of sums: by prefix, time and some fields."""
 
     name: str
     dataset: str
     fields: tuple[str, ...]  # dotted names; of a list the whole list is one value
     sums: tuple[str, ...] = ("count",)
-    daily: bool = True  # False: of all time, which is small where days are many
+    times: tuple[str, ...] = _DAILY  # (): of all time, which is small where days are many
 
     @property
     def table(self) -> str:
@@ -32,8 +37,29 @@ class Sum(NamedTuple):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The columns of its primary key: what is asked for by one value comes first."""
-        return (*(f"k{number}" for number in range(len(self.fields))), *(("day",) if self.daily else ()), "prefix")
+        """The columns of its primary key: what is asked for by one value, or from a moment on, comes first."""
+        fields = tuple(f"k{number}" for number in range(len(self.fields)))
+        return (*self.times, *fields, "prefix") if self.stored else (*fields, *self.times, "prefix")
+
+    @property
+    def stored(self) -> bool:
+        """Whether it knows when documents were stored."""
+        return self.times == _STORED
+
+    @property
+    def periods(self) -> frozenset[str]:
+        """What a question may name of time."""
+        return frozenset({"day", "@timestamp", "event.ingested"} if self.stored else self.times)
+
+    @property
+    def day(self) -> str:
+        """SQL of the day of a row."""
+        return "substr(nullif(about, x''), 1, 10)" if self.stored else "nullif(day, x'')"
+
+    def value(self, name: str) -> str:
+        """SQL of a field of a row, NULL where it is absent."""
+        moments = {"event.ingested": "stored", "@timestamp": "about"} if self.stored else {}
+        return f"nullif({moments.get(name) or self.column(name)}, x'')"
 
     def column(self, name: str) -> str:
         """Of a field."""
@@ -69,7 +95,7 @@ SUMS = (
         ),
     ),
     *(
-        Sum(name + more, _MAIL, (*fields, _DOMAIN, _TRUST), daily=not more)
+        Sum(name + more, _MAIL, (*fields, _DOMAIN, _TRUST), times=() if more else _DAILY)
         for name, fields in (
             ("hosts", ("class", "class_rule", "source.ip", *_SENDER, *_PLACE, "dmarc.result")),
             ("reporters", ("class", "class_rule", "report.org_name", "policy_evaluated.disposition", *_SENDER)),
@@ -78,6 +104,27 @@ SUMS = (
         for more in ("", "_ever")
     ),
     Sum("warnings", _MAIL, ("warnings", _DOMAIN, _TRUST)),
+    # What the rules of alerts look at.
+    *(
+        Sum(f"stored_{name}", _MAIL, (_DOMAIN, "report.org_name", *fields, _TRUST), times=_STORED)
+        for name, fields in (
+            ("senders", ("source.name", "class", "dmarc.result")),
+            ("hosts", ("source.name", "source.ip", "source.as.number", "class", "dmarc.result")),
+            ("policies", tuple(f"policy_published.{tag}" for tag in ("p", "sp", "np", "adkim", "aspf", "testing"))),
+            ("signatures", ("dkim.signatures",)),
+        )
+    ),
+    Sum(
+        "stored_tls",
+        "smtp-tls",
+        ("policy.domain", "report.org_name", "policy.string", "failure.result_type", _TRUST),
+        ("sessions.successful", "sessions.failed", "failure.failed_session_count"),
+        _STORED,
+    ),
+    *(
+        Sum(f"stored_{dataset.replace('-', '_')}", dataset, ("report.org_name", _TRUST), (), _STORED)
+        for dataset in ("report", "dmarc-failure", "arf")
+    ),
 )
 
 
@@ -141,15 +188,28 @@ def _upsert(one: Sum, selection: str) -> str:
 
 
 def _of(one: Sum, index: str) -> str:
-    return f"instr({index}, '{one.dataset}-') > 0"
+    return f"{_named(index)} LIKE '%{one.dataset}-'"
+
+
+def _named(index: str) -> str:
+    """The name of an index without its period: prefix, dataset and a hyphen."""
+    return f"rtrim({index}, replace({index}, '-', ''))"
 
 
 def _values(one: Sum, source: str, index: str) -> list[str]:
     """The key of a document."""
     fields = [f"ifnull(json_extract({source}, {path(name)}), {_ABSENT})" for name in one.fields]
-    day = f"ifnull(substr(json_extract({source}, {path('@timestamp')}), 1, 10), {_ABSENT})"
-    prefix = f"substr({index}, 1, instr({index}, '{one.dataset}-') - 1)"
-    return [*fields, *([day] if one.daily else []), prefix]
+    name = _named(index)
+    prefix = f"substr({name}, 1, length({name}) - {len(one.dataset) + 1})"
+    times = [_time(source, time) for time in one.times]
+    return [*times, *fields, prefix] if one.stored else [*fields, *times, prefix]
+
+
+def _time(source: str, column: str) -> str:
+    name = "event.ingested" if column == "stored" else "@timestamp"
+    value = f"json_extract({source}, {path(name)})"
+    moment = f"substr({value}, 1, 10)" if column == "day" else f"replace({value}, 'Z', '')"
+    return f"ifnull({moment}, {_ABSENT})"
 
 
 def _numbers(one: Sum, source: str) -> list[str]:
@@ -197,7 +257,7 @@ def _count(connection: sqlite3.Connection, after: int, last: int) -> None:
     """Each document is opened once for all tables of its dataset."""
     for dataset in dict.fromkeys(one.dataset for one in SUMS):
         mine = [one for one in SUMS if one.dataset == dataset]
-        whole = Sum("", dataset, tuple(dict.fromkeys(n for one in mine for n in one.fields)), _all_sums(mine))
+        whole = _whole(dataset, mine)
         numbers = [f"{value} AS s{n}" for n, value in enumerate(_numbers(whole, "source"))]
         values = [f"{value} AS {key}" for key, value in zip(whole.keys, _values(whole, "source", "idx"), strict=True)]
         connection.execute(
@@ -210,12 +270,17 @@ def _count(connection: sqlite3.Connection, after: int, last: int) -> None:
     kinds_sqlite.count(connection, after, last)
 
 
-def _all_sums(some: list[Sum]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for one in some for name in one.sums))
+def _whole(dataset: str, some: list[Sum]) -> Sum:
+    """A table with everything that these have."""
+    fields = dict.fromkeys(name for one in some for name in one.fields)
+    sums = dict.fromkeys(name for one in some for name in one.sums)
+    times = dict.fromkeys(name for one in some for name in one.times)
+    return Sum("", dataset, tuple(fields), tuple(sums), tuple(times))
 
 
 def _from_opened(one: Sum, whole: Sum) -> str:
-    keys = [*(whole.column(name) for name in one.fields), *(("day",) if one.daily else ()), "prefix"]
+    fields = [whole.column(name) for name in one.fields]
+    keys = [*one.times, *fields, "prefix"] if one.stored else [*fields, *one.times, "prefix"]
     sums = [f"sum(s{whole.sums.index(name)})" for name in one.sums]
     groups = ", ".join(str(number) for number in range(1, len(keys) + 1))
     # WHERE true: without it the parser takes ON CONFLICT for the ON of a join.

@@ -1,11 +1,13 @@
-"""Answers to questions from the embedded store: from its daily sums where they hold it, else from every document."""
+"""Answers to questions from the embedded store: from its sums where they hold it, else from every document."""
 
 import sqlite3
+from collections.abc import Iterator
 from typing import Any
 
 from ..values.fields import Field
-from .by_time import by_period, ranges
-from .select_sqlite import prepare, translate
+from .by_time import by_period, ranges, terms
+from .query import And, Between, Ids, Node, Not, Or
+from .select_sqlite import Condition, Place, prepare, translate
 from .store import Total
 from .sums_sqlite import SUMS, Sum, catch_up, path
 from .totals import Checked, largest
@@ -30,20 +32,42 @@ def holding(checked: Checked, dataset: str) -> Sum | None:
     """The sums with the fewest fields that hold the answer."""
     scalar = [field for field, _ in (*checked.where, *checked.unless)] + list(checked.different)
     needed = {field.name for field in (*checked.by, *scalar)}
-    whole_days = all(bound.endswith("T00:00:00Z") for bound in (checked.since, checked.until) if bound)
-    listed = any(field.many or field.objects for field in scalar) or any(field.objects for field in checked.by)
-    if checked.node is not None or listed or not whole_days:
+    said = list(_fields(checked.node)) if checked.node is not None else []
+    listed = any(field.many or field.objects for field in scalar)
+    if listed or any(field is None or field.objects for field in (*checked.by, *said)):
         return None
-    days = bool(checked.every or checked.since or checked.until)
+    names, periods = {field.name for field in said if field}, _periods(checked)
     found = [
         one
         for one in SUMS
         if one.dataset == dataset
-        and (one.daily or not days)
+        and periods <= one.periods
         and needed <= set(one.fields)
+        and names <= {*one.fields, *(one.periods if one.stored else ())}
         and {field.name for field in checked.sum} <= set(one.sums)
     ]
-    return min(found, key=lambda one: (len(one.fields), one.daily), default=None)
+    return min(found, key=lambda one: (one.stored, len(one.fields), len(one.times)), default=None)
+
+
+def _periods(checked: Checked) -> set[str]:
+    """What it names of time, beside its query."""
+    bounds = [bound for bound in (checked.since, checked.until) if bound]
+    days = {"day"} if checked.every or bounds else set()
+    return days | ({"@timestamp"} if any(not bound.endswith("T00:00:00Z") for bound in bounds) else set())
+
+
+def _fields(node: Node) -> Iterator[Field | None]:
+    """The fields that a query names; None where it names documents."""
+    match node:
+        case And(nodes) | Or(nodes):
+            for one in nodes:
+                yield from _fields(one)
+        case Not(inner):
+            yield from _fields(inner)
+        case Ids():
+            yield None
+        case _:
+            yield node.field
 
 
 def _from_sums(one: Sum, checked: Checked, prefix: str) -> tuple[str, list[Any]]:
@@ -51,9 +75,9 @@ def _from_sums(one: Sum, checked: Checked, prefix: str) -> tuple[str, list[Any]]
     keys = [_key_of_sums(one, number, field) for number, field in enumerate(checked.by)]
     joins = [_join_of_sums(one, number, field) for number, field in enumerate(checked.by) if field.many]
     if checked.every:
-        keys.insert(0, "nullif(day, x'')")
+        keys.insert(0, one.day)
     values = [f"s{one.sums.index(field.name)}" for field in checked.sum]
-    different = [f"nullif({one.column(field.name)}, x'')" for field in checked.different]
+    different = [one.value(field.name) for field in checked.different]
     columns = [f"{sql} AS c{number}" for number, sql in enumerate([*keys, *values, *different])]
     conditions, parameters = _conditions_of_sums(one, checked)
     # A list may name a value twice: each row of sums counts once for it.
@@ -71,11 +95,11 @@ def _from_sums(one: Sum, checked: Checked, prefix: str) -> tuple[str, list[Any]]
 
 
 def _key_of_sums(one: Sum, number: int, field: Field) -> str:
-    return f"j{number}.value" if field.many else f"nullif({one.column(field.name)}, x'')"
+    return f"j{number}.value" if field.many else one.value(field.name)
 
 
 def _join_of_sums(one: Sum, number: int, field: Field) -> str:
-    elements = f"json_each(nullif({one.column(field.name)}, x'')) AS j{number}"
+    elements = f"json_each({one.value(field.name)}) AS j{number}"
     return f"LEFT JOIN {elements} ON j{number}.value IS NOT NULL"
 
 
@@ -83,11 +107,27 @@ def _conditions_of_sums(one: Sum, checked: Checked) -> tuple[list[str], list[Any
     conditions = [f"{one.column(field.name)} = ifnull(?, x'')" for field, _ in checked.where]
     conditions += [f"{one.column(field.name)} <> ifnull(?, x'')" for field, _ in checked.unless]
     parameters = [value for _, value in (*checked.where, *checked.unless)]
+    column = "about" if one.stored else "day"
     for bound, operator in ((checked.since, ">="), (checked.until, "<")):
         if bound:
-            conditions.append(f"(day {operator} ? AND day <> x'')")
-            parameters.append(bound[:10])
+            conditions.append(f"({column} {operator} ? AND {column} <> x'')")
+            parameters.append(bound.removesuffix("Z") if one.stored else bound[:10])
+    if checked.node is not None:
+        place = Place(one.value, lambda name: f"json_each({one.value(name)})")
+        for term in terms(checked.node):
+            condition, more = _stored_between(term) or translate(term, place)
+            conditions.append(condition)
+            parameters += more
     return conditions, parameters
+
+
+def _stored_between(node: Node) -> Condition | None:
+    """When documents were stored, in the words of the primary key: the rest of the table is not read."""
+    if not isinstance(node, Between) or node.field.name != "event.ingested":
+        return None
+    bounds = [(bound, sign) for bound, sign in ((node.low, ">="), (node.high, "<")) if isinstance(bound, str)]
+    conditions = [*(f"stored {sign} ?" for _, sign in bounds), "stored <> x''"]
+    return f"({' AND '.join(conditions)})", [bound.removesuffix("Z") for bound, _ in bounds]
 
 
 # From documents

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from email_report_processor.documents.encode import encode
-from email_report_processor.stores import sums_sqlite, totals_sqlite
+from email_report_processor.stores import select_sqlite, sums_sqlite, totals_sqlite
 from email_report_processor.stores.kinds import DATASET, FIELDS, Asked, Combined, from_values, of_rows
+from email_report_processor.stores.query import And, Between, Exists, Ids, Is, Node, Not, Or, Text, Within, field_of
 from email_report_processor.stores.sqlite import SqliteStore
 from email_report_processor.stores.store import Question, Row, Selection
 from email_report_processor.stores.totals import check, largest
@@ -39,13 +40,22 @@ VALUES: dict[str, list[Any]] = {
     "warnings": [["x"], ["x", "y"], None],
     "@timestamp": ["2026-10-31T23:59:59.999Z", "2026-11-01T00:00:00Z", "2026-11-02T12:00:00Z", None],
     "count": [0, 1, 12, None],
+    "event.ingested": ["2026-11-02T05:59:59.999Z", "2026-11-02T06:00:00Z", "2026-11-02T06:00:00.001Z", None],
+    **{f"policy_published.{tag}": ["r", None] for tag in ("adkim", "aspf")},
+    "policy_published.testing": [True, False, None],
+    "policy.domain": ["example.org", None],
+    "policy.string": [["version: STSv1", "mode: enforce"], ["mode: testing"], None],
+    "failure.result_type": ["certificate-expired", None],
+    **{name: [0, 3, None] for name in ("sessions.successful", "sessions.failed", "failure.failed_session_count")},
 }
+DATASETS = ("dmarc-aggregate", "dmarc-aggregate", "dmarc-aggregate", "report", "smtp-tls", "arf", "dmarc-failure")
+MOMENTS = ("2026-11-02T05:59:59.999Z", "2026-11-02T06:00:00Z", "2026-11-02T06:00:00.001Z", "2026-11-03T00:00:00Z")
 
 
 def row(dice: random.Random, number: int) -> Row:
     fields = {name: dice.choice(values) for name, values in VALUES.items()}
     document = {name: value for name, value in fields.items() if value is not None}
-    dataset = dice.choice(("dmarc-aggregate", "dmarc-aggregate", "report"))
+    dataset = dice.choice(DATASETS)
     index = f"{dice.choice(PREFIXES)}{dataset}-2026.{dice.choice(('10', '11'))}"
     return Row(index, f"{number:040x}", encode(document | {"event.dataset": dataset}))
 
@@ -57,15 +67,34 @@ def question(dice: random.Random) -> Question:
     return Question(
         one.dataset,
         by=tuple(dice.sample(one.fields, dice.randint(0, min(3, len(one.fields))))),
-        sum=dice.choice(((), ("count",))),
+        sum=dice.choice(((), one.sums)),
         where={name: dice.choice(VALUES[name]) for name in dice.sample(scalar, dice.randint(0, 2))},
         unless={name: dice.choice(VALUES[name]) for name in dice.sample(scalar, dice.randint(0, 1))},
         different=tuple(dice.sample(scalar, dice.randint(0, 1))),
-        since=dice.choice(("", "2026-11-01T00:00:00Z")),
-        until=dice.choice(("", "2026-11-02T00:00:00Z")),
+        since=dice.choice(("", "2026-11-01T00:00:00Z", *(MOMENTS if one.stored else ()))),
+        until=dice.choice(("", "2026-11-02T00:00:00Z", *(MOMENTS if one.stored else ()))),
         every=dice.choice(("", "day")),
         size=10_000,
+        node=query(dice, one) if dice.random() < 0.7 else None,
     )
+
+
+def query(dice: random.Random, one: sums_sqlite.Sum) -> Node:
+    """Any of what a table knows, of each kind of test."""
+    terms: list[Node] = [Exists(one.field(name)) for name in one.fields]
+    if one.stored:
+        low, high = dice.choice((None, *MOMENTS)), dice.choice((None, *MOMENTS))
+        terms += [
+            Between(field_of("event.ingested"), low, high or "9999"),
+            Between(field_of("@timestamp"), low or "2026", None),
+        ]
+    terms += [Text(one.field(name), ("", text)) for name, text in (("dkim.signatures", "pass"),) if name in one.fields]
+    terms += [Within(one.field(name), "192.0.2.0/24") for name in ("source.ip",) if name in one.fields]
+    terms += [Is(one.field(name), True) for name in ("policy_published.testing",) if name in one.fields]
+    terms += [Between(one.field(name), 64496, 64496) for name in ("source.as.number",) if name in one.fields]
+    some = tuple(dice.choice((term, Not(term))) for term in dice.sample(terms, dice.randint(1, min(3, len(terms)))))
+    last = (terms[len(one.fields)],) if one.stored and dice.random() < 0.7 else ()
+    return And((*last, dice.choice((And, Or))(some)))
 
 
 @pytest.fixture
@@ -85,6 +114,7 @@ def without_sums(path: Path, asked: Question) -> Any:
     checked = check(asked)
     sql, parameters = totals_sqlite._from_documents(checked, asked.dataset, "email-report-")
     connection = sqlite3.connect(path)
+    select_sqlite.prepare(connection)
     try:
         found = [totals_sqlite._total(checked, values) for values in connection.execute(sql, parameters)]
     finally:
@@ -141,11 +171,14 @@ def test_what_the_sums_do_not_hold_is_asked_of_the_documents() -> None:
     held = Question("dmarc-aggregate", by=("class",))
     assert totals_sqlite.holding(check(held), held.dataset) is not None
     for other in (
-        held._replace(dataset="arf"),
+        Question("arf", by=("source.ip",)),
         held._replace(by=("auth_results.dkim.domain",)),
         held._replace(by=("report.id",)),
         held._replace(sum=("policy_published.pct",)),
-        held._replace(since="2026-11-01T06:00:00Z"),
+        held._replace(by=("source.geo.country_iso_code",), since="2026-11-01T06:00:00Z"),
+        held._replace(by=("source.geo.country_iso_code",), node=Between(field_of("event.ingested"), MOMENTS[0], None)),
+        held._replace(node=Not(Ids(frozenset({"1"})))),
+        held._replace(node=Exists(field_of("report.id"))),
         held._replace(where={"dkim.signatures": "a / b / pass"}),
     ):
         assert totals_sqlite.holding(check(other), other.dataset) is None
