@@ -11,12 +11,15 @@ import pytest
 
 from email_report_processor.alerts import changes, rules
 from email_report_processor.alerts.look import BEFORE, LATE, RECENT, Look
+from email_report_processor.documents.document import make_id
 from email_report_processor.documents.encode import encode
 from email_report_processor.documents.senders import Senders, read_senders, verdict
 from email_report_processor.stores import totals_sqlite
+from email_report_processor.stores.opening import open_store
 from email_report_processor.stores.sqlite import SqliteStore
 from email_report_processor.stores.store import Row
 from email_report_processor.values.fields import write_date
+from tests.nodes import Node
 
 NOW = datetime(2026, 11, 21, 5, 17, 3, tzinfo=UTC)
 BY_NAME = [{"sender": "example.org", "verdict": "mine"}, {"sender": "crm.example", "verdict": "service"}]
@@ -115,13 +118,15 @@ def documents(request: pytest.FixtureRequest) -> list[Document]:
 @pytest.fixture
 def store(documents: list[Document], tmp_path: Path) -> Iterator[SqliteStore]:
     made = SqliteStore(str(tmp_path / "reports.sqlite"))
-    more = {"event.dataset": "dmarc-aggregate"}
-    made.write(
-        Row("email-report-dmarc-aggregate-2026.11", f"{number:040x}", encode(one | more))
-        for number, one in enumerate(documents)
-    )
+    made.write(rows("email-report-", documents))
     yield made
     made.close()
+
+
+def rows(prefix: str, documents: list[Document]) -> Iterator[Row]:
+    for number, one in enumerate(documents):
+        source = encode(one | {"event.dataset": "dmarc-aggregate"})
+        yield Row(f"{prefix}dmarc-aggregate-2026.11", make_id(prefix, number), source)
 
 
 @pytest.mark.parametrize("verdicts", VERDICTS)
@@ -137,6 +142,10 @@ def test_both_periods_are_what_documents_say(
     before = list(within(documents, NOW - RECENT - BEFORE, NOW - RECENT))
     assert recent
     assert before
+    agree(look, senders, recent, before)
+
+
+def agree(look: Look, senders: Senders | None, recent: list[Document], before: list[Document]) -> None:
     assert looked(look.recent) == plainly(recent, senders)
     assert looked(look.before) == plainly(before, senders)
     hosts: Counter[str] = Counter()
@@ -145,8 +154,26 @@ def test_both_periods_are_what_documents_say(
     assert hosts == sum((Counter({one.get("source.ip", ""): one["count"]}) for one in recent), Counter())
 
 
+def test_opensearch_says_the_same(node: Node, prefix: str) -> None:
+    dice = random.Random(9)
+    documents = [document(dice) for _ in range(600)]
+    store = open_store(node.url, prefix=prefix)
+    store.write(rows(prefix, documents))
+    node.ask("POST", f"/{prefix}*/_refresh")
+    recent = list(within(documents, NOW - RECENT, NOW))
+    before = list(within(documents, NOW - RECENT - BEFORE, NOW - RECENT))
+    for senders in VERDICTS.values():
+        look = Look(store, NOW, senders, (), 1000, 10**9)
+        agree(look, senders, recent, before)
+        hold_changes(look, documents)
+    store.close()
+
+
 def test_changes_are_what_documents_say(documents: list[Document], store: SqliteStore) -> None:
-    look = Look(store, NOW, None, (), 1000, 10**9)
+    hold_changes(Look(store, NOW, None, (), 1000, 10**9), documents)
+
+
+def hold_changes(look: Look, documents: list[Document]) -> None:
     since, until = NOW - RECENT - BEFORE, NOW - RECENT
     messages: Counter[tuple[str, str, str]] = Counter()
     tags: defaultdict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
