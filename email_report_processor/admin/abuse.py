@@ -170,6 +170,8 @@ def _told(results: Sequence[Result]) -> bool:
 def _auto(arguments: argparse.Namespace, settings: Settings) -> int:
     failed = False
     with _desk(settings) as desk:
+        if not desk.sending.auto:
+            say("[abuse] auto names no saved search: nothing is prepared without looking.")
         for name in desk.sending.auto:
             messages = reported(argparse.Namespace(query=[f"@{name}"], usual=""), settings)
             made = prepare_reports(desk, messages, f"{SEARCH}{name}")

@@ -6,6 +6,7 @@ import os
 from ..alerts import channels, memory, tell
 from ..alerts.evaluate import evaluate
 from ..alerts.rules import RULES
+from ..pages.words import count
 from ..settings import Settings, SettingsError, state_dir
 from .looking import looking
 from .text import fail, paragraph, say
@@ -41,8 +42,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         raise SettingsError(f"[alerts] quiet: {error}") from error
     for fault in faults:
         fail(fault, 1)
-    failed = f", {len(faults)} of them failed" if faults else ""
-    say(f"{len(events)} wrong now; what is new was told by {', '.join(ways)}{failed}.")
+    failed = f"; {len(faults)} of these failed" if faults else ""
+    say(f"{count(len(events), 'thing')} wrong now; what is new, or over, was told by {', '.join(ways)}{failed}.")
     return 1 if faults else 0
 
 

@@ -174,6 +174,14 @@ def test_a_saved_search_that_sends_by_itself(admin: Admin, sendmail: Path) -> No
     assert len(mails(sendmail)) == 1
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_no_search_that_sends_by_itself(admin: Admin, monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+    """Somebody at a terminal hears why nothing happens; a timer stays silent."""
+    admin.settings.write_text(admin.settings.read_text().replace('auto = ["wire"]', ""))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    assert ("[abuse] auto names no saved search" in ok(admin, "auto")) == terminal
+
+
 def test_closing(admin: Admin) -> None:
     ok(admin, "prepare", ALL)
     token = token_of(admin)
