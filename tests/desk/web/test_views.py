@@ -305,7 +305,8 @@ def test_only_kept_messages_are_shown(keeping: tuple[Made, str], name: str) -> N
 def test_an_address_in_any_writing(made: Made) -> None:
     owner = made.owner()
     assert ">2001:db8:30::1<" in owner.text("/hosts/2001:DB8:30:0::1")
-    assert owner.get("/hosts/nonsense").status_code == 400
+    nonsense = owner.get("/hosts/nonsense")
+    assert (nonsense.status_code, "is no address and no network: write 192.0.2.1" in nonsense.text) == (400, True)
     assert "Look it up" not in owner.text("/hosts/203.0.113.0/24")
 
 

@@ -67,7 +67,10 @@ def _aggregates(asked: Asked, node: Node) -> list[tuple[str, str, int, str]]:
 
 def named(text: str) -> str:
     """The address or network of a link in its usual form. Raises ValueError."""
-    return str(ip_network(text, strict=False)) if "/" in text else str(ip_address(read_ip(text)))
+    try:
+        return str(ip_network(text, strict=False)) if "/" in text else str(ip_address(read_ip(text)))
+    except ValueError:
+        raise ValueError(f"{text!r} is no address and no network: write 192.0.2.1 or 192.0.2.0/24") from None
 
 
 ROUTES = (
