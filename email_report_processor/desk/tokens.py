@@ -3,14 +3,13 @@
 import base64
 import hashlib
 import hmac
-import os
 import re
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
 from ..documents.document import canonical
-from ..stores import kept, owner
+from ..keys import own_key
+from ..stores import kept
 
 KEY_FILE = "key"
 _HALF = 10  # characters of base32: 50 bits say what it is about, 50 bits that it is ours
@@ -18,21 +17,9 @@ _TOKEN = re.compile(rf"(?<![a-z0-9])[a-z2-7]{{{2 * _HALF}}}(?![a-z0-9])", re.IGN
 
 
 def read_key(directory: Path) -> bytes:
-    """The key of this site; made when there is none yet. Raises OSError."""
-    path = directory / KEY_FILE
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        kept.make_directory(directory)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:  # another process was quicker
-        return path.read_bytes()
-    with os.fdopen(descriptor, "wb") as file:
-        owner.give(descriptor, path)
-        key = secrets.token_bytes(32)
-        file.write(key)
-    return key
+    """The key of this site; made when there is none yet. Raises SettingsError for a damaged one, OSError."""
+    kept.make_directory(directory)
+    return own_key(directory / KEY_FILE, "what comes back to earlier reports is known no more")
 
 
 def make_token(key: bytes, contact: str, documents: Iterable[str], earlier: int = 0) -> str:

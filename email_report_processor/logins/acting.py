@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from ..log import Log
+from ..settings import SettingsError
 from .ask import ask, read_key
 from .notify import run_command, tell_postmaster
 from .options import LoginOptions
@@ -46,5 +47,7 @@ class Acting:
             return ""
         try:
             return ask(event, self.options, read_key(self._state.path.parent))
+        except SettingsError as error:  # a damaged key
+            return str(error)
         except OSError as error:
             return f"{error.filename}: no token can be made ({error.strerror}): check the state directory"

@@ -6,15 +6,13 @@ The token stands in the subject, which a reply keeps. The desk would put the sam
 import base64
 import hashlib
 import hmac
-import os
 import re
-import secrets
 from email import message_from_bytes
 from email.policy import compat32
 from pathlib import Path
 from typing import Literal
 
-from ..stores import owner
+from ..keys import own_key
 from .lines.times import write_time
 from .notify import send
 from .options import LoginOptions
@@ -31,17 +29,8 @@ Answer = Literal["yes", "no"]
 
 
 def read_key(directory: Path) -> bytes:
-    """The key of all tokens; made when there is none yet. Raises OSError."""
-    path = directory / KEY_FILE
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(descriptor, "wb") as file:
-        owner.give(descriptor, path)
-        key = secrets.token_bytes(32)
-        file.write(key)
-    return key
+    """The key of all tokens; made when there is none yet. Raises SettingsError for a damaged one, OSError."""
+    return own_key(directory / KEY_FILE, "answers to earlier questions are known no more")
 
 
 def make_token(event: Event, key: bytes) -> str:
