@@ -97,7 +97,7 @@ class Asked(NamedTuple):
         frame = {
             "user": self.user,
             "way": self.desk.way,
-            "form_token": self.desk.sessions.form_token(self.session),
+            "form_token": self.desk.sessions.form_token(self.session, self.user.name),
             "here": self.request.path,
             "store_name": self.store.name,
         }

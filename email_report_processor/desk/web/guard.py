@@ -71,7 +71,7 @@ def admit(desk: Desk, request: Request, route: Route) -> Asked:
         raise Refused(403, "this belongs to no single domain, and you see those of some domains alone")
     if request.method == "POST":
         _check_origin(request)
-        if not desk.sessions.is_form_token(who.session, request.form.get("form_token", "")):
+        if not desk.sessions.is_form_token(who.session, user.name, request.form.get("form_token", "")):
             raise Refused(
                 400, "this form is not from a page of yours, or you logged in again meanwhile: load its page anew"
             )

@@ -48,13 +48,17 @@ class Sessions:
         with self._lock:
             self._known.pop(_name(id_), None)
 
-    def form_token(self, id_: str) -> str:
-        """What a form of this session carries: another site cannot know it."""
-        return hmac.new(self._key, id_.encode("utf-8", "replace"), sha256).hexdigest()
+    def form_token(self, id_: str, name: str) -> str:
+        """What a form of this session carries: another site cannot know it.
 
-    def is_form_token(self, id_: str, token: str) -> bool:
-        """Whether a form came from a page of this session."""
-        return bool(id_) and hmac.compare_digest(self.form_token(id_).encode(), token.encode("utf-8", "replace"))
+        name: of the user. Where a proxy names users, a cookie that somebody planted has no token of another's.
+        """
+        return hmac.new(self._key, f"{id_}\n{name}".encode("utf-8", "replace"), sha256).hexdigest()
+
+    def is_form_token(self, id_: str, name: str, token: str) -> bool:
+        """Whether a form came from a page of this session and user."""
+        right = self.form_token(id_, name).encode()
+        return bool(id_) and hmac.compare_digest(right, token.encode("utf-8", "replace"))
 
 
 def new_id() -> str:

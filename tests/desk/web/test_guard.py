@@ -277,7 +277,7 @@ def test_sessions_end_and_are_bounded() -> None:
     ids = [sessions.begin(OWNER) for _ in range(2001)]
     assert sessions.user(ids[0]) is None
     assert sessions.user(ids[-1]) == OWNER
-    assert not sessions.is_form_token("", sessions.form_token(""))
+    assert not sessions.is_form_token("", "", sessions.form_token("", ""))
 
 
 def test_a_hash_is_of_one_password_and_never_the_same_twice() -> None:
@@ -337,6 +337,23 @@ def test_only_a_proxy_that_is_named_can_name_a_user(
     response = made.person().get("/senders", headers={"X-Remote-User": name}, environ_overrides={"REMOTE_ADDR": peer})
     assert response.status_code == (200 if shown else 401)
     assert shown in response.text
+
+
+def test_a_planted_cookie_sends_no_form_of_another_user(tmp_path: Path, recent_store: str) -> None:
+    """Who can set a cookie from a neighbouring host, and is a user too, has a token for that cookie."""
+    made = proxied(tmp_path, recent_store)
+
+    def as_user(name: str) -> dict[str, Any]:
+        return {"headers": {"X-Remote-User": name}, "environ_overrides": {"REMOTE_ADDR": "192.0.2.7"}}
+
+    person = made.person()
+    person.client.set_cookie("desk", "planted")
+    token = re.search(r'name="form_token" value="([^"]+)"', person.get("/paste", **as_user("ana")).text)
+    assert token
+    form = {"form_token": token[1], "message": "Subject: x"}
+    assert person.client.post("/paste", data=form, **as_user("ana")).status_code == 200
+    made.desk.users["bob"] = User("bob", "sender")  # type: ignore[index]  # a dict
+    assert person.client.post("/paste", data=form, **as_user("bob")).status_code == 400
 
 
 def test_nobody_comes_in_beside_the_proxy(tmp_path: Path, recent_store: str) -> None:
