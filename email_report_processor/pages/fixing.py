@@ -23,7 +23,7 @@ _LISTED = 2000  # hosts, From domains or signatures of a class, the largest
 # How soon, in the order of the page, and its heading.
 TURNS: Mapping[str, str] = {
     "fix": "To fix: a strict policy loses this mail",
-    "decide": "To judge: nothing passed. Is it yours?",
+    "decide": "To judge: is it yours?",
     "improve": "To make safer: passes today by one of SPF and DKIM alone",
     "watch": "To watch",
     "none": "Nothing to do",

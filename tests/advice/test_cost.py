@@ -177,6 +177,7 @@ def test_what_to_do_fits_the_mail() -> None:
     signed = row(**{"class": "aligned", "auth_results.dkim": passed("news.example.org")}, count=3)
     strict = shown(reckon([signed], REJECT._replace(adkim="s"), SITE))
     assert "It passes under the record of today: what is tried breaks it." in strict
+    assert "nothing passed" not in strict  # above mail that passes today
 
 
 def test_every_fate_has_its_column() -> None:
