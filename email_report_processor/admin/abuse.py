@@ -25,6 +25,7 @@ from ..message import mbox
 from ..message.blob import File, chunks
 from ..settings import Settings, state_dir
 from ..stores import kept
+from ..values.fields import clean_lines
 from .reported import add_query, reported
 from .summary import when
 from .text import fail, say, table, terminal_width
@@ -146,8 +147,14 @@ def _draft_row(held: Held) -> list[object]:
 def _show(arguments: argparse.Namespace, settings: Settings) -> int:
     with _desk(settings) as desk:
         for token in arguments.tokens:
-            sys.stdout.write(drafts.look(desk.directory, token, _user()).decode("utf-8", "replace"))
+            message = drafts.look(desk.directory, token, _user()).decode("utf-8", "replace")
+            sys.stdout.write(shown(message, terminal=sys.stdout.isatty()))
     return 0
+
+
+def shown(text: str, *, terminal: bool) -> str:
+    """A draft as it is; on a terminal without what a stranger's header could tell the terminal to do."""
+    return clean_lines(text) if terminal else text
 
 
 def _send(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from email_report_processor.admin import command
+from email_report_processor.admin.abuse import shown
 from email_report_processor.stores import kept
 from email_report_processor.stores.opening import open_store
 from email_report_processor.stores.store import Store
@@ -229,3 +230,11 @@ def test_settings_that_are_wrong(admin: Admin) -> None:
         broken = settings.replace(wrong, 'lookup = ["whois"]' if why == "lookup" else 'AS64500 = "nobody"')
         done = admin(b"", "abuse", "prepare", ALL, settings=broken)
         assert (done.status, why in done.stderr) == (2, True), done.stderr
+
+
+def test_a_terminal_does_nothing_that_a_stranger_wrote() -> None:
+    text = "Subject: \x1b]0;owned\x07 \x1b[2J\u202e x\n\nBody\tof it\n"
+    assert shown(text, terminal=False) == text
+    plain = shown(text, terminal=True)
+    assert not set(plain) & set("\x1b\x07\u202e")
+    assert "\n\nBody" in plain
