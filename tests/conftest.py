@@ -37,14 +37,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _share_nodes(config: pytest.Config) -> None:
-    """With `-n`: start the nodes once, before the workers, which find them in the environment."""
-    for start in (nodes.plain, nodes.secure):
-        try:
-            node = start()
-        except (nodes.MissingError, nodes.BuildError, nodes.StartError):
-            continue  # each test that needs it says so itself
-        config.add_cleanup(node.close)
-        os.environ.update(nodes.variables(node))
+    """With `-n`: start the plain node once, before the workers, which find it in the environment.
+
+    Each worker has a secure node of its own: the plugin holds all roles, users and mappings in a document for each
+    kind, and refuses one of two changes that come at once (409).
+    """
+    try:
+        node = nodes.plain()
+    except (nodes.MissingError, nodes.BuildError, nodes.StartError):
+        return  # each test that needs it says so itself
+    config.add_cleanup(node.close)
+    os.environ.update(nodes.variables(node))
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -31,6 +31,7 @@ ROOMS = (
         "writer",
         "flags",
         "objects",
+        "ending",
     ),  # the pipeline: free among themselves, but for circles
     ("cluster",),
     ("stores",),

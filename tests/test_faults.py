@@ -723,10 +723,10 @@ def file_size_limit(size: int) -> Callable[[], None]:
 
 
 def test_the_disk_is_full(tmp_path: Path, deliver: Deliver) -> None:
-    with small_disk(tmp_path / "disk", "256k") as disk:
+    with small_disk(tmp_path / "disk", "2m") as disk:
         delivery = deliver(f"sqlite:{disk}/reports.sqlite")
         filler = disk / "filler"
-        filler.write_bytes(b"x" * 180 * 1024)
+        filler.write_bytes(b"x" * (2048 - 76) * 1024)
         assert delivery() == 75
         assert delivery() == 75
         assert "disk is full" in delivery.said

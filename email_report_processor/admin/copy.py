@@ -10,14 +10,13 @@ import argparse
 import itertools
 import json
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from ..documents.datasets import BY_NAME
 from ..documents.layout import dataset_of, stored_date
+from ..ending import Ending
 from ..flags import flags, now
 from ..job import open_url
 from ..process import Layout, index
@@ -81,9 +80,7 @@ def _follow(arguments: argparse.Namespace, settings: Settings, source: Store, ta
         raise SettingsError(f"{source.name} cannot be followed: name a store that can be read")
     if arguments.after:
         raise SettingsError("--after is for a copy that ends; where --follow stands is remembered")
-    end = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, lambda *_: end.set())
+    end = Ending()
     layout = settings.record("store", Layout)
     since = _moment(arguments.since)
     cursor = Cursor(state_place(settings, os.environ), source.name, target.name, prefix, since)

@@ -3,9 +3,7 @@
 import argparse
 import getpass
 import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from datetime import tzinfo
 from itertools import islice
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from ..ending import Ending
 from ..flags import add_common, now
 from ..job import choose_store, make_job
 from ..log import LogOptions, open_log
@@ -220,9 +219,7 @@ def _follow(arguments: argparse.Namespace, settings: Settings) -> int:
     judge = _judge(settings, options)
     state = State(state_dir(settings, os.environ))
     store = choose_store(settings, os.environ).open()
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: ended.set())
+    ended = Ending()
     writer = Writer(store, judge, settings.record("store", Layout), now)
     acting = Acting(options, state, log)
     watch = Watch(

@@ -19,7 +19,6 @@ SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" version="1.2" baseProfile="tiny-ps" viewBox="0 0 8 8">'
     '<title>Example</title><rect width="8" height="8" fill="#123456"/></svg>'
 )
-NOW = datetime.now(UTC) + timedelta(minutes=5)  # behind the making of the certificate
 
 
 class Served(Reach):
@@ -46,13 +45,18 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> str:
     return path.read_text()
 
 
+def now() -> datetime:
+    """Behind the making of the certificate."""
+    return datetime.now(UTC) + timedelta(minutes=5)
+
+
 def check(
     record: tuple[str, ...], *, policy: str = "reject", svg: Page | None = None, mark: Page | None = None, days: int = 0
 ) -> list[tuple[str, str]]:
     texts = {"default._bimi.example.org": record, "_dmarc.example.org": (f"v=DMARC1; p={policy}",)}
     pages = {"/a.svg": svg or Page(200, "image/svg+xml", SVG), "/a.pem": mark or Page(404)}
     found = check_bimi(
-        "example.org", lambda name, kind: Records(texts.get(name, ())), Served(pages), NOW + timedelta(days=days)
+        "example.org", lambda name, kind: Records(texts.get(name, ())), Served(pages), now() + timedelta(days=days)
     )
     return [(one.result, one.text) for one in found]
 

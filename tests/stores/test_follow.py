@@ -23,13 +23,16 @@ from email_report_processor.stores.store import Rejected, Row, Store, StoreError
 from email_report_processor.values.fields import write_date
 from tests.nodes import Node
 
-NOW = datetime.now(UTC).replace(microsecond=0)
+
+def clock() -> datetime:
+    """Now: the window counts from the clock, and this file may be read long before its tests run."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def row(number: int, ago: float = 0, prefix: str = "email-report-") -> Row:
     """A document that was stored so many seconds ago."""
     fields = {"@timestamp": "2026-11-20T12:00:00Z", "event": {"dataset": "arf"}}
-    fields["event"]["ingested"] = write_date(NOW - timedelta(seconds=ago))  # type: ignore[index]  # a dict
+    fields["event"]["ingested"] = write_date(clock() - timedelta(seconds=ago))  # type: ignore[index]  # a dict
     return Row(f"{prefix}arf-2026.11", f"{number:040x}", json.dumps(fields).encode())
 
 
@@ -137,7 +140,7 @@ def test_row_numbers_that_changed(source: SqliteStore, tmp_path: Path) -> None:
 def test_since_is_where_it_begins(source: SqliteStore, tmp_path: Path) -> None:
     target = Target()
     source.write([row(1, 100_000), row(2, 10)])
-    with cursor(tmp_path, write_date(NOW - timedelta(seconds=5000))) as where:
+    with cursor(tmp_path, write_date(clock() - timedelta(seconds=5000))) as where:
         send_on(source, target_store(target), where)
     assert set(target.came) == ids([2])
 
