@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from email_report_processor import __version__
 from email_report_processor.admin.command import COMMANDS
 from email_report_processor.admin.command import _parse as command_line
 from email_report_processor.flags import parser
@@ -83,9 +84,9 @@ def test_settings_in_the_text_exist(page: Path) -> None:
         assert section in {*SECTIONS, *OUTER, *FREE} | extras, section
 
 
-def test_the_changelog_begins_with_what_is_unreleased() -> None:
+def test_the_changelog_begins_with_what_is_new() -> None:
     headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
-    assert headings[0] == "Unreleased"
+    assert headings[0] == "Unreleased" or re.fullmatch(rf"{re.escape(__version__)} - \d{{4}}-\d\d-\d\d", headings[0])
 
 
 def reporters() -> list[tuple[str, list[str]]]:
