@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from . import owner
-from .store import Row, StoreError, Written
+from .store import Row, StoreError, Written, in_batches
 
 BATCH_ROWS, BATCH_BYTES = 5000, 8 * 1024**2
 _TABLES = """
@@ -45,7 +45,7 @@ class Journal:
     def write(self, rows: Iterable[Row], parts: Callable[[Sequence[Row]], Sequence[Part]]) -> Written:
         """Store the rows that are not there, as the files that `parts` makes of them. Raises StoreError."""
         written = Written(0, 0)
-        for batch in _batches(rows):
+        for batch in in_batches(rows, BATCH_ROWS, BATCH_BYTES):
             with self._explained(), self._opened() as connection:
                 new = _new(connection, batch)
                 if new:
@@ -154,20 +154,6 @@ class Journal:
             where = getattr(error, "filename", None) or self.directory
             remedy = "see that the directory can be written and has room"
             raise StoreError(f"{where}: {getattr(error, 'strerror', None) or error}: {remedy}") from error
-
-
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Complete before the lock is taken."""
-    batch: list[Row] = []
-    size = 0
-    for row in rows:
-        batch.append(row)
-        size += len(row.source)
-        if len(batch) >= BATCH_ROWS or size >= BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 def _new(connection: sqlite3.Connection, batch: Sequence[Row]) -> list[Row]:

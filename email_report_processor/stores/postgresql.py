@@ -14,7 +14,7 @@ from . import place, secret
 from .bulk import Trouble
 from .others import Chosen
 from .patience import Patience
-from .store import Found, Question, Rejected, Row, Selection, Store, StoreError, Total, Written
+from .store import Found, Question, Rejected, Row, Selection, Store, StoreError, Total, Written, in_batches
 
 if TYPE_CHECKING:
     from .follow import Entry, Known, Place
@@ -92,7 +92,7 @@ class PostgresqlStore:
     def write(self, rows: Iterable[Row]) -> Written:
         """See Store. What PostgreSQL cannot hold (U+0000) is refused."""
         written = Written(0, 0)
-        for batch in _batches(rows):
+        for batch in in_batches(rows, _BATCH_ROWS, _BATCH_BYTES):
             written += self._store(batch)
         return written
 
@@ -386,21 +386,6 @@ def _column(name: str, field: Any) -> str:
         return f"source #> {path}"
     casts = {"long": "::bigint", "integer": "::bigint", "boolean": "::boolean"}
     return f"(source #>> {path}){casts.get(field.type.name, '')}"
-
-
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Complete before the transaction begins: reading a report must hold no lock."""
-    batch: dict[str, Row] = {}
-    size = doubled = 0
-    for row in rows:
-        doubled += row.id in batch
-        batch.setdefault(row.id, row)
-        size += len(row.source)
-        if len(batch) >= _BATCH_ROWS or size >= _BATCH_BYTES:
-            yield list(batch.values())
-            batch, size = {}, 0
-    if batch:
-        yield list(batch.values())
 
 
 # Errors (https://www.postgresql.org/docs/current/errcodes-appendix.html)

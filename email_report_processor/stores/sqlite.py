@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..documents.datasets import DATASETS, Dataset
 from . import owner
-from .store import Found, Question, Row, Selection, StoreError, Total, Written
+from .store import Found, Question, Row, Selection, StoreError, Total, Written, in_batches
 
 if TYPE_CHECKING:
     from .follow import Entry, Known, Place  # 5 ms, for `copy --follow` only
@@ -73,7 +73,7 @@ class SqliteStore:
     def write(self, rows: Iterable[Row]) -> Written:
         """See Store. Nothing is refused for its content."""
         stored = already = 0
-        for batch in _batches(rows):
+        for batch in in_batches(rows, _BATCH_ROWS, _BATCH_BYTES):
             new = self._patiently(_insert, batch)
             stored += new
             already += len(batch) - new
@@ -357,20 +357,6 @@ def _path(name: str) -> str:
 
 def _quoted(name: str) -> str:
     return f'"{name}"'
-
-
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Complete before the transaction begins: reading a report must not hold the lock."""
-    batch: list[Row] = []
-    size = 0
-    for row in rows:
-        batch.append(row)
-        size += len(row.source)
-        if len(batch) >= _BATCH_ROWS or size >= _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 def _insert(connection: sqlite3.Connection, batch: Sequence[Row]) -> int:

@@ -113,3 +113,19 @@ class Store(Protocol):
     def close(self) -> None:
         """Let go of files and connections."""
         ...
+
+
+def in_batches(rows: Iterable[Row], most: int, size: int) -> Iterator[list[Row]]:
+    """At most so many rows, and hardly more bytes, at once. A batch is complete before a store takes a lock for it:
+    reading a report must hold none.
+    """
+    batch: list[Row] = []
+    room = size
+    for row in rows:
+        batch.append(row)
+        room -= len(row.source)
+        if len(batch) >= most or room <= 0:
+            yield batch
+            batch, room = [], size
+    if batch:
+        yield batch

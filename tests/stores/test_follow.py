@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,16 @@ from email_report_processor.values.fields import write_date
 from tests.nodes import Node
 
 
+@cache
 def clock() -> datetime:
-    """Now: the window counts from the clock, and this file may be read long before its tests run."""
+    """When the test began. The window counts from the clock, and this file may be read long before its tests run."""
     return datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture(autouse=True)
+def begun() -> None:
+    """Each test begins anew."""
+    clock.cache_clear()
 
 
 def row(number: int, ago: float = 0, prefix: str = "email-report-") -> Row:

