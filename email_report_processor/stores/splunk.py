@@ -18,7 +18,7 @@ from .others import Chosen
 from .patience import Patience
 from .store import Rejected, Row, Store, StoreError, Written
 from .unreadable import Unreadable
-from .web import Waiting, Web, batches
+from .web import Waiting, Web, send
 
 _FORM = "splunk+https://HOST:8088"
 _EVENT, _ACK = "/services/collector/event", "/services/collector/ack"
@@ -68,10 +68,7 @@ class SplunkStore(Unreadable):
 
     def write(self, rows: Iterable[Row]) -> Written:
         """See Store. Raises StoreError also when Splunk does not say in time that it has indexed all."""
-        written = Written(0, 0)
-        for batch in batches(rows):
-            written += self._post(batch)
-        return written
+        return send(rows, self._post)
 
     def close(self) -> None:
         """See Store."""

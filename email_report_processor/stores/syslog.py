@@ -24,7 +24,7 @@ from .others import Chosen
 from .patience import Patience
 from .store import Row, Store, StoreError, Written
 from .unreadable import Unreadable
-from .web import batches, tls
+from .web import send, tls
 
 _PORTS = {"syslog": 601, "syslog+tls": 6514, "gelf": 12201, "gelf+tls": 12201}  # RFC 6587 §3.1, RFC 5425 §4.1, Graylog
 _PRIORITY = 2 * 8 + 6  # facility mail, severity informational (RFC 5424 §6.2.1)
@@ -73,16 +73,12 @@ class SyslogStore(Unreadable):
 
     def write(self, rows: Iterable[Row]) -> Written:
         """See Store, and the module: it is known that all was read, not that it is kept."""
-        stored = 0
-        for batch in batches(rows):
-            self._deliver(batch)
-            stored += len(batch)
-        return Written(stored, 0)
+        return send(rows, self._deliver)
 
     def close(self) -> None:
         """Nothing is open between two calls."""
 
-    def _deliver(self, rows: Sequence[Row]) -> None:
+    def _deliver(self, rows: Sequence[Row]) -> Written:
         data = b"".join(self._form(row, self._host) for row in rows)
         patience = Patience(self.name, *self._waiting)
         while True:
@@ -97,7 +93,7 @@ class SyslogStore(Unreadable):
                 unheard = isinstance(error, ConnectionRefusedError | socket.gaierror)
                 trouble = Trouble(f"cannot be reached: {error.strerror or error}", unheard=unheard)
             else:
-                return
+                return Written(len(rows), 0)
             patience.wait(trouble)
 
     def _send(self, data: bytes, timeout: float) -> None:

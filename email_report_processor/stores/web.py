@@ -4,14 +4,14 @@ http.client is enough (44 ms, against 187 of opensearch-py): there is one server
 """
 
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult
 
 from . import bulk
-from .bulk import Answer, Trouble, size_of
+from .bulk import Answer, Trouble
 from .patience import Patience
-from .store import Row, StoreError
+from .store import Row, StoreError, Written, in_batches
 
 if TYPE_CHECKING:
     import http.client
@@ -110,15 +110,10 @@ def tls(name: str, ca_file: str) -> "ssl.SSLContext":
         raise StoreError(f"{name}: {ca_file}: {error}: it must be a readable PEM file") from error
 
 
-def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """What is sent at once; each document once."""
-    batch: dict[str, Row] = {}
-    size = 0
-    for row in rows:
-        batch[row.id] = row
-        size += size_of(row)
-        if len(batch) >= BATCH_ROWS or size >= BATCH_BYTES:
-            yield list(batch.values())
-            batch, size = {}, 0
-    if batch:
-        yield list(batch.values())
+def send(rows: Iterable[Row], post: Callable[[Sequence[Row]], Written]) -> Written:
+    """Post the rows in batches. What comes again in a batch is not sent, and counts as there already."""
+    written = Written(0, 0)
+    for batch in in_batches(rows, BATCH_ROWS, BATCH_BYTES):
+        once = list({row.id: row for row in batch}.values())
+        written += post(once) + Written(0, len(batch) - len(once))
+    return written

@@ -19,7 +19,7 @@ from . import bulk, ndjson, place, secret
 from .others import Chosen
 from .store import Rejected, Row, Store, Written
 from .unreadable import Unreadable
-from .web import Waiting, Web, batches
+from .web import Waiting, Web, send
 
 _FORM = "https+webhook://HOST[:PORT]/PATH"
 
@@ -63,10 +63,7 @@ class WebhookStore(Unreadable):
 
     def write(self, rows: Iterable[Row]) -> Written:
         """See Store. What was sent and not answered for is sent again: the id tells."""
-        written = Written(0, 0)
-        for batch in batches(rows):
-            written += self._post(batch)
-        return written
+        return send(rows, self._post)
 
     def close(self) -> None:
         """See Store."""

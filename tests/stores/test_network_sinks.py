@@ -199,6 +199,13 @@ def test_webhook_says_what_is_wrong(reply: Reply, said: str, tmp_path: Path) -> 
     assert "token" not in str(caught.value)
 
 
+def test_webhook_counts_what_comes_again(tmp_path: Path) -> None:
+    with receiving(lambda request: Reply()) as receiver:
+        assert webhook(receiver, tmp_path).write([row(1), row(2), row(1)]) == Written(2, 1)
+    (request,) = receiver.requests
+    assert request.body.count(b"\n") == 2
+
+
 def test_webhook_409_is_there_already(tmp_path: Path) -> None:
     with receiving(lambda request: Reply(409)) as receiver:
         assert webhook(receiver, tmp_path).write([row(1), row(2)]) == Written(0, 2)
