@@ -40,8 +40,8 @@ Source-IP: 192.0.2.1
 Authentication-Results: mx.example.net;
  spf=pass smtp.mailfrom=example.com;
  dmarc=fail header.from=example.org
-Reported-URI: http://one.example.com/
-Reported-URI: http://two.example.com/
+Reported-URI: mailto:one@example.com
+Reported-URI: mailto:two@example.com
 
 --b
 Content-Type: message/rfc822
@@ -62,4 +62,4 @@ EOP
 echo "parsedmarc 11.1.0:"
 cat out.txt
 grep -qx 'authentication_results: mx.example.net;' out.txt
-grep -qx 'reported_uri: http://two.example.com/' out.txt
+grep -qx 'reported_uri: mailto:two@example.com' out.txt
