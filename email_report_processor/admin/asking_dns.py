@@ -4,18 +4,17 @@ import argparse
 
 from ..checking.resolver import Resolver
 from ..settings import SettingsError
+from .numbers import span
 
 
 def add_dns(parser: argparse.ArgumentParser) -> None:
     """Which server, and how long."""
     parser.add_argument("--server", metavar="ADDRESS[:PORT]", default="", help="ask this server, not the system's")
-    parser.add_argument("--timeout", metavar="SECONDS", type=float, default=5.0, help="for one question (5)")
+    parser.add_argument("--timeout", metavar="SECONDS", type=span(0.1, 3600), default=5.0, help="for one question (5)")
 
 
 def resolver(arguments: argparse.Namespace) -> Resolver:
     """Raises SettingsError."""
-    if not 0 < arguments.timeout < 3600:
-        raise SettingsError(f"--timeout {arguments.timeout:g}: write more than 0 seconds, such as 5")
     try:
         return Resolver(arguments.server, arguments.timeout)
     except ValueError as error:

@@ -25,6 +25,7 @@ from ..stores.follow import WINDOW, Cursor, Log, Sent, follow, send_on
 from ..stores.opensearch import OpenSearchStore
 from ..stores.store import Rejected, Row, Store, StoreError, Written
 from ..values.fields import write_date
+from .numbers import span
 from .text import progress
 
 BATCH = 2000  # documents written at once, and then safe
@@ -42,8 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     more = parser.add_argument_group("what is new, for ever")
     more.add_argument("--follow", action="store_true", help="send on what is new, from where it stood, until a signal")
     more.add_argument("--since", metavar="DATE", help="where it begins at first: what was stored from then on")
-    more.add_argument("--every", metavar="SECONDS", type=float, default=10.0, help="look so often (10)")
-    more.add_argument("--window", metavar="SECONDS", type=float, default=WINDOW, help="how late a writer may be (600)")
+    more.add_argument("--every", metavar="SECONDS", type=span(0.1), default=10.0, help="look so often (10)")
+    more.add_argument(
+        "--window", metavar="SECONDS", type=span(0), default=WINDOW, help="how late a writer may be (600)"
+    )
     more.add_argument("--once", action="store_true", help="with --follow: one round, and leave")
 
 

@@ -23,6 +23,7 @@ from ..settings import PREFIX, Settings, SettingsError, load
 from ..stores.opensearch import OpenSearchStore
 from ..stores.sqlite import SqliteStore
 from ..stores.store import Row
+from .numbers import whole
 
 DEMO = "demo-email-report-"
 _LONGEST = 52
@@ -30,7 +31,7 @@ _LONGEST = 52
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of this sub-command."""
-    parser.add_argument("--weeks", metavar="N", type=int, default=5, help="weeks up to yesterday (5)")
+    parser.add_argument("--weeks", metavar="N", type=whole(1, _LONGEST), default=5, help="weeks up to yesterday (5)")
     parser.add_argument("--prefix", metavar="NAME", default=DEMO, help=f"of the names of their indices ({DEMO})")
     parser.add_argument("--remove", action="store_true", help="take them away again")
 
@@ -49,7 +50,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         if arguments.remove:
             print(f"{count(store.remove(), 'document')} removed from {store.name}")
             return 0
-        written = store.write(made(arguments.prefix, 7 * max(1, min(arguments.weeks, _LONGEST))))
+        written = store.write(made(arguments.prefix, 7 * arguments.weeks))
     finally:
         store.close()
     print(f"{count(written.stored, 'document')} stored in {store.name}, {written.already:,} already there")

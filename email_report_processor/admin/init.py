@@ -18,6 +18,7 @@ from ..job import choose_store
 from ..settings import CONFIG_FILE, CONFIG_VARIABLE, Settings, SettingsError, load
 from ..stores.store import Store, StoreError
 from .asking_dns import add_dns, resolver
+from .numbers import span
 from .text import fail
 
 OWN_SETTINGS = True  # it writes the file that others read
@@ -64,7 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="write over settings that are there (a copy stays)")
     parser.add_argument("--test", action="store_true", help="send a test report through the mail server")
     parser.add_argument("--smtp", metavar="HOST:PORT", default="", help="of --test: instead of sendmail")
-    parser.add_argument("--wait", metavar="SECONDS", type=float, default=60.0, help="of --test: for its arrival (60)")
+    parser.add_argument(
+        "--wait", metavar="SECONDS", type=span(0, 86400), default=60.0, help="of --test: for its arrival (60)"
+    )
     parser.add_argument("--no-dns", action="store_true", help="print the records, and look for none")
     add_dns(parser)
 

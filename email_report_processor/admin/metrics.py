@@ -9,6 +9,7 @@ from typing import Any
 from ..alerts.evaluate import evaluate
 from ..settings import Settings
 from .looking import looking
+from .numbers import span, whole
 from .text import fail
 
 
@@ -16,9 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of this sub-command."""
     parser.add_argument("--file", metavar="FILE", help="for the textfile collector: DIR/email_reports.prom")
     parser.add_argument(
-        "--port", metavar="PORT", type=int, help="serve on 127.0.0.1, evaluated anew every five minutes"
+        "--port", metavar="PORT", type=whole(1, 65535), help="serve on 127.0.0.1, evaluated anew every five minutes"
     )
-    parser.add_argument("--every", metavar="SECONDS", type=float, default=300.0, help=argparse.SUPPRESS)
+    parser.add_argument("--every", metavar="SECONDS", type=span(0.01), default=300.0, help=argparse.SUPPRESS)
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

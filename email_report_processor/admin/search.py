@@ -16,6 +16,7 @@ from ..job import choose_store
 from ..settings import Settings, SettingsError
 from ..stores.query import And, QueryError, parse
 from ..stores.store import Found, Selection
+from .numbers import whole
 from .text import fail, progress, table
 
 _SAVED = "searches"  # the section of saved searches
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of this sub-command."""
     parser.add_argument("query", nargs="+", metavar="QUERY", help="class:spoof subject:invoice since:2d, or @NAME")
     parser.add_argument("--dataset", metavar="NAME", action="append", default=[], help="only documents of this dataset")
-    parser.add_argument("--limit", metavar="N", type=int, default=50, help="documents at the most (50); 0 is all")
+    parser.add_argument("--limit", metavar="N", type=whole(0), default=50, help="documents at the most (50); 0 is all")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object a line, as it is stored")
     form.add_argument("--csv", action="store_true", help="all fields, as comma-separated values")
@@ -53,7 +54,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     store = choose_store(settings, os.environ).open()
     try:
         node = parse(text, datetime.now(UTC), flags_of(text, store))
-        found = store.select(Selection(node, tuple(arguments.dataset), max(0, arguments.limit)))
+        found = store.select(Selection(node, tuple(arguments.dataset), arguments.limit))
         return 0 if _write(found, arguments) else 1
     except ValueError as error:  # an unknown dataset
         return fail(str(error), 2)

@@ -19,6 +19,7 @@ from ..pages.overview import overview, seen_domains
 from ..settings import Settings, SettingsError
 from ..stores import kept
 from ..stores.store import Store
+from .numbers import whole
 from .text import terminal_width
 
 _WIDEST = 100  # columns of a paragraph
@@ -34,7 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--domain", metavar="DOMAIN", action="append", default=[], help="only this policy domain; again for more; all"
     )
     parser.add_argument(
-        "--top", metavar="N", type=int, default=15, help="lines of one table, and things to fix of one class (15)"
+        "--top",
+        metavar="N",
+        type=whole(1, 10_000),
+        default=15,
+        help="lines of one table, and things to fix of one class (15)",
     )
     parser.add_argument("--html", metavar="FILE", help="write a page; with several domains one each beside it")
     parser.add_argument("--json", action="store_true", help="print everything as one JSON document")
@@ -51,7 +56,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     made = now()
     try:
         asked = _domains(store, period, arguments.domain)
-        scope = Scope(period, asked[0] if len(asked) == 1 else "", max(1, arguments.top))
+        scope = Scope(period, asked[0] if len(asked) == 1 else "", arguments.top)
         page = overview(store, scope, messages, made)
         more = [overview(store, scope._replace(domain=one), messages, made) for one in asked if len(asked) > 1]
     finally:

@@ -7,7 +7,11 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from ..pages.columns import below, fitted, line
+
 Item = TypeVar("Item")
+_LONGEST_WORD = 40  # an id, an IPv6 address
+_GIVES = (("text", 24), ("text", 14))
 
 
 def fail(message: str, status: int) -> int:
@@ -24,28 +28,25 @@ def say(sentence: str) -> int:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, indent: str = "  ", width: int = 0) -> str:
-    """Rows in columns: numbers to the right, text to the left; the last column wraps at the terminal's width."""
+    """Rows in columns within the terminal's width: numbers to the right; texts wrap, what has no room stands below."""
     width = width or terminal_width()
     cells = [[_cell(value) for value in row] for row in rows]
     if not cells:
         return ""
-    widths = [max(len(line[column]) for line in [list(head), *cells]) for column in range(len(head))]
-    right = [all(_is_number(line[column]) for line in cells) for column in range(len(head))]
-    room = max(width - len(indent) - sum(widths[:-1]) - 2 * (len(widths) - 1), 20)
-    lines: list[str] = []
-    for line in [list(head), *cells]:
-        padded = [
-            cell.rjust(widths[column]) if right[column] else cell.ljust(widths[column])
-            for column, cell in enumerate(line)
-        ]
-        start = indent + "".join(cell + "  " for cell in padded[:-1])
-        pieces = (
-            [padded[-1]]
-            if right[-1]
-            else textwrap.wrap(line[-1], room, break_on_hyphens=False, break_long_words=False) or [""]
-        )
-        lines += [(start if number == 0 else " " * len(start)) + piece for number, piece in enumerate(pieces)]
-    return "\n".join(line.rstrip() for line in lines)
+    kinds = [_kind([line[column] for line in cells]) for column in range(len(head))]
+    widths = fitted(kinds, [head, *cells], width - len(indent), _GIVES)
+    made = [line(kinds, head, widths, indent)]
+    for one in cells:
+        made.append(line(kinds, one, widths, indent, whole=len(widths) == len(head)))
+        made.append(below(zip(head[len(widths) :], one[len(widths) :], strict=True), width, indent))
+    return "\n".join(one for one in made if one)
+
+
+def _kind(texts: Sequence[str]) -> str:
+    """Of a column: what is to be copied stays in one piece."""
+    if all(map(_is_number, texts)):
+        return "number"
+    return "text" if any(" " in text or len(text) > _LONGEST_WORD for text in texts) else "word"
 
 
 def paragraph(text: str) -> str:

@@ -8,6 +8,7 @@ from ..desk.blocklists import FORMATS, Zone, collect
 from ..documents.senders import OURS
 from ..job import choose_senders
 from ..settings import Settings
+from .numbers import whole
 from .reported import add_query, own_domains, reported
 from .text import fail
 
@@ -16,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of this sub-command."""
     add_query(parser, "class:spoof since:7d")
     parser.add_argument("--format", choices=sorted(FORMATS), default="plain", help="of the list (plain)")
-    parser.add_argument("--least", metavar="N", type=int, default=2, help="messages that a URL must stand in (2)")
+    parser.add_argument("--least", metavar="N", type=whole(1), default=2, help="messages that a URL must stand in (2)")
     parser.add_argument(
         "--own", metavar="DOMAIN", action="append", default=[], help="a domain of yours; again for more"
     )

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from ..stores.store import Question, Store, Total
+from ..values.fields import write_date
 from . import words
 from .figure import Figure, Period
 
@@ -41,8 +42,10 @@ def since(text: str, now: datetime) -> str:
     span = _SPAN.match(text)
     try:
         if span:
-            return (now - timedelta(days=int(span[1]) * _DAYS[span[2]])).strftime("%Y-%m-%dT00:00:00Z")
-        return datetime.fromisoformat(text).strftime("%Y-%m-%dT%H:%M:%SZ")
+            back = now - timedelta(days=int(span[1]) * _DAYS[span[2]])
+            return f"{back.date().isoformat()}T00:00:00Z"
+        moment = datetime.fromisoformat(text).replace(microsecond=0)
+        return write_date(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is neither a span such as 30d nor a date such as 2026-11-01") from None
 

@@ -4,12 +4,12 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from . import words
+from .columns import below, fitted, line
 from .figure import Column, Figure, Fix, Page, Value
 from .fixing import TURNS
 
 _CELL = 200  # characters of one value in a table, which wraps; more than that is a stranger's game
 _BARS = "▁▂▃▄▅▆▇█"
-_RIGHT = {"number", "share"}
 
 
 def page(value: Page, width: int = 80) -> str:
@@ -80,66 +80,18 @@ def wrap(text: str, width: int, indent: str = "") -> str:
     return "\n".join(made)
 
 
-# What gives way where a table is too wide, in this order, and down to how many columns.
-_GIVES = (
-    ("trend", 10),
-    ("text", 24),
-    ("code", 18),
-    ("text", 14),
-    ("code", 12),
-    ("text", 8),
-    ("code", 8),
-)
-
-
 def table(columns: Sequence[Column], rows: Iterable[Sequence[Value]], width: int = 80, indent: str = "  ") -> str:
-    """Rows in columns, numbers to the right, within the width: trends get fewer bars, the widest texts wrap."""
+    """Rows in columns, numbers to the right, within the width: trends get fewer bars, texts wrap, the rest is below."""
     lines = [tuple(row) for row in rows]
-    head = [column.name for column in columns]
+    kinds, head = [column.kind for column in columns], [column.name for column in columns]
     cells = [head, *([cell(column, value) for column, value in zip(columns, row, strict=True)] for row in lines)]
-    widths = [max(len(line[number]) for line in cells) for number in range(len(columns))]
-    _narrow([column.kind for column in columns], widths, width - len(indent) - 2 * (len(widths) - 1))
-    made = [_line(columns, head, widths, indent)]
-    for row in lines:
-        texts = [cell(column, value, wide) for column, value, wide in zip(columns, row, widths, strict=True)]
-        made.append(_line(columns, texts, widths, indent))
-    return "\n".join(made)
-
-
-def _narrow(kinds: Sequence[str], widths: list[int], room: int) -> None:
-    """Take from the widest columns of a kind what there is no room for."""
-    for kind, least in _GIVES:
-        for _ in range(sum(widths) - room):
-            of_kind = [number for number, one in enumerate(kinds) if _GIVING.get(one, one) == kind]
-            widest = max(of_kind, key=lambda number: widths[number], default=None)
-            if widest is None or widths[widest] <= least:
-                break
-            widths[widest] -= 1
-
-
-_GIVING = {"class": "code", "country": "text"}  # kinds that give way like another one
-
-
-def _line(columns: Sequence[Column], line: Sequence[str], widths: Sequence[int], indent: str) -> str:
-    """One row, on as many lines as its longest text needs."""
-    pieces = [_pieces(column, text, wide) for column, text, wide in zip(columns, line, widths, strict=True)]
-    made = []
-    for number in range(max(map(len, pieces), default=0)):
-        parts = [
-            text.rjust(wide) if column.kind in _RIGHT else text.ljust(wide)
-            for column, some, wide in zip(columns, pieces, widths, strict=True)
-            for text in (some[number] if number < len(some) else "",)
-        ]
-        made.append((indent + "  ".join(parts)).rstrip())
-    return "\n".join(made)
-
-
-def _pieces(column: Column, text: str, width: int) -> list[str]:
-    """A text in lines; the blanks of a trend are days without any."""
-    if len(text) <= width or column.kind == "trend":
-        return [text]
-    hyphens = max(map(len, text.split()), default=0) > width  # such a word breaks anyway
-    return textwrap.wrap(text, width, break_long_words=True, break_on_hyphens=hyphens) or [""]
+    widths = fitted(kinds, cells, width - len(indent))
+    made = [line(kinds, head, widths, indent)]
+    for row, whole in zip(lines, cells[1:], strict=True):
+        texts = [cell(column, value, wide) for column, value, wide in zip(columns, row, widths, strict=False)]
+        made.append(line(kinds, texts, widths, indent))
+        made.append(below(zip(head[len(widths) :], whole[len(widths) :], strict=True), width, indent))
+    return "\n".join(one for one in made if one)
 
 
 def cell(column: Column, value: Value, width: int = 0) -> str:
