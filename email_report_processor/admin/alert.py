@@ -30,10 +30,15 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.dry_run:
         for event in events:
             print(f"{event.level}: {event.sentence}\n  {event.do}")
+        if not events:
+            say("Nothing is wrong.")
         return 0
     ways = channels.channels(options)
     if not ways:
-        raise SettingsError("nobody can be told: set [alerts] mail_to, webhook_file, command or apprise_file")
+        raise SettingsError(
+            f"{count(len(events), 'thing')} wrong now, and nobody can be told: set [alerts] mail_to, webhook_file, "
+            "command or apprise_file (docs/alerts.md); --dry-run prints what is wrong"
+        )
     try:
         faults = tell.tell(state_dir(settings, os.environ) / _FILE, events, ways, options, now)
     except memory.ForgottenError as error:

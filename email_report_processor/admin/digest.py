@@ -33,7 +33,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     with looking(settings) as (look, options):
         to = tuple(arguments.to) or options.mail_to or (("postmaster@localhost",) if arguments.print else ())
         if not to:
-            raise SettingsError("nobody gets it: say --to ADDRESS, or set [alerts] mail_to")
+            raise SettingsError(
+                "nobody gets it: say --to ADDRESS, or set [alerts] mail_to (docs/alerts.md); --print shows the mail"
+            )
         events = tuple(evaluate(look, options)) if not arguments.domain else ()
         now, before = _periods(look.now, arguments.period)
         made = write_date(look.now)

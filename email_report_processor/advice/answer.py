@@ -41,9 +41,9 @@ def verdict(cost: Cost) -> Answer:
     lost, unknown, forwarded = (cost.fates[name] for name in ("lost", "unknown", "forwarded"))
     question = "What would it have lost?"
     if not cost.messages:
-        return Answer(
-            question, "-", f"There is no report about {cost.record.domain} in this time: nothing can be said."
-        )
+        there = "The reports" if cost.days else "There is no report"
+        said = "in this time count no message" if cost.days else "in this time"
+        return Answer(question, "-", f"{there} about {cost.record.domain} {said}: nothing can be said.")
     passed = f"Of {words.count(cost.messages, 'message')}, {words.number(cost.fates['kept'])} would still be delivered."
     if lost:
         text = f"{words.count(lost, 'message')} that you want would be lost: mend what stands below first."
@@ -196,7 +196,8 @@ def _by_reporter(cost: Cost) -> Figure:
 
 def _worst(counts: Mapping[str, Counter[str]]) -> list[tuple[str, Counter[str]]]:
     """What is lost first, then what is not known, then all."""
-    return sorted(counts.items(), key=lambda one: (-one[1]["lost"], -one[1]["unknown"], -one[1].total(), one[0]))
+    some = ((name, fates) for name, fates in counts.items() if fates.total())  # a row may count no message
+    return sorted(some, key=lambda one: (-one[1]["lost"], -one[1]["unknown"], -one[1].total(), one[0]))
 
 
 _NOTHING = "No reports about this domain in this time."

@@ -15,7 +15,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
-from ..checking.resolver import Look
+from ..checking.resolver import Look, Records
 from ..checking.spf import check_host
 from ..values.domains import organizational_domain
 from ..values.fields import clean, read_domain
@@ -23,6 +23,10 @@ from .large_senders import LARGE_SENDERS
 
 RULES = ("spf", "table", "map", "ptr", "as")
 _MOST_HOSTS = 5  # names of one address that are looked at
+
+
+class UnansweredError(Exception):
+    """The DNS could not tell; it is asked again another time."""
 
 
 class Named(NamedTuple):
@@ -48,11 +52,16 @@ def read_map(lines: Iterable[str]) -> dict[str, str]:
 
 
 def namer(look: Look, names: Mapping[str, str]) -> Callable[[Mapping[str, Any]], Named | None]:
-    """What names a document (flat) by its host. look: asks the DNS; names: of `read_map`."""
+    """What names a document (flat) by its host. look: asks the DNS; names: of `read_map`.
+
+    Raises UnansweredError: what the DNS does not tell today could be the name of a better rule.
+    """
+
+    heard = _insisting(look)
 
     @lru_cache(maxsize=100_000)
     def by_spf(address: str, author: str) -> str:
-        outcome = check_host(address, author, look)
+        outcome = check_host(address, author, heard)
         if outcome.result != "pass":
             return ""
         own = organizational_domain(author)
@@ -61,10 +70,10 @@ def namer(look: Look, names: Mapping[str, str]) -> Callable[[Mapping[str, Any]],
 
     @lru_cache(maxsize=100_000)
     def by_table(address: str) -> str:
-        passes = (one.name for one in LARGE_SENDERS if check_host(address, one.spf, look).result == "pass")
+        passes = (one.name for one in LARGE_SENDERS if check_host(address, one.spf, heard).result == "pass")
         return next(passes, "")
 
-    confirmed = lru_cache(maxsize=100_000)(lambda address: host_of(address, look))
+    confirmed = lru_cache(maxsize=100_000)(lambda address: host_of(address, heard))
 
     def find(fields: Mapping[str, Any]) -> Named | None:
         address = str(fields.get("source.ip", ""))
@@ -82,6 +91,18 @@ def namer(look: Look, names: Mapping[str, str]) -> Callable[[Mapping[str, Any]],
         return Named(system, "as") if system else None
 
     return find
+
+
+def _insisting(look: Look) -> Look:
+    """Raises UnansweredError where no server says anything: one that says it cannot tell is an answer."""
+
+    def ask(name: str, kind: str) -> Records:
+        answer = look(name, kind)
+        if answer.unheard:
+            raise UnansweredError(answer.fault)
+        return answer
+
+    return ask
 
 
 def host_of(address: str, look: Look) -> str:

@@ -11,6 +11,7 @@ class Records(NamedTuple):
 
     texts: tuple[str, ...] = ()
     fault: str = ""  # '' when the DNS answered; else the records may be there all the same
+    unheard: bool = False  # whether no server said anything at all
     secure: bool = False  # whether the resolver checked the signatures of DNSSEC (RFC 6840 §5.8)
 
 
@@ -42,13 +43,15 @@ class Resolver:
         if self._untrue is None:
             self._untrue = self._denies_the_root()
         if self._untrue:
-            return Records(fault="the resolver says that not even the root of the DNS exists: it answers for nothing")
+            fault = "the resolver says that not even the root of the DNS exists: it answers for nothing"
+            return Records(fault=fault, unheard=True)
         if (name, kind) not in self._answers:
             kinds = ("A", "AAAA") if kind == "ADDRESS" else (kind,)
             found = [self._ask(name, one) for one in kinds]
             texts = tuple(text for one in found for text in one.texts)
             fault = "" if texts else "".join(one.fault for one in found[:1])
-            self._answers[name, kind] = Records(texts, fault, all(one.secure for one in found))
+            unheard = bool(fault) and found[0].unheard
+            self._answers[name, kind] = Records(texts, fault, unheard, all(one.secure for one in found))
         return self._answers[name, kind]
 
     def _denies_the_root(self) -> bool:
@@ -74,9 +77,10 @@ class Resolver:
         except dns.resolver.NXDOMAIN:
             return Records()
         except dns.resolver.NoNameservers as error:
-            return Records(fault=f"the resolver cannot tell ({_codes(error)})")
+            unheard = not any(one[4] for one in error.kwargs.get("errors", ()))
+            return Records(fault=f"the resolver cannot tell ({_codes(error)})", unheard=unheard)
         except dns.exception.Timeout:
-            return Records(fault=f"no answer within {self._resolver.lifetime:g} s")
+            return Records(fault=f"no answer within {self._resolver.lifetime:g} s", unheard=True)
         except dns.exception.DNSException as error:
             return Records(fault=f"no question that the DNS takes ({str(error) or type(error).__name__})")
         secure = bool(answer.response.flags & dns.flags.AD)

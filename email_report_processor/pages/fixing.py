@@ -122,7 +122,7 @@ def fixes(store: Store, scope: Scope) -> tuple[Fix, ...]:
     counts = _sorts(store, scope)
     found = [fix for sort in counts if sort.turn != "none" for fix in _of_sort(store, scope, sort)]
     found += [_nothing(sort, counts[sort]) for sort in counts if sort.turn == "none" and sort.class_ in CLASSES]
-    return tuple(sorted(found, key=rank))
+    return tuple(sorted((fix for fix in found if fix.messages), key=rank))  # a row may count no message
 
 
 def _sorts(store: Store, scope: Scope) -> Counter[_Sort]:

@@ -80,7 +80,7 @@ def _authenticated(found: mail.Mail, things: tuple[Fix, ...], latest: str) -> An
     if not found.slices:
         return Answer(question, "-", _none(latest))
     if not judged:
-        return Answer(question, "-", mail.unjudged(found))
+        return Answer(question, "-", mail.unjudged(found) or "The reports of this time count no message.")
     open_ = sum(fix.things for fix in things if fix.turn == "fix")
     lost = found.count(lambda one: one.result == "fail" and fixing.turn_of(one.class_) == "fix")
     rate = words.share(words.part(found.passed, judged))

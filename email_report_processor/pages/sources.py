@@ -35,6 +35,7 @@ def senders(store: Store, scope: Scope) -> Figure:
     rows = tuple(
         (name or NOBODY, one.messages, one.failed, hosts[name][0], one.first, one.last, trends.of(name or ""))
         for name, one in ordered
+        if one.messages  # a row may count none
     )
     columns = (
         Column("Sender"),
@@ -65,7 +66,7 @@ def hosts(store: Store, scope: Scope) -> Figure:
         messages[address] += group.sums[0]
         failed[address] += group.sums[0] if group.key[4] == "fail" else 0
         about.setdefault(address, group.key[1:4])  # of its largest group
-    ordered = sorted(messages, key=lambda address: (-failed[address], -messages[address], address))
+    ordered = sorted(+messages, key=lambda address: (-failed[address], -messages[address], address))
     rows = tuple((one, failed[one], messages[one], *(value or "-" for value in about[one])) for one in ordered)
     columns = (
         Column("Host", "code"),
@@ -86,7 +87,7 @@ def _two(store: Store, scope: Scope, by: tuple[str, ...]) -> Iterator[tuple[tupl
         key = tuple("" if value is None else str(value) for value in group.key[:-1])
         messages[key] += group.sums[0]
         failed[key] += group.sums[0] if group.key[-1] == "fail" else 0
-    for key in sorted(messages, key=lambda key: (-messages[key], key)):
+    for key in sorted(+messages, key=lambda key: (-messages[key], key)):
         yield key, messages[key], failed[key]
 
 

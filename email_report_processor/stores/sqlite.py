@@ -69,6 +69,7 @@ class SqliteStore:
         self._clock = clock
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None  # device and inode of what is open
+        self._frozen: tuple[int, ...] | None = None  # what it was when it was opened only to be read
 
     def write(self, rows: Iterable[Row]) -> Written:
         """See Store. Nothing is refused for its content."""
@@ -121,6 +122,10 @@ class SqliteStore:
             yield from kinds_sqlite.read(self._connected(), asked, self._prefix)
         except sqlite3.Error as error:
             raise _explain(error, self.name, self._budget) from error
+        if self._was_written():
+            from .reading_sqlite import changed
+
+            raise changed(self.name)
 
     def select(self, selection: Selection, after: tuple[Any, ...] = ()) -> Iterator[Found]:
         """See Store. What is found is noted at the beginning and read in pages: nothing is locked between them."""
@@ -197,6 +202,7 @@ class SqliteStore:
     def close(self) -> None:
         """See Store. The last one to close folds the log into the file."""
         connection, self._connection = self._connection, None
+        self._frozen = None
         if connection is not None:
             try:
                 connection.close()
@@ -208,9 +214,15 @@ class SqliteStore:
         until = self._clock() + self._budget
         while True:
             try:
-                return work(self._connected(), argument)
+                found = work(self._connected(), argument)
+                if not self._was_written():
+                    return found
+                if self._clock() >= until:
+                    from .reading_sqlite import changed
+
+                    raise changed(self.name)
             except sqlite3.Error as error:
-                if _code(error) not in _LOCKED or self._clock() >= until:
+                if not self._was_written() and (_code(error) not in _LOCKED or self._clock() >= until):
                     raise _explain(error, self.name, self._budget) from error
             except UnicodeDecodeError as error:  # Python's module, for a message that quotes damaged names
                 raise StoreError(
@@ -228,9 +240,37 @@ class SqliteStore:
                 _make_file(self.name)
             except OSError as error:
                 raise StoreError(f"{self.name}: {error.strerror}: {_WHERE}") from error
-            self._connection = _connect(self.name, self._budget)
+            self._connection = self._opened()
             self._file = _identity(self.name)
         return self._connection
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            return _connect(self.name, self._budget)
+        except sqlite3.Error as error:
+            from . import reading_sqlite  # 2 ms, for people who may not write
+
+            if _code(error) not in reading_sqlite.REFUSED:
+                raise
+            try:
+                self._frozen = reading_sqlite.state(self.name)
+                return reading_sqlite.connect(self.name, _version())
+            except OSError as reason:
+                raise error from reason
+
+    def _was_written(self) -> bool:
+        """Whether somebody changed what was opened only to be read; it is opened anew then."""
+        if self._frozen is None:
+            return False
+        from . import reading_sqlite
+
+        try:
+            same = reading_sqlite.state(self.name) == self._frozen
+        except OSError:
+            same = False
+        if not same:
+            self.close()
+        return not same
 
     def _must_exist(self) -> None:
         """Reading makes no file: it would hide a wrong path."""

@@ -108,6 +108,27 @@ def test_each_rule(
     store.close()
 
 
+@pytest.mark.parametrize(("broken", "status"), [(dns_server.SILENT, 75), (dns_server.SERVFAIL, 0)])
+def test_a_resolver_that_says_nothing_gives_no_name_of_a_lower_rule(
+    server: DnsServer, run_admin: Program, tmp_path: Path, broken: str, status: int
+) -> None:
+    """Else a time-out of today would name 192.0.2.5 by its AS for ever."""
+    store = open_store(f"sqlite:{run_admin.state / 'reports.sqlite'}")
+    store.write(row for row in rows("email-report-") if b"192.0.2.5" in row.source)
+    server.records["5.2.0.192.in-addr.arpa", "PTR"] = [broken]
+    arguments = ("names", "--since", "all", "--server", server.address, "--timeout", "0.4")
+    done = run_admin(b"", *arguments)
+    assert done.status == status, done.stderr
+    named = [decode(one.row.source).get("source.name") for one in store.select(Selection(And()))]
+    store.close()
+    if broken == dns_server.SILENT:
+        assert named == [None]
+        assert "the DNS told nothing of the hosts of 1 more (no answer within 0.4 s): run it again later" in done.stderr
+    else:  # a reverse zone that is broken stays so
+        assert named == ["Example Network"]
+    del server.records["5.2.0.192.in-addr.arpa", "PTR"]
+
+
 def test_maps_that_are_none(run_admin: Program, tmp_path: Path) -> None:
     (tmp_path / "map.csv").write_text("domain;name\n")
     for name, reason in (("map.csv", "no columns base_reverse_dns and name"), ("absent.csv", "No such file")):

@@ -64,6 +64,21 @@ def test_messages_without_a_result_are_counted(look: Look, documents: list[Docum
     assert page.figure("domains").left_out[0].startswith(said)
 
 
+def test_a_row_that_counts_no_message_is_nothing_to_fix(look: Look, documents: list[Document]) -> None:
+    page = look(mail(documents, count=0))
+    assert (page.fixes, page.figure("senders").rows, page.figure("hosts").rows) == ((), (), ())
+    assert page.answers[0].sentence == "The reports of this time count no message."
+
+
+def test_columns_that_have_no_room_stand_below_their_row() -> None:
+    columns = (Column("Day", "day"), Column("What"), *(Column(f"A long name {n}", "number") for n in range(9)))
+    said = text.table(columns, [("2026-11-28", "some words about it", *range(9)), ("2026-11-29", "-", *[None] * 9)], 60)
+    assert max(map(len, said.splitlines())) <= 60
+    assert "a long name 8: 8" in said
+    assert said.splitlines()[-1].split() == ["2026-11-29", *["-"] * (len(said.splitlines()[-1].split()) - 1)]
+    assert "a long name" not in text.table(columns, [("2026-11-28", "x", *range(9))], 200)
+
+
 def test_the_answers_are_the_same_however_long_the_tables_are(store: SqliteStore, page: Page) -> None:
     short = overview(store, SCOPE._replace(top=1), [], NOW)
     assert [one.sentence for one in short.answers] == [one.sentence for one in page.answers]
