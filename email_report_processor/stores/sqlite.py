@@ -255,7 +255,7 @@ class SqliteStore:
             try:
                 self._frozen = reading_sqlite.state(self.name)
                 return reading_sqlite.connect(self.name, _version())
-            except OSError as reason:
+            except (OSError, sqlite3.Error) as reason:
                 raise error from reason
 
     def _was_written(self) -> bool:
