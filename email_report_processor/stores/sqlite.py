@@ -75,14 +75,14 @@ class SqliteStore:
         """See Store. Nothing is refused for its content."""
         stored = already = 0
         for batch in in_batches(rows, _BATCH_ROWS, _BATCH_BYTES):
-            new = self._patiently(_insert, batch)
+            new = self._patiently(_insert, batch, writes=True)
             stored += new
             already += len(batch) - new
         return Written(stored, already)
 
     def write_together(self, parcels: Sequence[Sequence[Row]]) -> list[Written]:
         """See together.py: one transaction for all of them, or none."""
-        new = self._patiently(_insert_parcels, parcels)
+        new = self._patiently(_insert_parcels, parcels, writes=True)
         return [Written(stored, len(parcel) - stored) for stored, parcel in zip(new, parcels, strict=True)]
 
     def scan(self, after: tuple[str, str] | None = None) -> Iterator[Row]:
@@ -157,30 +157,30 @@ class SqliteStore:
 
     def renew(self, renewals: "Sequence[Renewal]") -> int:
         """See Renewable. In one transaction, with the daily sums."""
-        return self._patiently(_renew, renewals)
+        return self._patiently(_renew, renewals, writes=True)
 
     def remove(self) -> int:
         """Take away every document under the prefix: for what was made up. Returns how many there were."""
         self._must_exist()
-        return self._patiently(_remove, self._prefix)
+        return self._patiently(_remove, self._prefix, writes=True)
 
     def delete(self, rows: Iterable[Row]) -> int:
         """See privacy.documents.Erasable."""
         from . import forget_sqlite  # 1 ms, for people only
 
-        return self._patiently(forget_sqlite.delete, list(rows))
+        return self._patiently(forget_sqlite.delete, list(rows), writes=True)
 
     def replace(self, rows: Iterable[Row]) -> int:
         """See privacy.documents.Erasable."""
         from . import forget_sqlite  # 1 ms, for people only
 
-        return self._patiently(forget_sqlite.replace, list(rows))
+        return self._patiently(forget_sqlite.replace, list(rows), writes=True)
 
     def settle(self) -> None:
         """See privacy.documents.Erasable."""
         from . import forget_sqlite  # 1 ms, for people only
 
-        self._patiently(forget_sqlite.settle, None)
+        self._patiently(forget_sqlite.settle, None, writes=True)
 
     def prune(self, before: Mapping[str, str], *, really: bool) -> Iterator[tuple[str, int]]:
         """See privacy.prune.Prunable."""
@@ -193,7 +193,7 @@ class SqliteStore:
             for first in range(0, len(old.rows), forget_sqlite.AT_ONCE):
                 step = old.rows[first : first + forget_sqlite.AT_ONCE]
                 if really:
-                    self._patiently(forget_sqlite.take, [rowid for rowid, _ in step])
+                    self._patiently(forget_sqlite.take, [rowid for rowid, _ in step], writes=True)
                 yield from ((dataset, 1) for _, dataset in step)
             if not old.last:
                 return
@@ -209,12 +209,12 @@ class SqliteStore:
             except sqlite3.Error as error:
                 raise _explain(error, self.name, self._budget) from error
 
-    def _patiently(self, work: Callable[[sqlite3.Connection, Any], _T], argument: Any) -> _T:
+    def _patiently(self, work: Callable[[sqlite3.Connection, Any], _T], argument: Any, *, writes: bool = False) -> _T:
         """Do the work, again while others hold the lock. SQLite itself does not wait for all of them."""
         until = self._clock() + self._budget
         while True:
             try:
-                found = work(self._connected(), argument)
+                found = work(self._connected(writes=writes), argument)
                 if not self._was_written():
                     return found
                 if self._clock() >= until:
@@ -232,7 +232,7 @@ class SqliteStore:
 
             self._sleep(random.uniform(0.005, 0.05))  # noqa: S311  # not a secret: neighbours must not wake together
 
-    def _connected(self) -> sqlite3.Connection:
+    def _connected(self, *, writes: bool = False) -> sqlite3.Connection:
         if self._connection is not None and _identity(self.name) != self._file:
             self.close()  # somebody moved the file away, and what goes into it now may be lost
         if self._connection is None:
@@ -240,14 +240,16 @@ class SqliteStore:
                 _make_file(self.name)
             except OSError as error:
                 raise StoreError(f"{self.name}: {error.strerror}: {_WHERE}") from error
-            self._connection = self._opened()
+            self._connection = self._opened(writes=writes)
             self._file = _identity(self.name)
         return self._connection
 
-    def _opened(self) -> sqlite3.Connection:
+    def _opened(self, *, writes: bool) -> sqlite3.Connection:
         try:
             return _connect(self.name, self._budget)
         except sqlite3.Error as error:
+            if writes:
+                raise
             from . import reading_sqlite  # 2 ms, for people who may not write
 
             if _code(error) not in reading_sqlite.REFUSED:
