@@ -7,6 +7,7 @@ which works in the same process, else time. Then a server of its own answers
 """
 
 import http.client
+import os
 import random
 import re
 import statistics
@@ -30,11 +31,15 @@ from tests import nodes
 NUMBER, TIMES, REQUESTS = 100_000, 50, 10_000
 PREFIX = "erp-bench-desk-"
 VIEWS = (
+    "/",
     "/failures",
     "/failures?q=class:spoof+since:7d",
+    "/failures?q=",
     "/campaigns",
     "/networks",
+    "/networks?q=",
     "/urls",
+    "/urls/export/rpz",
     "/hosts/203.0.7.7",
     "/message/{id}",
 )
@@ -223,6 +228,7 @@ def main(number: int = NUMBER, times: int = TIMES, requests: int = REQUESTS) -> 
         store = open_store(url)
         store.write(rows(number, "email-report-"))
         store.close()
+        print(f"sqlite: load of the machine {os.getloadavg()[0]:.1f}")
         met = show("sqlite", views(url, "email-report-", Path(folder), times, time.process_time))
         met &= cluster(number, times, Path(folder))
         return memory(url, Path(folder), requests) and met
@@ -241,6 +247,7 @@ def cluster(number: int, times: int, folder: Path) -> bool:
         store.write(rows(number, PREFIX))
         store.refresh()
         store.close()
+        print(f"opensearch: load of the machine {os.getloadavg()[0]:.1f}")
         return show("opensearch", views(node.url, PREFIX, folder / "cluster", times, time.perf_counter))
     finally:
         node.wipe(PREFIX)

@@ -6,6 +6,25 @@ from ..documents.encode import decode
 from ..stores.store import Row
 
 DATASETS = ("dmarc-failure", "arf")
+# What many messages are looked at by: all that `from_row` reads, without what is large.
+BRIEF = (
+    "@timestamp",
+    "class",
+    "count",
+    "source.ip",
+    "source.as.number",
+    "source.as.organization.name",
+    "source.geo.country_iso_code",
+    "sample.subject",
+    "sample.from",
+    "feedback.original_rcpt_to",
+    "sample.to",
+    "url.full",
+    "url.domain",
+    "file",
+    "feedback.delivery_result",
+    "feedback.reported_domain",
+)
 
 
 class Message(NamedTuple):

@@ -6,7 +6,7 @@ the same names, so the nesting is worked out once for each set of names and reme
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring
 from operator import attrgetter, itemgetter
@@ -45,18 +45,20 @@ def decode(source: bytes) -> Fields:
 
 def flatten(source: Mapping[str, Any]) -> Fields:
     """Nested objects as dotted names; lists of objects stay lists, of dicts with dotted names."""
-    return dict(_leaves(source, ""))
+    fields: Fields = {}
+    _gather(source, "", fields)
+    return fields
 
 
-def _leaves(source: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+def _gather(source: Mapping[str, Any], prefix: str, fields: Fields) -> None:
     for key, value in source.items():
         name = prefix + key
         if isinstance(value, dict) and name not in _WHOLE:
-            yield from _leaves(value, name + ".")
+            _gather(value, name + ".", fields)
         elif isinstance(value, list):
-            yield name, [flatten(one) if isinstance(one, dict) else one for one in value]
+            fields[name] = [flatten(one) if isinstance(one, dict) else one for one in value]
         else:
-            yield name, value
+            fields[name] = value
 
 
 def _layered(fields: Fields, layers: Sequence[Layer]) -> bytes:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .totals import Checked
 
 _PAGE_ROWS = 250  # documents read at once by `documents`
+_PAGE_BRIEF = 5_000  # the same, of documents of which some fields are read
 _PAGE_GROUPS = 10_000  # groups read at once by `groups`
 _NO_MORE: Mapping[str, Any] = MappingProxyType({})
 _SCROLL = "5m"  # how long OpenSearch keeps our place between two pages
@@ -79,10 +80,12 @@ def _hits(
         "query": {"bool": {"filter": [translate(selection.node)]}},
         "sort": [{"@timestamp": "desc"}, {"_seq_no": "desc"}, {"_index": "desc"}],
         "track_total_hits": False,
+        **({"_source": selection.fields} if selection.fields else {}),
         **more,
     }
+    most = _PAGE_BRIEF if selection.fields else _PAGE_ROWS
     while left > 0:
-        page = {**ask, "size": min(left, _PAGE_ROWS), **({"search_after": after} if after else {})}
+        page = {**ask, "size": min(left, most), **({"search_after": after} if after else {})}
         hits = client.ask(f"/{pattern}/_search", page)["hits"]["hits"]
         yield from hits
         if len(hits) < page["size"]:
@@ -103,9 +106,10 @@ def groups(client: Client, path: str, checked: "Checked") -> Iterator[Total]:
     question["aggs"] = {"groups": {"composite": composite, "aggs": sums}}
     while True:
         groups = client.ask(path, question).get("aggregations", {}).get("groups", {})
-        for group in groups.get("buckets", []):
+        buckets = groups.get("buckets", [])
+        for group in buckets:
             yield _total(checked, group["key"], group["doc_count"], group)
-        if "after_key" not in groups:
+        if len(buckets) < _PAGE_GROUPS:  # the last page, as each page is filled
             return
         composite["after"] = groups["after_key"]
 

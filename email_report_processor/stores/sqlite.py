@@ -30,7 +30,7 @@ _BATCH_ROWS = 2000
 _BATCH_BYTES = 2 * 1024**2
 _SMALL = 1024**2  # bytes: making the file may already take more than such a limit, and leaves nothing to measure
 _PAGE_ROWS = 500  # read at once by `scan`: between pages nothing is locked and the log can be folded in
-_FORM = 8  # of the tables, and of the views beside their fields
+_FORM = 9  # of the tables, and of the views beside their fields
 
 _INSERT = "INSERT OR IGNORE INTO documents VALUES (?, ?, CAST(? AS TEXT))"
 _RENEW = "UPDATE documents SET source = CAST(? AS TEXT) WHERE id = ? AND source = CAST(? AS TEXT)"
@@ -137,7 +137,7 @@ class SqliteStore:
         wanted = select_sqlite.Wanted(selection, self._prefix, after)
         numbers = self._patiently(select_sqlite.find, wanted)
         for first in range(0, len(numbers), _PAGE_ROWS):
-            yield from self._patiently(select_sqlite.read, numbers[first : first + _PAGE_ROWS])
+            yield from self._patiently(select_sqlite.read, (numbers[first : first + _PAGE_ROWS], selection.fields))
 
     def log(self, place: "Place", since: str, known: "Known") -> "Iterator[list[Entry]]":
         """See follow.Log. Nothing comes late; known is asked all the same, where row numbers have changed."""

@@ -74,6 +74,7 @@ class Selection(NamedTuple):
     node: "Node"  # see query.parse
     datasets: tuple[str, ...] = ()  # () is all
     size: int = 0  # documents at the most, newest first; 0 is all of them
+    fields: tuple[str, ...] = ()  # dotted names that are needed; a store may leave out the others. () is all of them
 
 
 class Found(NamedTuple):

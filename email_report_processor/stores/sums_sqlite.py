@@ -19,6 +19,8 @@ _SLICE = 20_000  # documents of one transaction: writers wait no longer than for
 _ABSENT = "x''"  # stands for NULL in keys: NULLs are all different in an index
 _DAILY = ("day",)
 _STORED = ("stored", "about")  # the moments event.ingested and @timestamp, without their Z: so they sort (by_time.py)
+_ABOUT = ("about",)
+_MOMENTS = {"event.ingested": "stored", "@timestamp": "about"}
 
 
 class Sum(NamedTuple):
@@ -39,27 +41,31 @@ class Sum(NamedTuple):
     def keys(self) -> tuple[str, ...]:
         """The columns of its primary key: what is asked for by one value, or from a moment on, comes first."""
         fields = tuple(f"k{number}" for number in range(len(self.fields)))
-        return (*self.times, *fields, "prefix") if self.stored else (*fields, *self.times, "prefix")
+        return (*self.times, *fields, "prefix") if self.exact else (*fields, *self.times, "prefix")
 
     @property
-    def stored(self) -> bool:
-        """Whether it knows when documents were stored."""
-        return self.times == _STORED
+    def exact(self) -> bool:
+        """Whether it knows moments, not days alone."""
+        return "about" in self.times
+
+    @property
+    def moments(self) -> dict[str, str]:
+        """The fields of the moments that it knows, with their columns."""
+        return {name: column for name, column in _MOMENTS.items() if column in self.times}
 
     @property
     def periods(self) -> frozenset[str]:
         """What a question may name of time."""
-        return frozenset({"day", "@timestamp", "event.ingested"} if self.stored else self.times)
+        return frozenset({"day", *self.moments} if self.exact else self.times)
 
     @property
     def day(self) -> str:
         """SQL of the day of a row."""
-        return "substr(nullif(about, x''), 1, 10)" if self.stored else "nullif(day, x'')"
+        return "substr(nullif(about, x''), 1, 10)" if self.exact else "nullif(day, x'')"
 
     def value(self, name: str) -> str:
         """SQL of a field of a row, NULL where it is absent."""
-        moments = {"event.ingested": "stored", "@timestamp": "about"} if self.stored else {}
-        return f"nullif({moments.get(name) or self.column(name)}, x'')"
+        return f"nullif({self.moments.get(name) or self.column(name)}, x'')"
 
     def column(self, name: str) -> str:
         """Of a field."""
@@ -124,6 +130,27 @@ SUMS = (
     *(
         Sum(f"stored_{dataset.replace('-', '_')}", dataset, ("report.org_name", _TRUST), (), _STORED)
         for dataset in ("report", "dmarc-failure", "arf")
+    ),
+    # What pages and the desk show of failed messages. Hardly two are of one moment: this is what is asked of each, taken
+    # out of its document once.
+    *(
+        Sum(
+            f"failures_{dataset.replace('-', '_')}",
+            dataset,
+            (
+                "feedback.type",
+                "class",
+                "feedback.delivery_result",
+                "source.as.number",
+                *_PLACE,
+                "source.ip",
+                "feedback.reported_domain",
+                "warnings",
+                _TRUST,
+            ),
+            times=_ABOUT,
+        )
+        for dataset in ("dmarc-failure", "arf")
     ),
 )
 
@@ -202,7 +229,7 @@ def _values(one: Sum, source: str, index: str) -> list[str]:
     name = _named(index)
     prefix = f"substr({name}, 1, length({name}) - {len(one.dataset) + 1})"
     times = [_time(source, time) for time in one.times]
-    return [*times, *fields, prefix] if one.stored else [*fields, *times, prefix]
+    return [*times, *fields, prefix] if one.exact else [*fields, *times, prefix]
 
 
 def _time(source: str, column: str) -> str:
@@ -280,7 +307,7 @@ def _whole(dataset: str, some: list[Sum]) -> Sum:
 
 def _from_opened(one: Sum, whole: Sum) -> str:
     fields = [whole.column(name) for name in one.fields]
-    keys = [*one.times, *fields, "prefix"] if one.stored else [*fields, *one.times, "prefix"]
+    keys = [*one.times, *fields, "prefix"] if one.exact else [*fields, *one.times, "prefix"]
     sums = [f"sum(s{whole.sums.index(name)})" for name in one.sums]
     groups = ", ".join(str(number) for number in range(1, len(keys) + 1))
     # WHERE true: without it the parser takes ON CONFLICT for the ON of a join.

@@ -43,10 +43,10 @@ def holding(checked: Checked, dataset: str) -> Sum | None:
         if one.dataset == dataset
         and periods <= one.periods
         and needed <= set(one.fields)
-        and names <= {*one.fields, *(one.periods if one.stored else ())}
+        and names <= {*one.fields, *one.moments}
         and {field.name for field in checked.sum} <= set(one.sums)
     ]
-    return min(found, key=lambda one: (one.stored, len(one.fields), len(one.times)), default=None)
+    return min(found, key=lambda one: (one.exact, len(one.fields), len(one.times)), default=None)
 
 
 def _periods(checked: Checked) -> set[str]:
@@ -107,26 +107,27 @@ def _conditions_of_sums(one: Sum, checked: Checked) -> tuple[list[str], list[Any
     conditions = [f"{one.column(field.name)} = ifnull(?, x'')" for field, _ in checked.where]
     conditions += [f"{one.column(field.name)} <> ifnull(?, x'')" for field, _ in checked.unless]
     parameters = [value for _, value in (*checked.where, *checked.unless)]
-    column = "about" if one.stored else "day"
+    column = "about" if one.exact else "day"
     for bound, operator in ((checked.since, ">="), (checked.until, "<")):
         if bound:
             conditions.append(f"({column} {operator} ? AND {column} <> x'')")
-            parameters.append(bound.removesuffix("Z") if one.stored else bound[:10])
+            parameters.append(bound.removesuffix("Z") if one.exact else bound[:10])
     if checked.node is not None:
         place = Place(one.value, lambda name: f"json_each({one.value(name)})")
         for term in terms(checked.node):
-            condition, more = _stored_between(term) or translate(term, place)
+            condition, more = _between(one, term) or translate(term, place)
             conditions.append(condition)
             parameters += more
     return conditions, parameters
 
 
-def _stored_between(node: Node) -> Condition | None:
-    """When documents were stored, in the words of the primary key: the rest of the table is not read."""
-    if not isinstance(node, Between) or node.field.name != "event.ingested":
+def _between(one: Sum, node: Node) -> Condition | None:
+    """Moments in the words of the primary key: the rest of the table is not read."""
+    if not isinstance(node, Between) or node.field.name not in one.moments:
         return None
+    column = one.moments[node.field.name]
     bounds = [(bound, sign) for bound, sign in ((node.low, ">="), (node.high, "<")) if isinstance(bound, str)]
-    conditions = [*(f"stored {sign} ?" for _, sign in bounds), "stored <> x''"]
+    conditions = [*(f"{column} {sign} ?" for _, sign in bounds), f"{column} <> x''"]
     return f"({' AND '.join(conditions)})", [bound.removesuffix("Z") for bound, _ in bounds]
 
 

@@ -46,6 +46,9 @@ VALUES: dict[str, list[Any]] = {
     "policy.domain": ["example.org", None],
     "policy.string": [["version: STSv1", "mode: enforce"], ["mode: testing"], None],
     "failure.result_type": ["certificate-expired", None],
+    "feedback.type": ["auth-failure", "abuse", None],
+    "feedback.delivery_result": ["delivered", "reject", None],
+    "feedback.reported_domain": [["example.org"], ["example.org", "example.net", "example.org"], None],
     **{name: [0, 3, None] for name in ("sessions.successful", "sessions.failed", "failure.failed_session_count")},
 }
 DATASETS = ("dmarc-aggregate", "dmarc-aggregate", "dmarc-aggregate", "report", "smtp-tls", "arf", "dmarc-failure")
@@ -71,8 +74,8 @@ def question(dice: random.Random) -> Question:
         where={name: dice.choice(VALUES[name]) for name in dice.sample(scalar, dice.randint(0, 2))},
         unless={name: dice.choice(VALUES[name]) for name in dice.sample(scalar, dice.randint(0, 1))},
         different=tuple(dice.sample(scalar, dice.randint(0, 1))),
-        since=dice.choice(("", "2026-11-01T00:00:00Z", *(MOMENTS if one.stored else ()))),
-        until=dice.choice(("", "2026-11-02T00:00:00Z", *(MOMENTS if one.stored else ()))),
+        since=dice.choice(("", "2026-11-01T00:00:00Z", *(MOMENTS if one.exact else ()))),
+        until=dice.choice(("", "2026-11-02T00:00:00Z", *(MOMENTS if one.exact else ()))),
         every=dice.choice(("", "day")),
         size=10_000,
         node=query(dice, one) if dice.random() < 0.7 else None,
@@ -82,18 +85,17 @@ def question(dice: random.Random) -> Question:
 def query(dice: random.Random, one: sums_sqlite.Sum) -> Node:
     """Any of what a table knows, of each kind of test."""
     terms: list[Node] = [Exists(one.field(name)) for name in one.fields]
-    if one.stored:
-        low, high = dice.choice((None, *MOMENTS)), dice.choice((None, *MOMENTS))
-        terms += [
-            Between(field_of("event.ingested"), low, high or "9999"),
-            Between(field_of("@timestamp"), low or "2026", None),
-        ]
+    low, high = dice.choice((None, *MOMENTS)), dice.choice((None, *MOMENTS))
+    if "stored" in one.times:
+        terms.append(Between(field_of("event.ingested"), low, high or "9999"))
+    if one.exact:
+        terms.append(Between(field_of("@timestamp"), low or "2026", None))
     terms += [Text(one.field(name), ("", text)) for name, text in (("dkim.signatures", "pass"),) if name in one.fields]
     terms += [Within(one.field(name), "192.0.2.0/24") for name in ("source.ip",) if name in one.fields]
     terms += [Is(one.field(name), True) for name in ("policy_published.testing",) if name in one.fields]
     terms += [Between(one.field(name), 64496, 64496) for name in ("source.as.number",) if name in one.fields]
     some = tuple(dice.choice((term, Not(term))) for term in dice.sample(terms, dice.randint(1, min(3, len(terms)))))
-    last = (terms[len(one.fields)],) if one.stored and dice.random() < 0.7 else ()
+    last = (terms[len(one.fields)],) if one.exact and dice.random() < 0.7 else ()
     return And((*last, dice.choice((And, Or))(some)))
 
 
@@ -171,7 +173,7 @@ def test_what_the_sums_do_not_hold_is_asked_of_the_documents() -> None:
     held = Question("dmarc-aggregate", by=("class",))
     assert totals_sqlite.holding(check(held), held.dataset) is not None
     for other in (
-        Question("arf", by=("source.ip",)),
+        Question("arf", by=("source.port",)),
         held._replace(by=("auth_results.dkim.domain",)),
         held._replace(by=("report.id",)),
         held._replace(sum=("policy_published.pct",)),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ...stores.query import Node, Or, Text, field_of, parse
 from ...stores.store import Found, Selection
 from .. import history
-from ..message import DATASETS, Message, from_row
+from ..message import BRIEF, DATASETS, Message, from_row
 from .desk import Asked, moment
 
 PAGE = 25  # lines of a list
@@ -98,8 +98,8 @@ class Newest(NamedTuple):
 
 
 def newest(asked: Asked, node: Node, most: int = MOST) -> Newest:
-    """As many as a view looks at together: what belongs together is found in memory."""
-    found = [from_row(one.row) for one in asked.store.select(Selection(node, DATASETS, most + 1))]
+    """As many as a view looks at together, without header and text: what belongs together is found in memory."""
+    found = [from_row(one.row) for one in asked.store.select(Selection(node, DATASETS, most + 1, BRIEF))]
     return Newest(tuple(found[:most]), len(found) > most)
 
 

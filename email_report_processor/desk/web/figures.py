@@ -39,10 +39,12 @@ class Failed(NamedTuple):
 def read(store: Narrowed, node: Node) -> Failed:
     """Ask the store twice for each of the two datasets."""
     by = ("feedback.type", "class", _RESULT)
-    return Failed(
-        tuple(ask(store, node, by, every=True)),
-        tuple(ask(store, node, (*_PLACE, _RESULT))),
-    )
+    return Failed(tuple(ask(store, node, by, every=True)), read_places(store, node).by_place)
+
+
+def read_places(store: Narrowed, node: Node) -> Failed:
+    """The places alone."""
+    return Failed((), tuple(ask(store, node, (*_PLACE, _RESULT))))
 
 
 def ask(store: Narrowed, node: Node, by: tuple[str, ...], *, every: bool = False) -> list[Total]:

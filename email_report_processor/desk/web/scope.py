@@ -43,7 +43,8 @@ class Narrowed:
         if not datasets:
             return iter(())
         owned = tuple(And((Text(field_of("event.dataset"), (one,)), _owned(one, self._domains))) for one in datasets)
-        return self._store.select(Selection(And((Or(owned), selection.node)), datasets, selection.size), after)
+        narrowed = selection._replace(node=And((Or(owned), selection.node)), datasets=datasets)
+        return self._store.select(narrowed, after)
 
     def write(self, rows: Iterable[Row]) -> Written:
         """Refused: no view stores anything by itself."""

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ....stores.query import Node
+from ....stores.query import And, Between, Exists, Node, Not, Or, field_of
 from ... import history
 from ...history import Standing
 from .. import figures
@@ -29,18 +29,20 @@ class Line(NamedTuple):
 def show(asked: Asked) -> Answer:
     """The networks of a query, those with the most messages first."""
     query = query_of(asked)
-    found = figures.read(asked.store, query.node)
-    last = last_days(asked, query.node)
+    found = figures.read_places(asked.store, query.node)
     told = by_system(history.standings(history.read(asked.store), moment()))
     page = part(asked, figures.networks(found))
+    last = last_days(asked, query.node, [one.number for one in page.lines])
     lines = [line(one, last.get(one.number, ""), told.get(one.number, [])) for one in page.lines]
     return asked.page("networks.html", query=query.text, page=page, lines=lines, map=figures.places(found))
 
 
-def last_days(asked: Asked, node: Node) -> dict[int, str]:
-    """AS -> day of its last message."""
+def last_days(asked: Asked, node: Node, numbers: Iterable[int]) -> dict[int, str]:
+    """AS -> day of its last message, for those that are shown."""
+    system = field_of("source.as.number")
+    wanted = tuple(Between(system, one, one) if one else Not(Exists(system)) for one in numbers)
     found: dict[int, str] = {}
-    for one in figures.ask(asked.store, node, ("source.as.number",), every=True):
+    for one in figures.ask(asked.store, And((node, Or(wanted))), ("source.as.number",), every=True):
         found[one.key[1] or 0] = max(found.get(one.key[1] or 0, ""), one.key[0])
     return found
 

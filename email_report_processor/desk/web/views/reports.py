@@ -106,7 +106,8 @@ def _campaign(asked: Asked, name: str) -> list[Message]:
     one = next((one for one in campaigns(asked, found) if one.name == name), None)
     if one is None:
         raise Refused(404, f"there is no campaign of this name among the messages of the query {text}")
-    return list(one.messages)
+    whole = Selection(Ids(frozenset(message.id for message in one.messages)), DATASETS)
+    return [from_row(one.row) for one in asked.store.select(whole)]
 
 
 def listing(asked: Asked) -> Answer:

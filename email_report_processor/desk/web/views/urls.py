@@ -19,8 +19,9 @@ def show(asked: Asked) -> Answer:
     """All URLs of the newest messages of a query, the most frequent first."""
     query = query_of(asked, _USUAL)
     found = newest(asked, query.node)
-    page = part(asked, listed(asked, found, 1))
-    exported = len(listed(asked, found, _LEAST))
+    lines = listed(asked, found, 1)
+    page = part(asked, lines)
+    exported = sum(one.messages >= _LEAST for one in lines)
     return asked.page(
         "urls.html", query=query.text, found=found, page=page, formats=sorted(FORMATS), exported=exported, least=_LEAST
     )
