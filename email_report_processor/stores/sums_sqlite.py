@@ -131,8 +131,8 @@ SUMS = (
         Sum(f"stored_{dataset.replace('-', '_')}", dataset, ("report.org_name", _TRUST), (), _STORED)
         for dataset in ("report", "dmarc-failure", "arf")
     ),
-    # What pages and the desk show of failed messages. Hardly two are of one moment: this is what is asked of each, taken
-    # out of its document once.
+    # What pages and the desk show of failed messages. Hardly two are of one moment: this is what is asked of each,
+    # taken out of its document once.
     *(
         Sum(
             f"failures_{dataset.replace('-', '_')}",
