@@ -94,15 +94,22 @@ class Lookup:
     def rdap(self, address: str) -> Found:
         """What the registry of an address says."""
         try:
-            server = server_of(self._list(f"ipv{ip_address(address).version}.json"), address)
+            server, answer = self.registry(address)
             if not server:
                 return Found("rdap", _block(address))
-            answer = read_answer(self._answer(server, address))
         except FetchError as error:
             return Found("rdap", fault=f"RDAP: {error}: try again later, or name a contact in [contacts]")
         except (ValueError, TypeError, AttributeError) as error:
             return Found("rdap", fault=f"RDAP: the list of servers cannot be read ({error}): see [abuse] rdap")
         return Found("rdap", _network(answer, address), answer.contacts)
+
+    def registry(self, address: str) -> tuple[str, Answer]:
+        """The server of the registry for an address, '' when there is none, and what it says now.
+
+        Raises FetchError; ValueError, TypeError or AttributeError when the list of servers cannot be read.
+        """
+        server = server_of(self._list(f"ipv{ip_address(address).version}.json"), address)
+        return server, read_answer(self._answer(server, address) if server else {})
 
     def _answer(self, server: str, address: str) -> Mapping[str, Any]:
         if server in self._away:

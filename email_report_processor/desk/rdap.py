@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Any, NamedTuple
 
 DEEPEST = 8  # entities within each other
+_SAID = ("startAddress", "endAddress", "handle", "name", "country")
 _ROLES = ("abuse", "technical")  # whom we write to, the first that is there
 # What registries write in the place of an address that they do not show.
 _PLACEHOLDER = re.compile(
@@ -27,6 +28,8 @@ class Answer(NamedTuple):
     last: str
     handle: str
     contacts: tuple[str, ...]  # addresses of the best role, without placeholders
+    name: str = ""  # as the registrant calls it
+    country: str = ""  # where the registrant says that it is used (RFC 9083 §5.4)
 
 
 def server_of(bootstrap: Mapping[str, Any], address: str) -> str:
@@ -55,8 +58,8 @@ def read_answer(answer: Mapping[str, Any]) -> Answer:
             break
     else:
         contacts = ()
-    first, last, handle = (_text(answer.get(name)) for name in ("startAddress", "endAddress", "handle"))
-    return Answer(first, last, handle, contacts)
+    first, last, handle, name, country = (_text(answer.get(member)) for member in _SAID)
+    return Answer(first, last, handle, contacts, name, country)
 
 
 def is_contact(address: str) -> bool:

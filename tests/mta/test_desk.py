@@ -1,8 +1,8 @@
 """The desk's whole way in a real browser, without any script, through a real Postfix, over OpenSearch and over SQLite.
 
-A failure report arrives by mail; it is found by a query; its campaign becomes drafts, which somebody looks at and sends;
-one report lies in a mailbox, the other comes back by the mail server's own bounce; the contact is dead, and the league
-shows it.
+A failure report arrives by mail; it is found by a query; its campaign becomes drafts, which somebody looks at and
+sends; one report lies in a mailbox, the other comes back by the mail server's own bounce; the contact is dead, and the
+league shows it.
 """
 
 import contextlib

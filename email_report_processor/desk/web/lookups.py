@@ -1,10 +1,13 @@
-"""What the DNS says of an address, on a click: its name, if that leads back to it, and lists of senders (DNSBL)."""
+"""What others say of an address, on a click: its name, if that leads back to it, lists of senders, its registry."""
 
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from ...checking.resolver import Look, Resolver
 from ...logins.names import Confirmed
+from ..fetching import FetchError
+from ..lookup import Lookup
 from .options import WebOptions
 
 # RFC 5782 §2.1: what is listed has an address of this network; the last of its networks is for errors by convention:
@@ -45,6 +48,25 @@ def listed(address: str, zone: str, look: Look) -> Said:
         why = answer.fault or ", ".join(errors or answer.texts)
         return Said(zone, "unknown", f"not checked: {why}" + (" is an error code of the list" if errors else ""))
     return Said(zone, "listed" if codes else "ok", f"listed: {', '.join(codes)}" if codes else "not listed")
+
+
+def registered(address: str, lookup: Lookup) -> Said:
+    """What its registry says of its network (RDAP, RFC 9083): range, name, country, whom to write to."""
+    what = "Registry (RDAP)"
+    try:
+        server, found = lookup.registry(address)
+    except FetchError as error:
+        return Said(what, "unknown", f"not answered: {error}")
+    except (ValueError, TypeError, AttributeError) as error:
+        return Said(what, "unknown", f"the list of registries cannot be read ({error}): see [abuse] rdap")
+    if not server:
+        return Said(what, "unknown", "no registry has it")
+    if not found.first:
+        return Said(what, "unknown", f"{urlsplit(server).hostname} says nothing of it")
+    range_ = f"{found.first} to {found.last}"
+    contacts = f"write to {', '.join(found.contacts)}" if found.contacts else "it names nobody to write to"
+    said = (" ".join(filter(None, (found.name, found.handle))), range_, found.country, contacts)
+    return Said(what, "ok", f"{'; '.join(filter(None, said))} (says {urlsplit(server).hostname})")
 
 
 def _is_within(text: str, network: object) -> bool:

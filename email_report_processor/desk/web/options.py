@@ -20,4 +20,5 @@ class WebOptions(NamedTuple):
     reports_token_file: str = ""  # its first line is the token that POST /reports takes; empty: there is no such thing
     threads: int = 4  # requests that are answered at once
     dnsbl: tuple[str, ...] = ()  # zones that are asked about an address, on a click: zen.spamhaus.org
+    rdap: bool = False  # the registry of an address is asked about it as well (see [abuse] rdap), on a click
     resolver: str = ""  # the DNS server that is asked on a click; empty: the system's

@@ -4,14 +4,18 @@ import gzip
 import json
 import re
 from io import BytesIO
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from email_report_processor.desk.contacts import ContactOptions
 from email_report_processor.desk.events import Event, Incident, to_row
+from email_report_processor.desk.lookup import Lookup
 from email_report_processor.desk.web import lookups
 from email_report_processor.desk.web.asking import read_place, term, write_place
+from email_report_processor.desk.web.desk import moment
 from email_report_processor.desk.web.options import WebOptions
 from email_report_processor.desk.web.pending import Pending
 from email_report_processor.documents.document import Document
@@ -22,6 +26,7 @@ from email_report_processor.stores import kept
 from email_report_processor.stores.opening import open_store
 from email_report_processor.stores.opensearch import OpenSearchStore
 from email_report_processor.stores.query import QueryError, parse
+from tests.desk import registries
 from tests.desk.web.desks import Made, Person, audit, make
 from tests.dns_server import running
 from tests.nodes import Node
@@ -327,6 +332,43 @@ def test_others_are_asked_on_a_click_alone(recent_store: str, tmp_path: Path) ->
         assert "not checked: 127.255.255.254 is an error code of the list" in said
         assert "not listed" in said
         assert list(audit(made))[-1]["what"] == "looked up"
+
+
+def test_a_registry_is_asked_on_a_click_where_the_settings_say_so(recent_store: str, tmp_path: Path) -> None:
+    with running() as dns, registries.running() as rdap:
+        abuse = {"rdap": rdap.url}
+        quiet = make(tmp_path / "quiet", recent_store, web={"resolver": dns.address}, abuse=abuse).owner()
+        assert "Registry" not in quiet.post("/hosts/198.51.100.7").text
+        assert rdap.seen == []
+        made = make(tmp_path / "state", recent_store, web={"resolver": dns.address, "rdap": True}, abuse=abuse)
+        owner = made.owner()
+        owner.text("/hosts/198.51.100.7")
+        assert made.person().client.post("/hosts/198.51.100.7").status_code == 401
+        assert owner.client.post("/hosts/198.51.100.7").status_code == 400, "without the token of the form"
+        assert rdap.seen == []
+        said = owner.post("/hosts/198.51.100.7").text
+        assert "NET-198.51.100.0; 198.51.100.0 to 198.51.100.255; NL; write to abuse@eu-net.example" in said
+        assert "Registry" not in owner.text("/hosts/198.51.100.7"), "it is not asked again by a link"
+        assert [one for one in rdap.seen if "/ip/" in one] == ["/ripe/ip/198.51.100.7"]
+        assert "no registry has it" in owner.post("/hosts/8.8.8.8").text
+        rdap.answers["ripe"] = 503
+        assert "not answered: 127.0.0.1 answered 503" in owner.post("/hosts/198.51.100.7").text
+        rdap.answers["ripe"] = {**registries.ripe(), "name": "<script>alert(1)</script>\u202e"}
+        hostile = owner.post("/hosts/198.51.100.7").text
+        assert "<script>alert" not in hostile
+        assert "\u202e" not in hostile
+        assert rdap.seen.count("/ipv4.json") == 1, "the list of servers is remembered"
+
+
+@pytest.mark.parametrize("registry", registries.SHAPES)
+def test_what_each_registry_says(registry: str, tmp_path: Path) -> None:
+    with registries.running() as rdap:
+        lookup = Lookup(tmp_path, ContactOptions(rdap=rdap.url), moment())
+        address = str(ip_network(registries.PLACES[registry][0])[9])
+        said = lookups.registered(address, lookup)
+    assert said.state == "ok"
+    assert registries.SHAPES[registry]["startAddress"] in said.text
+    assert re.search(r"write to [a-z]+@[a-z]{2}-net\.example", said.text), said
 
 
 def test_a_name_that_does_not_lead_back_is_none() -> None:

@@ -5,12 +5,14 @@ from ipaddress import ip_address, ip_network
 from ....stores.query import And, Between, Node, Within, field_of
 from ....stores.store import Question
 from ....values.fields import read_ip
+from ...lookup import Lookup
 from ...message import from_row
 from .. import figures, lookups
 from ..asking import listing, reported
-from ..desk import Answer, Asked
+from ..desk import Answer, Asked, moment
 from ..route import Route
 from .overview import PERIODS, period_of
+from .reports import desk_of
 
 _GROUPS = 1000
 
@@ -26,7 +28,19 @@ def look(asked: Asked, address: str) -> Answer:
     if "/" in one:
         raise ValueError("one address is looked up, not a network")
     asked.note("looked up", host=one)
-    return _page(asked, one, lookups.ask(one, asked.desk.options))
+    answers = lookups.ask(one, asked.desk.options)
+    return _page(asked, one, (*answers, *_registry(asked, one)))
+
+
+def _registry(asked: Asked, address: str) -> tuple[lookups.Said, ...]:
+    """What its registry says, where the settings have it asked; the lists of servers are remembered."""
+    if not asked.desk.options.rdap:
+        return ()
+    desk = desk_of(asked)
+    lookup = Lookup(desk.directory, desk.contacts, moment())
+    said = lookups.registered(address, lookup)
+    lookup.save()
+    return (said,)
 
 
 def _page(asked: Asked, address: str, answers: tuple[lookups.Said, ...]) -> Answer:
@@ -51,6 +65,7 @@ def _page(asked: Asked, address: str, answers: tuple[lookups.Said, ...]) -> Answ
         rows=_aggregates(asked, node),
         answers=answers,
         configured=asked.desk.options.dnsbl,
+        rdap=asked.desk.options.rdap,
     )
 
 
