@@ -31,6 +31,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from benchmarks.messages import message
 from email_report_processor import process as pipeline
 from email_report_processor.importing.again import open_blob
 from email_report_processor.job import choose_store, make_job
@@ -38,7 +39,9 @@ from email_report_processor.message.blob import Memory, chunks
 from email_report_processor.reports.reading import read_message
 from email_report_processor.settings import load
 from email_report_processor.stores import kept
+from email_report_processor.stores.opening import open_store
 from tests import nodes
+from tests.admin import test_reclassify_ending as reclassified
 from tests.conftest import Program
 from tests.fake_opensearch import FakeOpenSearch, Fault
 from tests.lmtp import EndedError, Listener
@@ -349,6 +352,30 @@ def test_down_and_up_again(own_node: nodes.Node, deliver: Deliver, prefix: str) 
         own_node.start()
     assert delivery() == delivery(first) == 0
     assert_once(in_node(own_node, prefix), EXPECTED | ids_of(first))
+
+
+def test_stored_documents_are_renewed_whatever_becomes_of_the_node(
+    own_node: nodes.Node, run_filter: Program, run_admin: Program, prefix: str
+) -> None:
+    settings = f'[store]\nurl = "{own_node.url}"\nindex_prefix = "{prefix}"\n'
+    assert run_filter(message(1500), settings=settings).status == 0
+
+    def refresh() -> None:
+        own_node.ask("POST", f"/{prefix}*/_refresh")
+
+    refresh()
+    stored = reclassified.Stored(run_admin, settings, lambda: open_store(own_node.url, prefix=prefix), refresh)
+    before = reclassified.documents(stored)
+    process = stored.start()
+    stored.begun(process)
+    own_node.stop()
+    own_node.start()
+    status, _, err = reclassified.ended(process)  # it went on by itself, or says where to go on
+    while status:
+        assert status in {1, 75}, err
+        refresh()
+        status, _, err = reclassified.ended(stored.start(*shlex.split(err.partition("go on with ")[2])))
+    reclassified.check_done(stored, before)
 
 
 def test_a_missing_pipeline(node: nodes.Node, deliver: Deliver, prefix: str) -> None:

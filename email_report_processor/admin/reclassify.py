@@ -7,6 +7,8 @@ at any time, also after an interruption; `--after` goes on where one stood.
 import argparse
 import json
 import os
+import shlex
+import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -64,6 +66,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     rules = Rules(settings.record("site", Site), choose_senders(settings))
     tally = Tally()
     tally.place = _place(arguments.after)
+    for end in (signal.SIGTERM, signal.SIGHUP):  # of a shutdown, of a terminal that is gone: as Ctrl-C
+        signal.signal(end, signal.default_int_handler)
     try:
         if not isinstance(store, Renewable):
             raise SettingsError(
@@ -76,8 +80,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     except ValueError as error:
         return fail(str(error), 2)
     except (StoreError, KeyboardInterrupt) as error:
-        mark = f"; go on with --after '{json.dumps(tally.place)}'" if tally.place else ""
-        return fail(f"{error or 'interrupted'}{mark}", 75)
+        mark = f"go on with --after {shlex.quote(json.dumps(tally.place))}" if tally.place else "run it again"
+        return fail(f"{str(error) or 'interrupted'}; {mark}", 75)
     finally:
         store.close()
     return _tell(tally, dry=arguments.dry_run)

@@ -18,6 +18,7 @@ from .store import Found, Question, Rejected, Row, Selection, Store, StoreError,
 
 if TYPE_CHECKING:
     from .follow import Entry, Known, Place
+    from .renewing import Renewal, Versioned
 
 _T = TypeVar("_T")
 
@@ -168,6 +169,18 @@ class PostgresqlStore:
     def probe(self) -> None:
         """Connect, and make the table where it is absent. Raises StoreError."""
         self._patiently(_ingested_page, ("9", ""))
+
+    def versioned(self, selection: Selection, after: tuple[Any, ...] = ()) -> "Iterator[Versioned]":
+        """See Renewable: what it says is its version."""
+        from .renewing import Versioned  # 1 ms, for people only
+
+        return (Versioned(found, found.row.source) for found in self.select(selection, after))
+
+    def renew(self, renewals: "Sequence[Renewal]") -> int:
+        """See Renewable."""
+        from . import renewing_postgresql  # 1 ms, for people only
+
+        return self._patiently(renewing_postgresql.renew, renewals) if renewals else 0
 
     def remove(self) -> int:
         """Take away every document under the prefix: for what was made up. Returns how many there were."""
