@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from benchmarks.messages import message
+from benchmarks import messages as bench
 from email_report_processor import process as pipeline
 from email_report_processor.importing.again import open_blob
 from email_report_processor.job import choose_store, make_job
@@ -358,7 +358,7 @@ def test_stored_documents_are_renewed_whatever_becomes_of_the_node(
     own_node: nodes.Node, run_filter: Program, run_admin: Program, prefix: str
 ) -> None:
     settings = f'[store]\nurl = "{own_node.url}"\nindex_prefix = "{prefix}"\n'
-    assert run_filter(message(1500), settings=settings).status == 0
+    assert run_filter(bench.message(1500), settings=settings).status == 0
 
     def refresh() -> None:
         own_node.ask("POST", f"/{prefix}*/_refresh")
