@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from .message import mbox
 from .message.blob import Blob, Damaged, chunks, spool
-from .message.inflate import gunzip
-from .message.packed import holds_mail
+from .message.inflate import undone
+from .message.packed import HEAD, packed_mail
 
 SCHEME = "s3://"
 LARGEST = 1024**3  # bytes of one object, also unpacked
@@ -79,7 +79,7 @@ class Bucket:
             more = {"ContinuationToken": answer["NextContinuationToken"]}
 
     def fetch(self, key: str) -> Blob:
-        """An object, unpacked when it is a gzipped message.
+        """An object, unpacked when it is a packed message.
 
         Raises ObjectsError; OSError when it is gone, is too large, or the temporary file cannot be written.
         """
@@ -90,7 +90,8 @@ class Bucket:
                 blob = _bounded(body.read, place)
             finally:
                 body.close()
-        return _unpacked(blob, place) if holds_mail(blob.read(0, 64 * 1024)) else blob
+        form = packed_mail(blob.read(0, HEAD))
+        return _unpacked(blob, form, place) if form else blob
 
     def _opened(self) -> Any:
         if self._client is None:
@@ -175,9 +176,9 @@ def _bounded(read: Callable[[int], bytes], place: str) -> Blob:
     return spooled.blob
 
 
-def _unpacked(blob: Blob, place: str) -> Blob:
-    """A message out of gzip; what is behind a damage is missing."""
-    pieces = gunzip(chunks(blob), [])
+def _unpacked(blob: Blob, form: str, place: str) -> Blob:
+    """A message out of a stream; what is behind a damage is missing."""
+    pieces = undone(form, chunks(blob), [])
 
     def read(_size: int) -> bytes:
         try:

@@ -10,12 +10,13 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from ..message import mbox
 from ..message.blob import IN_MEMORY, Blob, Damaged, File, Memory, Slice, temporary_file
-from ..message.inflate import gunzip
-from ..message.packed import HEAD, holds_mail
+from ..message.inflate import undone
+from ..message.mail import looks_like_mail
+from ..message.packed import HEAD, packed_mail
 from ..objects import SCHEME, Bucket, S3Options, has_several, is_url, parts
 from ..stores.kept import untouched
 
@@ -127,17 +128,25 @@ class Sources:
         with open(path, "rb", buffering=0) as file:
             head = next(_pieces(path, file.read, HEAD), b"")
             file.seek(0)
-            if mbox.is_mbox(head):
+            if mbox.is_mbox(head) or self._is_mbox_all_the_same(path, file, head):
                 for start, stop in mbox.messages(_pieces(path, file.read)):
                     yield self._item(path, start, stop, "mbox", stop - start, start)
-            elif holds_mail(head):
-                yield from self._compressed(path, _pieces(path, file.read))
+            elif form := packed_mail(head):
+                yield from self._compressed(path, form, _pieces(path, file.read))
             else:
                 yield self._item(path, weight=size)
 
-    def _compressed(self, path: str, pieces: Iterator[bytes]) -> Iterator[Found]:
-        """The messages of an mbox, or the one message, within gzip."""
-        window = _Window(self.unpacked)
+    def _is_mbox_all_the_same(self, path: str, file: BinaryIO, head: bytes) -> bool:
+        """Whether it is an mbox whose first message has no separator."""
+        if not looks_like_mail(head) or (len(head) < HEAD and b"\nFrom " not in head.replace(b"\r", b"\n")):
+            return False
+        found = mbox.begins_without_separator(head, _pieces(path, file.read))
+        file.seek(0)
+        return found
+
+    def _compressed(self, path: str, form: str, pieces: Iterator[bytes]) -> Iterator[Found]:
+        """The messages of an mbox, or the one message, in a stream."""
+        window = _Window(self.unpacked, form)
         for start, stop in mbox.messages(window.filled(pieces)):
             place = start - window.base
             yield self._item(path, place, place + stop - start, "unpacked", window.spent(), start)
@@ -164,8 +173,9 @@ class Sources:
 class _Window:
     """The bytes of a compressed mbox that are in the temporary file."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, form: str) -> None:
         self.descriptor = descriptor
+        self.form = form
         self.base = 0  # where in the unpacked bytes the temporary file begins
         self.size = 0
         self.damage = ""  # why the unpacked bytes end before they should
@@ -174,7 +184,7 @@ class _Window:
     def filled(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """The unpacked bytes, each piece written before it is handed on. Raises OSError."""
         try:
-            for piece in gunzip(self._counted(pieces), []):
+            for piece in undone(self.form, self._counted(pieces), []):
                 _write(self.descriptor, piece, self.size)
                 self.size += len(piece)
                 yield piece

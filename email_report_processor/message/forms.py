@@ -7,6 +7,7 @@ import zlib
 
 from .inflate import GZIP_OR_ZLIB
 
+STREAMS = frozenset({"gzip", "zlib", "bzip2", "xz", "zstd"})  # a file in each; the other forms hold several
 SNIFFED = 512  # bytes that tell a form; a header of a tar file has as many
 BLANKS = b" \t\r\n"
 

@@ -20,7 +20,7 @@ _TEXTS = rb"(?:77u/)?(?:PD94bWw|PGZlZWRi|ey[AJI]|ew[ok]|ew0K|W3s[iK]|W3sN|Wwo|Ww
 _PLACE = re.compile(
     rb"[\r\n][ \t>]{0,20}+(?:"
     rb"(?P<uu>begin(?P<posix>-base64)?[ \t]+[0-7]{3,4}[ \t]+(?P<name>[^\r\n]{1,400}))"
-    rb"(?:\r\n|\r|\n)(?P<line>[^\r\n]{0,100})"
+    rb"(?:\r\n|\r|\n){1,2}(?P<line>[^\r\n]{0,100})"
     rb"|(?P<base64>(?:%b)[A-Za-z0-9+/]{16}|(?:%b)[A-Za-z0-9+/]{48})"
     rb"|(?P<pgp>-----BEGIN PGP MESSAGE-----)|(?P<yenc>=ybegin [^\r\n]{0,200}name=)"
     rb"|(?P<binhex>\(This file must be converted with BinHex)"

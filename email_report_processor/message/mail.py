@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ..values.patterns import pattern
 from .blob import CHUNK, Blob, Damaged, Scratch, chunks
+from .forms import SNIFFED, form_of
 from .headers import (
     FIELD_NAME,
     HEADER_BYTES,
@@ -23,6 +24,7 @@ from .headers import (
     domain_of,
     read_parameters,
 )
+from .line_ends import mended
 from .transfer import DECODERS, UUENCODE, decoded, unbase64
 
 __all__ = [
@@ -429,7 +431,7 @@ class _Scan:
         return _Scan(self.blob, end, self.tally, self.level).inside(part, start, depth, "")
 
     def _decoded_parts(self, part: Part, depth: int) -> tuple[Part, ...]:
-        blob = self.tally.scratch.keep(chain((b"\n",), _undamaged(part.chunks())))
+        blob = mended(self.tally.scratch.keep(chain((b"\n",), _undamaged(part.chunks()))))
         inner = _Scan(blob, blob.size, self.tally, self.level + 1)
         if part.content_type in WHOLE_MESSAGES:
             return (inner.message(1, f"{part.place}.1".lstrip("."), depth + 1),)
@@ -464,8 +466,8 @@ def read_mail(blob: Blob, *, mime_depth: int, mime_parts: int) -> Part:
 def looks_like_mail(first_bytes: bytes) -> bool:
     """Whether the input is a message rather than a bare report; a few KiB of its beginning are enough."""
     start = first_bytes.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if start.startswith(_NO_MAIL):
-        return False
+    if start.startswith(_NO_MAIL) or (b"\0" in first_bytes[:SNIFFED] and form_of(first_bytes[:SNIFFED])):
+        return False  # the names and the contents of files in a tar, properties of Outlook: they may be header fields
     if start.startswith((b"From ", b">From ")) or _FIELD_START.match(start):
         return True
     return _WELL_KNOWN.search(start[:MARGIN]) is not None

@@ -1,19 +1,26 @@
-"""Whether gzip holds a message: a bare report in gzip is opened where reports are read, a message before that."""
+"""Whether a packed file holds mail: a bare report is unpacked where reports are read, a message before that."""
 
-import zlib
-
-from .inflate import GZIP_OR_ZLIB
+from .blob import Damaged
+from .forms import SNIFFED, STREAMS, form_of
+from .inflate import undone
 from .mail import looks_like_mail
 
-GZIP = b"\x1f\x8b\x08"
 HEAD = 64 * 1024  # bytes that tell what it is
 
 
-def holds_mail(head: bytes) -> bool:
-    """Whether these first bytes are gzip, and a message or an mbox within."""
-    if not head.startswith(GZIP):
-        return False
+def packed_mail(head: bytes) -> str:
+    """The form (gzip, bzip2, xz, zstd) of a file that begins so and holds a message or an mbox; '' for any other."""
+    form = form_of(head[:SNIFFED])
+    return form if form in STREAMS and looks_like_mail(_beginning(form, head)) else ""
+
+
+def _beginning(form: str, head: bytes) -> bytes:
+    unpacked = b""
     try:
-        return looks_like_mail(zlib.decompressobj(GZIP_OR_ZLIB).decompress(head, HEAD))
-    except zlib.error:
-        return False
+        for piece in undone(form, iter((head,)), []):
+            unpacked += piece
+            if len(unpacked) >= HEAD:
+                break
+    except Damaged:
+        pass  # the head is not the whole
+    return unpacked

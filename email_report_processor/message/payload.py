@@ -7,14 +7,13 @@ from .blob import CHUNK, Blob, Damaged, Memory, Slice
 from .bounds import Bounds, OverBound, Problem
 from .budget import Budget
 from .containers import COSTS, Contents, Inside, open_container
-from .forms import BLANKS, SNIFFED, form_of, sealed
-from .inflate import gunzip
+from .forms import BLANKS, SNIFFED, STREAMS, form_of, sealed
+from .inflate import undone
 
 __all__ = ["Damaged", "OverBound", "Payload", "find_payloads", "head"]
 
 TOTAL = 4  # times bounds.archive_members, for all files of one attachment together
 SMALL = 32 * 1024  # bytes of a file that is worth remembering
-_STREAMS = frozenset({"gzip", "zlib", "bzip2", "xz", "zstd"})  # a file in each; the other forms hold several
 _ENDINGS = (".gz", ".gzip", ".z", ".bz2", ".xz", ".lzma", ".zst", ".zstd", ".p7m")
 
 Open = Callable[[], Iterator[bytes]]
@@ -98,14 +97,14 @@ class _Attachment:
             yield Payload(file.place, file.name, self._whole(file.open), file.notes, file.message)
         elif depth >= self.bounds.archive_depth:
             yield Problem(file.place, f"more archives in each other than bounds.archive_depth = {depth}")
-        elif form in _STREAMS:
+        elif form in STREAMS:
             yield from self.find(self._inflated(file, form), depth + 1)
         else:
             yield from self._contents(file, form, depth)
 
     def _inflated(self, file: _File, form: str) -> _File:
         def unpacked() -> Iterator[bytes]:
-            return _undone(form, file.open(), file.notes)
+            return undone(form, file.open(), file.notes)
 
         return file._replace(
             name=_without_ending(file.name), open=_remembering(self._metered(unpacked, COSTS.get(form, 1)))
@@ -166,14 +165,6 @@ class _Attachment:
                 yield piece
 
         return opened
-
-
-def _undone(form: str, pieces: Iterator[bytes], notes: list[str]) -> Iterator[bytes]:
-    if form in {"gzip", "zlib"}:
-        return gunzip(pieces, notes)
-    from .compressed import unbzip2, unxz, unzstd  # 1 ms
-
-    return {"bzip2": unbzip2, "xz": unxz, "zstd": unzstd}[form](pieces, notes)
 
 
 def _without_ending(name: str) -> str:

@@ -7,6 +7,7 @@ from ..message.blob import CHUNK, Blob, Memory, chunks
 from ..message.bounds import Problem
 from ..message.budget import Budget
 from ..message.headers import address, domain_of, read_value
+from ..message.line_ends import mended
 from ..message.mail import Part, looks_like_mail, read_mail
 from ..message.payload import Payload
 from ..values import authres
@@ -35,7 +36,7 @@ def read_message(raw: bytes | Blob, options: Options | None = None) -> Reading:
         return Reading(Envelope(), (), (Problem("message", limit),))
     budget = Budget(blob.size, bounds)
     if looks_like_mail(blob.read(0, CHUNK)):
-        mail = read_mail(blob, mime_depth=bounds.mime_depth, mime_parts=bounds.mime_parts)
+        mail = read_mail(mended(blob), mime_depth=bounds.mime_depth, mime_parts=bounds.mime_parts)
         envelope = read_envelope(mail, options)
         search = Search(Context(envelope, options), budget)
         results = list(search.of_message(mail))

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from functools import cache, partial
 from typing import NamedTuple
 
-from ..message.blob import CHUNK, Damaged, Slice, chunks
+from ..message.blob import CHUNK, Blob, Damaged, Slice, chunks
 from ..message.bounds import OverBound, Problem
 from ..message.budget import Budget
 from ..message.forms import TEXT_MARKS
+from ..message.line_ends import mended
 from ..message.mail import WHOLE_MESSAGES, Part, read_mail
 from ..message.payload import Payload, find_payloads, head
 from ..values.patterns import pattern
@@ -153,9 +154,9 @@ class Search:
             yield from several
         elif result is not None:
             yield result
-        elif found.message or begins_with_header(beginning[:_HEADER]):
+        elif found.message or begins_with_header(beginning[:_HEADER]) or _is_mbox(beginning):
             if self.left >= 0:  # else it was said before
-                yield from self._message_in(found, level)
+                yield from self._messages_in(found, level)
         else:
             yield from self._closer(found, beginning, level)
 
@@ -180,27 +181,32 @@ class Search:
             result = result._replace(reason=result.reason.replace(f"bounds.rows = {rows}", why))
         return result
 
-    def _message_in(self, file: Payload, level: int) -> Iterator[Result]:
+    def _messages_in(self, file: Payload, level: int) -> Iterator[Result]:
         """Who forwards a message as a file often labels it application/octet-stream, or puts it into an archive."""
         bounds = self.context.options.bounds
         if level >= bounds.archive_depth:
             yield Problem(file.place, f"more messages in files than bounds.archive_depth = {bounds.archive_depth}")
             return
         faults: list[Damaged] = []
+        empty = True
         try:
-            parts = self.budget.parts()
             blob = self.budget.keep(self._bounded(file, faults))
+            for place, message in _each_message(file, blob, bounds.archive_members):
+                for result in self._message(message, level):
+                    empty = False
+                    yield result._replace(place=f"{place} / {result.place}") if isinstance(result, Problem) else result
         except OverBound as bound:
             yield Problem(file.place, str(bound))
             return
-        mail = read_mail(blob, mime_depth=bounds.mime_depth, mime_parts=parts)
-        self.budget.take_parts(mail.total)
-        empty = True
-        for result in self.message(mail, level + 1):
-            empty = False
-            yield result._replace(place=f"{file.place} / {result.place}") if isinstance(result, Problem) else result
         if empty and faults:
             yield Problem(file.place, str(faults[0]))
+
+    def _message(self, blob: Blob, level: int) -> Iterator[Result]:
+        """The reports of one message in a file. Raises OverBound."""
+        parts = self.budget.parts()
+        mail = read_mail(mended(blob), mime_depth=self.context.options.bounds.mime_depth, mime_parts=parts)
+        self.budget.take_parts(mail.total)
+        yield from self.message(mail, level + 1)
 
     def _bounded(self, file: Payload, faults: list[Damaged]) -> Iterator[bytes]:
         try:
@@ -292,6 +298,28 @@ class Search:
         result = self._ask(late, head(late, CHUNK))
         if result is not None:
             yield result
+
+
+def _is_mbox(beginning: bytes) -> bool:
+    if not beginning.lstrip(b"\xef\xbb\xbf\0\r\n").startswith(b"From"):
+        return False
+    from ..message.mbox import is_mbox  # 2 ms, only behind such a line
+
+    return is_mbox(beginning)
+
+
+def _each_message(file: Payload, blob: Blob, most: int) -> Iterator[tuple[str, Blob]]:
+    """The message in a file; of an mbox each one, with its place. Raises OverBound when there are more than `most`."""
+    if file.message or not _is_mbox(blob.read(0, CHUNK)):
+        yield file.place, blob
+        return
+    from ..message import mbox  # loaded already
+
+    for number, (start, stop) in enumerate(mbox.messages(chunks(blob)), 1):
+        if number > most:
+            bound = f"more messages than bounds.archive_members = {most}"
+            raise OverBound(f"an mbox with {bound}: unpack it, and name it as a PATH")
+        yield f"{file.place} / message {number}", mbox.unquoted(Slice(blob, start, stop))
 
 
 class _Marks(NamedTuple):

@@ -1,7 +1,9 @@
 """What people name: every kind of source gives its messages, in a stable order, and what cannot be read is named."""
 
+import bz2
 import gzip
 import io
+import lzma
 import mailbox
 import os
 import zipfile
@@ -64,7 +66,9 @@ def test_a_file_of_its_own(tmp_path: Path, data: bytes) -> None:
     assert read(path) == ([(str(path), data)], [])
 
 
-@pytest.mark.parametrize("data", [BOX, gzip.compress(BOX)], ids=["plain", "gz"])
+@pytest.mark.parametrize(
+    "data", [BOX, gzip.compress(BOX), bz2.compress(BOX), lzma.compress(BOX)], ids=["plain", "gz", "bz2", "xz"]
+)
 def test_mbox(tmp_path: Path, data: bytes) -> None:
     path = write(tmp_path / "misleading.eml", data)
     messages, unread = read(path)
@@ -74,6 +78,12 @@ def test_mbox(tmp_path: Path, data: bytes) -> None:
     assert [place for place, _ in messages] == [
         f"{path} at byte {at}{unpacked}" for at in (len(FROM), len(FROM + ONE + b"\n" + FROM))
     ]
+
+
+def test_mbox_without_its_first_separator(tmp_path: Path) -> None:
+    messages, unread = read(write(tmp_path / "m", ONE + b"\n" + FROM + TWO))
+    assert [data for _, data in messages] == [ONE, TWO]
+    assert unread == []
 
 
 def test_message_in_gzip(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from email_report_processor.message.blob import CHUNK, File, Memory, chunks, temporary_file
-from email_report_processor.message.mbox import MARGIN, is_mbox, messages, unquoted
+from email_report_processor.message.mbox import MARGIN, begins_without_separator, is_mbox, messages, unquoted
 from tests.places import CASES
 
 FROM = b"From a@example.org Thu Nov 20 06:12:44 2025\n"
@@ -60,15 +60,28 @@ def test_any_bytes(data: bytes, size: int) -> None:
     "line",
     [
         b"From a@example.org Thu Nov 20 06:12:44 2025\n",
-        b"From MAILER-DAEMON Thu Nov  6 06:12 2025\r\n",
+        b"From MAILER-DAEMON Thu Nov  6 06:12 2025\n",
         b"From - Thu Nov 20 06:12:44 2025\n",  # Thunderbird
         b"From 1849@xxx Thu Nov 20 06:12:44 +0000 2025\n",  # Google Takeout
         b"From a b c@example.org Thu, 20 Nov 2025 06:12:44 GMT\n",
         b"From ???@??? 20 Nov 2025 6:12\n",
+        b"From a@example.org\n",
+        b"From a@example.org 1763618400\n",
+        b"From\ta@example.org\tThu Nov 20 2025\n",
+        b"From a@example.org 2025-11-20T06:12:44Z\n",
+        b"From MAILER-DAEMON\n",
+        b"From\n",
+        b"From a@example.org Thu Nov 20 06:12:44 2025\r",
     ],
 )
-def test_separators_of_the_world(line: bytes) -> None:
-    assert cut(line + b"A: b\n\nx\n\n" + line + b"C: d\n\ny\n") == [b"A: b\n\nx\n", b"C: d\n\ny\n"]
+@pytest.mark.parametrize("eol", [b"\n", b"\r\n", b"\r\r\n", b"\r"])
+@pytest.mark.parametrize("first", [b"", b"\xef\xbb\xbf", b"\0\0\0", b"\n"])
+def test_separators_of_the_world(line: bytes, eol: bytes, first: bytes) -> None:
+    messages = [b"To: b\n\nx\n", b"Subject: d\n\ny\n"]
+    data = (first + line + messages[0] + b"\n" + line + messages[1]).replace(b"\n", eol)
+    for size in (1, 7, CHUNK):
+        assert cut(data, size) == [message.replace(b"\n", eol) for message in messages]
+    assert is_mbox(data)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +123,11 @@ def test_a_header_field_follows(line: bytes, before: bytes, eol: bytes) -> None:
         b"From -\nhttp://example.org\n",
         b"From - to\nSubject: x\n",
         b"From 10:30 on 20 November we are closed\nPhone: 1\n",
+        b"From a@example.org\nPhone: 1\n",
+        b"From a@example.org to you\nSubject: x\n",
+        b"From\nPhone: 1\n",
+        b"From: a@example.org\nSubject: x\n",
+        b"Fromage\nSubject: x\n",
     ],
 )
 def test_bodies_are_not_cut(line: bytes, before: bytes) -> None:
@@ -120,6 +138,27 @@ def test_bodies_are_not_cut(line: bytes, before: bytes) -> None:
 def test_a_date_in_a_text_is_no_separator_without_an_empty_line() -> None:
     assert cut(FROM + b"A: b\n\nx\n" + FROM + b"y\n") == [b"A: b\n\nx\n" + FROM + b"y\n"]
     assert cut(FROM + b"A: b\n\nx\n" + FROM + b"http://example.org\n")[1:] == []
+
+
+MULTIPART = b'Content-Type: multipart/mixed;\n boundary="B"\n\n--B\n\nx\n--B%s\n'
+
+
+@pytest.mark.parametrize(
+    ("first", "several"),
+    [
+        (b"Subject: x\n\nx\n", True),
+        (MULTIPART % b"--", True),
+        (MULTIPART % b"", False),  # an mbox in a part, the sample of a failure report
+        (b"Subject: x\n\nFrom here on\n", True),
+    ],
+)
+@pytest.mark.parametrize("eol", [b"\n", b"\r\n", b"\r"])
+def test_the_first_message_has_no_separator(first: bytes, several: bool, eol: bytes) -> None:
+    data = (first + b"\n" + FROM + b"Subject: y\n\ny\n").replace(b"\n", eol)
+    for size in (1, 100, CHUNK):
+        pieces = (data[at : at + size] for at in range(0, len(data), size))
+        assert begins_without_separator(data, pieces) == several
+        assert not begins_without_separator(first, [first])
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason=f"there are no cases in {CASES}")

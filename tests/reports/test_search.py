@@ -289,15 +289,15 @@ def test_text_around_a_tls_report_is_no_damage(before: bytes, behind: bytes) -> 
 def test_a_report_behind_much_text(size: int) -> None:
     before = b"This line says nothing at all.\r\n" * (size // 32)
     for report, id_ in ((b"<?xml version='1.0'?>\r\n" + xml("1"), "1"), (json.dumps(tls("t")).encode(), "t")):
-        assert report_ids(read_message(plain(before + report))) == [id_]
-        assert report_ids(read_message(attached(gzip.compress(before + report)))) == [id_]
+        assert only(plain(before + report)) == [id_]
+        assert only(attached(gzip.compress(before + report))) == [id_]
 
 
 def test_all_texts_of_a_message_together_are_looked_at_up_to_a_bound() -> None:
     text = b"This line says nothing at all.\r\n" * 200 + b"\r\n" + uu(xml("1"))
     both = zipped(text, text)
-    assert report_ids(read_message(both, Options(bounds=Bounds(message_bytes=2 * len(text))))) == ["1", "1"]
-    assert report_ids(read_message(both, Options(bounds=Bounds(message_bytes=len(text))))) == ["1"]
+    assert only((both, Options(bounds=Bounds(message_bytes=2 * len(text))))) == ["1", "1"]
+    assert only((both, Options(bounds=Bounds(message_bytes=len(text))))) == ["1"]
 
 
 def rows(number: int) -> bytes:
@@ -311,7 +311,7 @@ def rows(number: int) -> bytes:
 
 def test_the_rows_of_all_reports_of_a_message_together() -> None:
     raw = zipped(rows(6), rows(6).replace(b">1</report_id>", b">2</report_id>"))
-    assert report_ids(read_message(raw, Options(bounds=Bounds(rows_floor=12, bytes_per_row=10**9)))) == ["1", "2"]
+    assert only((raw, Options(bounds=Bounds(rows_floor=12, bytes_per_row=10**9)))) == ["1", "2"]
     for bounds, named in (
         (Bounds(rows_floor=11, bytes_per_row=10**9), "bounds.rows_floor = 11"),
         (Bounds(rows=11), "bounds.rows = 11"),
@@ -337,6 +337,31 @@ def test_all_parts_of_messages_in_files_together() -> None:
     inner = plain(b"--b\r\n\r\nx\r\n" * 8 + b"--b--\r\n", type_='multipart/mixed; boundary="b"')
     assert "20 times bounds.mime_parts = 10" in reasons(zipped(*[inner] * 24), Bounds(mime_parts=10))[-1]
     assert reasons(zipped(*[inner] * 22), Bounds(mime_parts=10)) == []
+
+
+# Mboxes in files
+
+BOX = b"".join(b"From a@example.org Thu Nov 20 06:12:44 2025\n%s\n" % mail(xml(name)) for name in "123")
+
+
+@pytest.mark.parametrize("box", [BOX, BOX.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + BOX])
+def test_each_message_of_an_mbox_in_a_file(box: bytes) -> None:
+    for packed in (zipped(box), tar(box), gzip.compress(tar(box)), zipped(zipped(box)), zipped(gzip.compress(box))):
+        assert only(packed) == ["1", "2", "3"]
+    assert only(attached(box, type_="application/mbox")) == ["1", "2", "3"]
+    assert only(attached(zipped(box))) == ["1", "2", "3"]
+
+
+def test_messages_of_an_mbox_in_a_file_are_bounded() -> None:
+    for most, found in ((3, ["1", "2", "3"]), (2, ["1", "2"])):
+        reading = read_message(zipped(BOX), Options(bounds=Bounds(archive_members=most)))
+        assert report_ids(reading) == found
+        assert all("archive_members = 2: unpack it" in problem.reason for problem in reading.problems)
+        assert len(reading.problems) == (most == 2)
+
+
+def test_a_tar_of_messages_is_no_message() -> None:
+    assert only(tar(mail(xml("1")), mail(xml("2")))) == ["1", "2"]
 
 
 # Announced, and not there
