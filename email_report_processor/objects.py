@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from .message import mbox
 from .message.blob import Blob, Damaged, chunks, spool
-from .message.inflate import undone
 from .message.packed import HEAD, packed_mail
+from .message.streams import undone
 
 SCHEME = "s3://"
 LARGEST = 1024**3  # bytes of one object, also unpacked

@@ -14,9 +14,9 @@ from typing import BinaryIO, NamedTuple
 
 from ..message import mbox
 from ..message.blob import IN_MEMORY, Blob, Damaged, File, Memory, Slice, temporary_file
-from ..message.inflate import undone
 from ..message.mail import looks_like_mail
 from ..message.packed import HEAD, packed_mail
+from ..message.streams import undone
 from ..objects import SCHEME, Bucket, S3Options, has_several, is_url, parts
 from ..stores.kept import untouched
 

@@ -154,12 +154,3 @@ def _skip(source: Source, padding: bytes, limit: int) -> bytes:
 def _note(notes: list[str], text: str) -> None:
     if text not in notes:
         notes.append(text)
-
-
-def undone(form: str, pieces: Iterator[bytes], notes: list[str]) -> Iterator[bytes]:
-    """The one file in a stream of one of `forms.STREAMS`. Raises Damaged."""
-    if form in {"gzip", "zlib"}:
-        return gunzip(pieces, notes)
-    from .compressed import unbzip2, unxz, unzstd  # 1 ms
-
-    return {"bzip2": unbzip2, "xz": unxz, "zstd": unzstd}[form](pieces, notes)

@@ -2,8 +2,8 @@
 
 from .blob import Damaged
 from .forms import SNIFFED, STREAMS, form_of
-from .inflate import undone
 from .mail import looks_like_mail
+from .streams import undone
 
 HEAD = 64 * 1024  # bytes that tell what it is
 

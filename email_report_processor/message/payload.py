@@ -8,7 +8,7 @@ from .bounds import Bounds, OverBound, Problem
 from .budget import Budget
 from .containers import COSTS, Contents, Inside, open_container
 from .forms import BLANKS, SNIFFED, STREAMS, form_of, sealed
-from .inflate import undone
+from .streams import undone
 
 __all__ = ["Damaged", "OverBound", "Payload", "find_payloads", "head"]
 

@@ -296,8 +296,8 @@ def test_a_report_behind_much_text(size: int) -> None:
 def test_all_texts_of_a_message_together_are_looked_at_up_to_a_bound() -> None:
     text = b"This line says nothing at all.\r\n" * 200 + b"\r\n" + uu(xml("1"))
     both = zipped(text, text)
-    assert only((both, Options(bounds=Bounds(message_bytes=2 * len(text))))) == ["1", "1"]
-    assert only((both, Options(bounds=Bounds(message_bytes=len(text))))) == ["1"]
+    assert report_ids(read_message(both, Options(bounds=Bounds(message_bytes=2 * len(text))))) == ["1", "1"]
+    assert report_ids(read_message(both, Options(bounds=Bounds(message_bytes=len(text))))) == ["1"]
 
 
 def rows(number: int) -> bytes:
@@ -311,7 +311,7 @@ def rows(number: int) -> bytes:
 
 def test_the_rows_of_all_reports_of_a_message_together() -> None:
     raw = zipped(rows(6), rows(6).replace(b">1</report_id>", b">2</report_id>"))
-    assert only((raw, Options(bounds=Bounds(rows_floor=12, bytes_per_row=10**9)))) == ["1", "2"]
+    assert report_ids(read_message(raw, Options(bounds=Bounds(rows_floor=12, bytes_per_row=10**9)))) == ["1", "2"]
     for bounds, named in (
         (Bounds(rows_floor=11, bytes_per_row=10**9), "bounds.rows_floor = 11"),
         (Bounds(rows=11), "bounds.rows = 11"),
