@@ -80,7 +80,7 @@ def test_settings_in_examples_exist(page: Path, tmp_path: Path) -> None:
 @pages
 def test_settings_in_the_text_exist(page: Path) -> None:
     for section in re.findall(r"`\[([a-z]+)\][ `]", page.read_text("utf-8")):
-        extras = {"geo", "imap", "aws", "metrics", "notify", "kafka", "parquet", "pictures", "desk"}
+        extras = {"geo", "imap", "aws", "metrics", "notify", "kafka", "parquet", "pictures", "marks", "desk"}
         assert section in {*SECTIONS, *OUTER, *FREE} | extras, section
 
 

@@ -4,14 +4,16 @@ draft-brand-indicators-for-message-identification; the profile of the picture is
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from xml.parsers import expat
 
+from ..values.domains import organizational_domain
 from .der import pem, validity
 from .finding import Finding, failure, ok, warning
+from .mark import check_mark
 from .reach import Page, Reach
 from .record import WSP, parse, publish
 from .resolver import Look
@@ -25,8 +27,8 @@ _FORBIDDEN = frozenset(
 _SOON = timedelta(days=30)
 
 
-def check_bimi(domain: str, look: Look, reach: Reach, now: datetime) -> Iterator[Finding]:
-    """The default selector; nobody has to have one."""
+def check_bimi(domain: str, look: Look, reach: Reach, now: datetime, roots: Sequence[bytes] = ()) -> Iterator[Finding]:
+    """The default selector; nobody has to have one. roots: see check_mark."""
     about, name = f"{domain} bimi", f"default._bimi.{domain}"
     answer = look(name, "TXT")
     records = [text for text in answer.texts if _VERSION.match(text)]
@@ -35,7 +37,7 @@ def check_bimi(domain: str, look: Look, reach: Reach, now: datetime) -> Iterator
     elif len(records) > 1:
         yield failure(about, f"{name}: {len(records)} records, so receivers take none", "keep one of them")
     elif records:
-        yield from _check_record(about, domain, records[0], look, reach, now)
+        yield from _check_record(about, domain, records[0], look, reach, _Trusted(now, roots))
     elif answer.texts:
         example = publish(name, "v=BIMI1; l=https://…/mark.svg; a=")
         yield failure(about, f"{name}: {answer.texts[0]!r} does not begin with v=BIMI1;", example)
@@ -43,7 +45,16 @@ def check_bimi(domain: str, look: Look, reach: Reach, now: datetime) -> Iterator
         yield ok(about, f"{name}: none")
 
 
-def _check_record(about: str, domain: str, record: str, look: Look, reach: Reach, now: datetime) -> Iterator[Finding]:
+class _Trusted(NamedTuple):
+    """What certificates are held against."""
+
+    now: datetime
+    roots: Sequence[bytes]
+
+
+def _check_record(
+    about: str, domain: str, record: str, look: Look, reach: Reach, trusted: _Trusted
+) -> Iterator[Finding]:
     tags = parse(domain, record)
     picture, authority = tags.get("l"), tags.get("a")
     if not picture:
@@ -66,7 +77,8 @@ def _check_record(about: str, domain: str, record: str, look: Look, reach: Reach
             about, "no a=: large receivers show a mark only with a certificate for it", "ask for a VMC or CMC"
         )
     else:
-        yield _check_authority(about, authority, _get(authority, reach), now)
+        svg = "" if page.fault or page.status != 200 else page.text
+        yield from _check_authority(about, authority, _get(authority, reach), _Own(domain, svg), trusted)
 
 
 def _check_policy(about: str, domain: str, look: Look) -> Iterator[Finding]:
@@ -118,16 +130,45 @@ def svg_faults(text: str) -> list[str]:
     return faults
 
 
-def _check_authority(about: str, url: str, page: Page, now: datetime) -> Finding:
+class _Own(NamedTuple):
+    """What a certificate of a mark is for."""
+
+    domain: str
+    picture: str  # '' for none
+
+    @property
+    def names(self) -> set[str]:
+        """Any of which it may name."""
+        home = organizational_domain(self.domain)
+        return {self.domain, home, f"default._bimi.{self.domain}", f"default._bimi.{home}"}
+
+
+def _check_authority(about: str, url: str, page: Page, own: _Own, trusted: _Trusted) -> Iterator[Finding]:
     remedy = "serve the PEM that the authority gave, over HTTPS"
     if page.fault or page.status != 200:
-        return failure(about, f"{url}: {page.fault or f'status {page.status}'}", remedy)
+        yield failure(about, f"{url}: {page.fault or f'status {page.status}'}", remedy)
+        return
     try:
         certificates = pem(page.text)
         begin, end = validity(certificates[0])
+        mark = check_mark(certificates, own.names, own.picture, trusted.now, trusted.roots)
     except (ValueError, IndexError):
-        return failure(about, f"{url}: it holds no certificate", remedy)
-    said = f"{url}: {len(certificates)} certificates, the mark's holds until {end:%Y-%m-%d}; its issuer is not checked"
-    if not begin <= now < end:
-        return failure(about, f"{said}, and not now", "renew it")
-    return warning(about, said, "renew it in time") if end - now < _SOON else ok(about, said)
+        yield failure(about, f"{url}: it holds no certificate", remedy)
+        return
+    said = f"{url}: {_number(certificates)}, the mark's holds until {end:%Y-%m-%d}"
+    if not begin <= trusted.now < end:
+        yield failure(about, f"{said}, and not now", "renew it")
+        return
+    for fault in mark.faults:
+        yield failure(about, f"{url}: {fault}", f"ask the authority for one for {own.domain} and its picture")
+    if mark.missing:
+        yield warning(about, f"{said}; {mark.missing}", "install it, and ask again")
+    elif end - trusted.now < _SOON:
+        yield warning(about, said, "renew it in time")
+    elif not mark.faults:
+        yield ok(about, f"{said}; {mark.authority} vouches for it")
+
+
+def _number(certificates: Sequence[bytes]) -> str:
+    """How many."""
+    return f"{len(certificates)} certificate{'s' * (len(certificates) != 1)}"

@@ -5,7 +5,7 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .resolver import Look
 
@@ -26,6 +26,7 @@ class Peer(NamedTuple):
     """What a mail server shows."""
 
     certificate: bytes = b""  # DER, of the server itself
+    above: tuple[bytes, ...] = ()  # DER, what else it shows, in its order
     valid: str = ""  # '' when public authorities vouch for the name; else why not
     fault: str = ""  # why there is no certificate
 
@@ -76,6 +77,20 @@ class Reach:
         anyway.verify_mode = ssl.CERT_NONE  # DANE asks no authority
         return self._hello(name, anyway)._replace(valid=found.valid)
 
+    def vouches(self, name: str, authority: bytes) -> str:
+        """Why the certificate of a mail server does not hold for its name by this authority (DER) alone, '' if it does.
+
+        It is OpenSSL that builds and checks the chain, as it does for Postfix; the authority need be no root.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        try:
+            context.load_verify_locations(cadata=authority)
+        except ssl.SSLError as error:
+            return f"the authority is no certificate: {_why(error)}"
+        found = self._hello(name, context)
+        return found.valid or found.fault
+
     def _hello(self, name: str, context: ssl.SSLContext) -> Peer:
         try:
             client = _Client(name, lambda: self._connected(name, 25))
@@ -86,8 +101,8 @@ class Reach:
             if not client.has_extn("starttls"):
                 return Peer(fault="it offers no STARTTLS")
             client.starttls(context=context)
-            certificate = client.sock.getpeercert(binary_form=True)  # type: ignore[union-attr]  # it is an SSLSocket now
-            return Peer(certificate or b"")
+            shown = _chain(client.sock)
+            return Peer(shown[0], tuple(shown[1:])) if shown else Peer(fault="it shows no certificate")
         except ssl.SSLCertVerificationError as error:
             return Peer(valid=error.verify_message or str(error))
         except (OSError, smtplib.SMTPException) as error:
@@ -105,6 +120,16 @@ class _Client(smtplib.SMTP):
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:  # the library's own
         return self._connected()
+
+
+def _chain(connection: Any) -> list[bytes]:
+    """What a server showed, in DER."""
+    if hasattr(connection, "get_unverified_chain"):  # from Python 3.13 on
+        return list(connection.get_unverified_chain())
+    import _ssl
+
+    shown = connection._sslobj.get_unverified_chain() or ()  # what 3.13 gave a name; the same since 3.10
+    return [one.public_bytes(_ssl.ENCODING_DER) for one in shown]
 
 
 def _why(error: Exception) -> str:

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import NamedTuple
 
 from .der import subject_public_key
@@ -62,7 +62,7 @@ def check_transport(domain: str, look: Look, reach: Reach) -> Iterator[Finding]:
     policy = yield from _check_sts(domain, hosts, look, reach)
     for host in hosts:
         yield from _check_certificate(f"{domain} mx", host, peers[host], policy)
-        yield from _check_dane(f"{domain} dane", host, peers[host], look)
+        yield from _check_dane(f"{domain} dane", host, peers[host], look, reach)
 
 
 def _check_sts(
@@ -124,22 +124,36 @@ def _check_certificate(about: str, host: str, peer: Peer, policy: Policy | None)
 # DANE
 
 
-def check_tlsa(record: str, certificate: bytes) -> bool | None:
-    """Whether a TLSA record (`3 1 1 hex`) has this certificate; None where it takes more than the server's own.
+class Tlsa(NamedTuple):
+    """A TLSA record that senders use (RFC 6698 §2.1, RFC 7672 §3.1)."""
 
-    Raises ValueError for a record that no sender uses (RFC 7672 §3.1.3).
-    """
+    usage: str  # 2: of an authority (DANE-TA), 3: of the server (DANE-EE)
+    selector: str  # 0: the certificate, 1: its key
+    matching: str  # 0: as it is, 1: SHA-256, 2: SHA-512
+    data: bytes
+
+    def has(self, certificate: bytes) -> bool:
+        """Whether it is of this certificate (DER). Raises ValueError for what is none."""
+        content = certificate if self.selector == "0" else subject_public_key(certificate)
+        return self.data == _MATCHING[self.matching](content)
+
+
+_MATCHING: dict[str, Callable[[bytes], bytes]] = {
+    "0": bytes,
+    "1": lambda content: hashlib.sha256(content).digest(),
+    "2": lambda content: hashlib.sha512(content).digest(),
+}
+
+
+def read_tlsa(record: str) -> Tlsa:
+    """Read `3 1 1 hex`. Raises ValueError for a record that no sender uses (RFC 7672 §3.1.3)."""
     usage, selector, matching, data = record.split(" ", 3)
-    if usage not in {"2", "3"} or selector not in {"0", "1"} or matching not in {"0", "1", "2"}:
+    if usage not in {"2", "3"} or selector not in {"0", "1"} or matching not in _MATCHING:
         raise ValueError("only usages 2 and 3 count for mail (RFC 7672 §3.1.3)")
-    if usage == "2":
-        return None
-    content = certificate if selector == "0" else subject_public_key(certificate)
-    made = {"0": content, "1": hashlib.sha256(content).digest(), "2": hashlib.sha512(content).digest()}[matching]
-    return made.hex() == data.replace(" ", "").lower()
+    return Tlsa(usage, selector, matching, bytes.fromhex(data))
 
 
-def _check_dane(about: str, host: str, peer: Peer, look: Look) -> Iterator[Finding]:
+def _check_dane(about: str, host: str, peer: Peer, look: Look, reach: Reach) -> Iterator[Finding]:
     name = f"_25._tcp.{host}"
     answer = look(name, "TLSA")
     if answer.fault:
@@ -155,20 +169,35 @@ def _check_dane(about: str, host: str, peer: Peer, look: Look) -> Iterator[Findi
     elif not peer.certificate:
         yield warning(about, f"{name}: it could not be held against a certificate", "see what is said of the MX above")
     else:
-        yield _matched(about, name, answer.texts, peer.certificate)
+        yield _matched(about, host, answer.texts, peer, reach)
 
 
-def _matched(about: str, name: str, records: tuple[str, ...], certificate: bytes) -> Finding:
-    found: list[bool | None] = []
-    for record in records:
+def _matched(about: str, host: str, texts: tuple[str, ...], peer: Peer, reach: Reach) -> Finding:
+    """Any record that fits is enough (RFC 7671 §5)."""
+    name = f"_25._tcp.{host}"
+    records: list[Tlsa] = []
+    for text in texts:
         with contextlib.suppress(ValueError):
-            found.append(check_tlsa(record, certificate))
-    wanted = f"{name}. IN TLSA 3 1 1 {hashlib.sha256(subject_public_key(certificate)).hexdigest()}"
-    if any(found):
+            records.append(read_tlsa(text))
+    wanted = f"{name}. IN TLSA 3 1 1 {hashlib.sha256(subject_public_key(peer.certificate)).hexdigest()}"
+    if any(one.usage == "3" and one.has(peer.certificate) for one in records):
         return ok(about, f"{name}: it has the key that the server shows")
-    if None in found:
-        return warning(
-            about, f"{name}: usage 2 alone, which is not looked at here", f"publish the key as well:\n{wanted}"
-        )
-    text = f"{name}: no record has the certificate that the server shows: senders with DANE deliver nothing"
-    return failure(about, text, wanted)
+    authorities = [one for record in records if record.usage == "2" for one in _authorities(record, peer)]
+    reasons = [reach.vouches(host, one) for one in dict.fromkeys(authorities)]
+    if "" in reasons:
+        return ok(about, f"{name}: it has the authority that the server's chain goes up to (usage 2)")
+    if reasons:
+        text = f"{name}: it has an authority of the chain that the server shows, which does not hold: {reasons[0]}"
+        return failure(about, f"{text}: senders with DANE deliver nothing", f"mend the chain, or publish:\n{wanted}")
+    text = f"{name}: no record has the certificate that the server shows"
+    if any(one.usage == "2" for one in records):
+        text += ", and none an authority that it shows with it (RFC 7671 §5.2.2)"
+    return failure(about, f"{text}: senders with DANE deliver nothing", wanted)
+
+
+def _authorities(record: Tlsa, peer: Peer) -> Iterator[bytes]:
+    """The certificates above the server's own that a record of usage 2 means; a whole one need not be shown."""
+    with contextlib.suppress(ValueError):
+        yield from (one for one in peer.above if record.has(one))
+    if record.selector == record.matching == "0":
+        yield record.data

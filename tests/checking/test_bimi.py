@@ -1,19 +1,23 @@
 """BIMI: records, pictures and certificates of anybody's making."""
 
-import shutil
-import subprocess
+import ssl
+import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from email_report_processor.checking import mark as mark_module
 from email_report_processor.checking.bimi import check_bimi, svg_faults
 from email_report_processor.checking.der import pem, validity
 from email_report_processor.checking.reach import Page, Reach
 from email_report_processor.checking.resolver import Records
-from tests.conftest import missing
+from tests.certificates import MARK, Made
+from tests.certificates import certificate as made
 
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" version="1.2" baseProfile="tiny-ps" viewBox="0 0 8 8">'
@@ -34,15 +38,16 @@ class Served(Reach):
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Valid for 100 days."""
-    if not shutil.which("openssl"):
-        missing("needs openssl for a certificate; on Debian: apt-get install openssl")
-    path: Path = tmp_path_factory.mktemp("bimi") / "mark.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command += ["-days", "100", "-subj", "/CN=test", "-keyout", str(path.with_suffix(".key")), "-out", str(path)]
-    subprocess.run(command, check=True, capture_output=True)
-    return path.read_text()
+def authorities() -> tuple[Made, Made]:
+    """The root of a test's own authority for marks, and one below it."""
+    root = made("Marks of the test", days=(-1, 900))
+    return root, made("Issues marks", root, days=(-1, 800))
+
+
+def mark_of(issuer: Made, **more: Any) -> Made:
+    """The certificate of the picture, valid for 100 days."""
+    usual: dict[str, Any] = {"names": ["example.org"], "purposes": [MARK], "picture": SVG.encode()}
+    return made("Example Ltd.", issuer, **usual | more)
 
 
 def now() -> datetime:
@@ -51,12 +56,22 @@ def now() -> datetime:
 
 
 def check(
-    record: tuple[str, ...], *, policy: str = "reject", svg: Page | None = None, mark: Page | None = None, days: int = 0
+    record: tuple[str, ...],
+    *,
+    policy: str = "reject",
+    svg: Page | None = None,
+    mark: Page | None = None,
+    days: int = 0,
+    roots: Sequence[bytes] = (),
 ) -> list[tuple[str, str]]:
     texts = {"default._bimi.example.org": record, "_dmarc.example.org": (f"v=DMARC1; p={policy}",)}
     pages = {"/a.svg": svg or Page(200, "image/svg+xml", SVG), "/a.pem": mark or Page(404)}
     found = check_bimi(
-        "example.org", lambda name, kind: Records(texts.get(name, ())), Served(pages), now() + timedelta(days=days)
+        "example.org",
+        lambda name, kind: Records(texts.get(name, ())),
+        Served(pages),
+        now() + timedelta(days=days),
+        roots,
     )
     return [(one.result, one.text) for one in found]
 
@@ -64,14 +79,80 @@ def check(
 RECORD = "v=BIMI1; l=https://example.org/a.svg; a=https://example.org/a.pem"
 
 
+def pem_of(*some: Made) -> Page:
+    return Page(200, "application/pem-certificate-chain", "".join(one.pem for one in some))
+
+
 @pytest.mark.parametrize(("days", "result"), [(0, "ok"), (80, "warning"), (101, "failure"), (-2, "failure")])
-def test_until_when_the_certificate_holds(certificate: str, days: int, result: str) -> None:
-    found = check((RECORD,), mark=Page(200, "application/pem-certificate-chain", certificate * 2), days=days)
+def test_until_when_the_certificate_holds(authorities: tuple[Made, Made], days: int, result: str) -> None:
+    root, below = authorities
+    mark = mark_of(below)
+    found = check((RECORD,), mark=pem_of(mark, below), days=days, roots=[root.der])
     assert found[0] == ("ok", "https://example.org/a.svg: SVG Tiny PS")
-    assert found[1][0] == result
+    assert [one for one, _ in found[1:]] == [result]
     assert "2 certificates, the mark's holds until" in found[1][1]
-    begin, end = validity(pem(certificate)[0])
-    assert end - begin == timedelta(days=100)
+    assert ("Marks of the test vouches for it" in found[1][1]) == (result == "ok")
+    begin, end = validity(pem(mark.pem)[0])
+    assert end - begin == timedelta(days=101)
+
+
+@pytest.mark.parametrize(
+    ("more", "fault"),
+    [
+        ({"names": ["example.net"]}, "it is for example.net"),
+        ({"purposes": []}, "it is not made for marks"),
+        ({"purposes": [ExtendedKeyUsageOID.SERVER_AUTH]}, "it is not made for marks"),
+        ({"picture": b""}, "it has no picture"),
+        ({"picture": SVG.replace("#123456", "#654321").encode()}, "its picture is another one than that of l="),
+    ],
+)
+def test_certificates_that_receivers_do_not_take(
+    authorities: tuple[Made, Made], more: dict[str, Any], fault: str
+) -> None:
+    root, below = authorities
+    found = check((RECORD,), mark=pem_of(mark_of(below, **more), below), roots=[root.der])
+    assert [(one, fault in text) for one, text in found if one != "ok"] == [("failure", True)]
+
+
+def test_names_that_a_mark_may_have(authorities: tuple[Made, Made]) -> None:
+    root, below = authorities
+    for name in ("example.org", "default._bimi.example.org", "EXAMPLE.org"):
+        mark = mark_of(below, names=["other.example", name])
+        assert [one for one, _ in check((RECORD,), mark=pem_of(mark, below), roots=[root.der])] == ["ok", "ok"]
+
+
+def test_whoever_vouches_for_a_mark(authorities: tuple[Made, Made]) -> None:
+    """The chain up to a root that receivers take: in whatever order it is shown, and nobody else's signature."""
+    root, below = authorities
+    mark = mark_of(below)
+    for shown in ((mark, below), (mark, below, root), (mark, root, below)):
+        assert check((RECORD,), mark=pem_of(*shown), roots=[root.der])[1][0] == "ok"
+    forged = mark_of(made("Issues marks", made("Marks of the test")))  # the same names, other keys
+    shown_: tuple[Made, ...]
+    for shown_ in ((mark,), (forged, below), (mark_of(made("Marks of the test")),)):
+        (_, text) = check((RECORD,), mark=pem_of(*shown_), roots=[root.der])[1]
+        assert "no authority that receivers take vouches for it" in text
+    (_, text) = check((RECORD,), mark=pem_of(mark, below))[1]  # the authorities of the world do not know this one
+    assert "its issuer says it is Issues marks" in text
+
+
+def test_the_roots_of_the_world_are_there() -> None:
+    found = [one.subject.rfc4514_string() for one in mark_module._roots()]
+    assert any("DigiCert Verified Mark Root" in one for one in found)
+    assert any("GlobalSign Verified Mark Root" in one for one in found)
+
+
+def test_without_the_extra_it_says_so(authorities: tuple[Made, Made], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    found = check((RECORD,), mark=pem_of(mark_of(authorities[1]), authorities[1]))
+    assert found[1][0] == "warning"
+    assert "pip install 'email-report-processor[marks]'" in found[1][1]
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_are_a_certificate_or_are_not(data: bytes) -> None:
+    found = check((RECORD,), mark=Page(200, "x", ssl.DER_cert_to_PEM_cert(data)))
+    assert found[-1][0] == "failure"
 
 
 @pytest.mark.parametrize(

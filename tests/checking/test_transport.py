@@ -2,6 +2,7 @@
 
 import hashlib
 import http.server
+import re
 import shutil
 import socketserver
 import ssl
@@ -19,8 +20,10 @@ from email_report_processor.checking.der import subject_public_key
 from email_report_processor.checking.finding import Finding
 from email_report_processor.checking.reach import Reach
 from email_report_processor.checking.resolver import Resolver
-from email_report_processor.checking.transport import check_tlsa, check_transport, covers, read_policy
+from email_report_processor.checking.transport import check_transport, covers, read_policy, read_tlsa
 from tests import dns_server
+from tests.certificates import Made
+from tests.certificates import certificate as made_certificate
 from tests.conftest import missing
 from tests.dns_server import DnsServer
 
@@ -123,11 +126,12 @@ class World:
         for thread in self.threads:
             thread.join()
 
-    def check(self) -> list[Finding]:
+    def check(self, authorities: str = "") -> list[Finding]:
         look = Resolver(self.dns.address, 5)
         ports = {25: self.mail.server_address[1], 443: self.web.server_address[1]}
-        authorities = str(self.trusted.certificate)
-        reach = Reach(look, 10, lambda name, port: ("127.0.0.1", ports[port]), authorities)
+        reach = Reach(
+            look, 10, lambda name, port: ("127.0.0.1", ports[port]), authorities or str(self.trusted.certificate)
+        )
         return list(check_transport("example.org", look, reach))
 
 
@@ -232,12 +236,105 @@ def test_names_of_a_policy(pattern: str, name: str, *, covered: bool) -> None:
 def test_each_form_of_a_tlsa_record(pairs: tuple[Pair, Pair]) -> None:
     der = pairs[0].der
     key = subject_public_key(der)
-    assert check_tlsa(f"3 0 0 {der.hex()}", der)
-    assert check_tlsa(f"3 1 2 {hashlib.sha512(key).hexdigest().upper()}", der)
-    assert check_tlsa(f"3 0 1 {hashlib.sha256(key).hexdigest()}", der) is False
-    assert check_tlsa("2 1 1 00", der) is None
-    with pytest.raises(ValueError, match="usages 2 and 3"):
-        check_tlsa("1 1 1 00", der)
+    assert read_tlsa(f"3 0 0 {der.hex()}").has(der)
+    assert read_tlsa(f"3 1 2 {hashlib.sha512(key).hexdigest().upper()}").has(der)
+    assert not read_tlsa(f"3 0 1 {hashlib.sha256(key).hexdigest()}").has(der)
+    for record in ("1 1 1 00", "3 2 1 00", "3 1 3 00", "3 1 1 xx", "3 1", ""):
+        with pytest.raises(ValueError, match=r"usages 2 and 3|non-hexadecimal|unpack"):
+            read_tlsa(record)
+
+
+def of_authority(made: Made, selector: int, matching: int) -> str:
+    content = made.public_key if selector else made.der
+    digest = {0: content, 1: hashlib.sha256(content).digest(), 2: hashlib.sha512(content).digest()}[matching]
+    return f"2 {selector} {matching} {digest.hex()}"
+
+
+@pytest.fixture(scope="module")
+def authorities() -> tuple[Made, Made]:
+    """A root, and one below it."""
+    root = made_certificate("Root of the test")
+    return root, made_certificate("Below it", root)
+
+
+def dane(world: World, server: ssl.SSLContext, *records: str) -> tuple[str, str]:
+    world.mail.context = server
+    world.dns.secure = True
+    world.dns.records["_25._tcp.mail.example.org", "TLSA"] = list(records)
+    (found,) = said(world.check(), "dane")
+    return found
+
+
+@pytest.mark.parametrize("selector", [0, 1])
+@pytest.mark.parametrize("matching", [0, 1, 2])
+def test_an_authority_that_the_server_shows(
+    world: World, authorities: tuple[Made, Made], tmp_path: Path, selector: int, matching: int
+) -> None:
+    """RFC 7671 §5.2: the root of the chain, or one on the way to it."""
+    root, below = authorities
+    leaf = made_certificate("mail", below, names=["mail.example.org"])
+    context = leaf.context(tmp_path, below, root)
+    for one in (root, below):
+        result, text = dane(world, context, of_authority(one, selector, matching))
+        assert (result, "it has the authority that the server's chain goes up to" in text) == ("ok", True), text
+
+
+def test_an_authority_that_the_server_does_not_show(
+    world: World, authorities: tuple[Made, Made], tmp_path: Path
+) -> None:
+    """Its digest tells nobody what it is; the whole certificate does (RFC 7671 §5.2.2)."""
+    root, below = authorities
+    context = made_certificate("mail", below, names=["mail.example.org"]).context(tmp_path, below)
+    result, text = dane(world, context, of_authority(root, 0, 1))
+    assert (result, "none an authority that it shows with it" in text) == ("failure", True)
+    assert dane(world, context, of_authority(root, 0, 0))[0] == "ok"
+    assert dane(world, context, of_authority(below, 1, 1))[0] == "ok"
+    assert dane(world, context, "2 0 0 00")[0] == "failure"  # no certificate at all
+    assert dane(world, context, of_authority(root, 0, 1), of_authority(below, 0, 1))[0] == "ok"  # any is enough
+
+
+def test_a_chain_that_does_not_hold(world: World, authorities: tuple[Made, Made], tmp_path: Path) -> None:
+    root, below = authorities
+    other = made_certificate("mail", below, names=["mail.example.net"]).context(tmp_path, below, root)
+    result, text = dane(world, other, of_authority(root, 1, 1))
+    assert (result, "mismatch" in text) == ("failure", True), text
+    old = made_certificate("mail", below, names=["mail.example.org"], days=(-9, -2)).context(tmp_path, below, root)
+    result, text = dane(world, old, of_authority(root, 1, 1))
+    assert (result, "expired" in text) == ("failure", True), text
+    stranger = made_certificate("Below it", made_certificate("Root of the test"))  # the same names, other keys
+    forged = made_certificate("mail", stranger, names=["mail.example.org"]).context(tmp_path, below, root)
+    result, text = dane(world, forged, of_authority(root, 1, 1))
+    assert (result, "does not hold" in text) == ("failure", True), text
+    alone = made_certificate("mail", names=["mail.example.org"])
+    result, text = dane(world, alone.context(tmp_path), of_authority(alone, 1, 1))  # usage 2 of the server's own
+    assert result == "failure", text
+    assert dane(world, alone.context(tmp_path), of_authority(alone, 1, 1).replace("2 ", "3 ", 1))[0] == "ok"
+
+
+def test_a_policy_behind_a_certificate_that_does_not_hold(
+    world: World, authorities: tuple[Made, Made], tmp_path: Path
+) -> None:
+    """Senders find no policy (RFC 8461 §3.3): expired, of another name, of an authority that nobody knows."""
+    root, below = authorities
+    for names, days, words in [
+        (["mta-sts.example.org"], (-9, -2), "expired"),
+        (["www.example.org"], (-1, 9), "unable to get|self-signed|self signed|mismatch"),
+    ]:
+        context = made_certificate("web", below, names=names, days=days).context(tmp_path, below)
+        world.web.socket._context = context  # type: ignore[attr-defined]  # what accept() wraps with
+        authority = tmp_path / "root.pem"
+        authority.write_text(root.pem + world.trusted.certificate.read_text())
+        found = said(world.check(str(authority)), "mta-sts")
+        assert found[0][0] == "failure"
+        assert re.search(words, found[0][1]), found
+
+
+def test_a_policy_with_wildcards(world: World) -> None:
+    """RFC 8461 §4.1: one label, the leftmost."""
+    world.dns.records["example.org", "MX"] = [f"10 {name}." for name in ("a.mx.example.org", "a.b.mx.example.org")]
+    world.serve(200, "text/plain; charset=utf-8", POLICY.replace("mail.example.org", "*.mx.example.org"))
+    found = [text for result, text in said(world.check(), "mta-sts") if result == "failure"]
+    assert found == ["a.b.mx.example.org is an MX and not in the policy: senders deliver nothing to it in mode enforce"]
 
 
 @given(st.text(alphabet="versionmodexag: STSv1enforc*.\r\n0123", max_size=200))
