@@ -15,12 +15,14 @@ from ..desk import drafts, history, league
 from ..desk.answering import Taken, take, take_kept
 from ..desk.drafts import Held
 from ..desk.history import Standing
+from ..desk.message import Message
 from ..desk.preparing import LeftOut
 from ..desk.replies import LARGEST
 from ..desk.reporting import OUTCOMES, Desk, ReportingError, close_report, open_desk, prepare_reports
 from ..desk.sending import SEARCH, Result, send_reports, send_unseen
-from ..flags import add_common
-from ..job import choose_store
+from ..desk.taken import as_pasted, store
+from ..flags import add_common, now
+from ..job import choose_store, make_job
 from ..message import mbox
 from ..message.blob import File, chunks
 from ..settings import Settings, state_dir
@@ -48,6 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     prepare = command("prepare", "make drafts of reports about messages, and say what is left out")
     add_query(prepare, USUAL)
     prepare.add_argument("--campaign", metavar="NAME", default="", help="only the messages of this campaign")
+    prepare.add_argument(
+        "--eml", metavar="FILE", action="append", default=[],
+        help="about the spam in this file, which is stored; - is standard input; again for more",
+    )  # fmt: skip
     command("drafts", "list the drafts, and what keeps them from leaving")
     show = command("show", "print drafts as they will be sent; whoever looks may send")
     show.add_argument("tokens", nargs="+", metavar="TOKEN", help="as abuse drafts lists it")
@@ -75,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """0 done, 1 something is wrong, 75 the store failed."""
+    """0 done, 1 something is wrong or waits, 75 the store failed."""
     try:
         return _RUN[arguments.what](arguments, settings)
     except (ReportingError, ValueError) as error:
@@ -84,11 +90,11 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 @contextmanager
 def _desk(settings: Settings) -> Iterator[Desk]:
-    store = choose_store(settings, os.environ).open()
+    opened = choose_store(settings, os.environ).open()
     try:
-        yield open_desk(settings, os.environ, store)
+        yield open_desk(settings, os.environ, opened)
     finally:
-        store.close()
+        opened.close()
 
 
 def _user() -> str:
@@ -103,7 +109,11 @@ def _user() -> str:
 
 
 def _prepare(arguments: argparse.Namespace, settings: Settings) -> int:
-    messages = reported(arguments, settings)
+    if arguments.eml and arguments.query:
+        return fail("a query or --eml: not both", 2)
+    messages = _brought(arguments.eml, settings) if arguments.eml else reported(arguments, settings)
+    if arguments.eml and not messages:
+        return fail("nothing of it can be reported", 1)
     with _desk(settings) as desk:
         made = prepare_reports(desk, messages, _user(), campaign=arguments.campaign)
     print(_drafts_table(made.prepared) or "no report was prepared")
@@ -112,6 +122,19 @@ def _prepare(arguments: argparse.Namespace, settings: Settings) -> int:
     if made.prepared:
         say("\nLook at them with `email-report-admin abuse show TOKEN`, then `abuse send TOKEN`.")
     return 0
+
+
+def _brought(paths: Sequence[str], settings: Settings) -> list[Message]:
+    """Spam that somebody got, stored as the desk's page Paste does it: what is reported can be found."""
+    job = make_job(settings, os.environ, choose_store(settings, os.environ), now)
+    found: list[Message] = []
+    for path in paths:
+        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        looked, outcome = store(data, as_pasted(job))
+        if outcome.verdict:
+            fail(f"{path}: {outcome.verdict.reason}", 1)
+        found += looked.messages
+    return found
 
 
 def _left_out(found: Sequence[LeftOut]) -> str:
@@ -161,11 +184,14 @@ def _send(arguments: argparse.Namespace, settings: Settings) -> int:
     if bool(arguments.tokens) == arguments.all:
         return fail("name the tokens of drafts, or --all", 2)
     with _desk(settings) as desk:
+        unseen = {one.incident.token for one in drafts.listing(desk.directory) if not one.looked}
         results = send_reports(desk, None if arguments.all else arguments.tokens, _user())
     unknown = set(arguments.tokens) - {one.token for one in results}
     for token in sorted(unknown):
         fail(f"{token}: there is no such draft; `abuse drafts` lists them", 1)
-    return 1 if _told(results) or unknown else 0
+    meant = [one for one in results if not (arguments.all and one.token in unseen)]
+    _told(results)
+    return 1 if unknown or any(one.state != "sent" for one in meant) else 0
 
 
 def _told(results: Sequence[Result]) -> bool:

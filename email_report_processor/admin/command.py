@@ -55,6 +55,8 @@ EXITS = {
     75: "The store, the disk or the network failed: try again.",
 }
 
+_SAME_AS_URLS = ("urls", "export")  # the word is none of the query
+
 _NEGATED = re.compile(r"-\(|-[A-Za-z@][A-Za-z0-9_.@]*:\S")
 
 
@@ -99,7 +101,8 @@ def _say(text: str) -> None:
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     # A sub-command that is not asked for need not be loaded.
     made = parser([name for name in COMMANDS if name in argv])
-    arguments, unknown = made.parse_known_args([_as_query(one) for one in argv])
+    words = [*argv[:1], *argv[2:]] if tuple(argv[:2]) == _SAME_AS_URLS else argv
+    arguments, unknown = made.parse_known_args([_as_query(one) for one in words])
     if unknown:
         made.error(f"unrecognized arguments: {' '.join(unknown)}; try email-report-admin {arguments.command} --help")
     return arguments

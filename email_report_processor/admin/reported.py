@@ -17,7 +17,7 @@ from .search import saved
 
 def add_query(parser: argparse.ArgumentParser, usual: str) -> None:
     """The query of a sub-command. usual: what is asked for without one."""
-    parser.add_argument("query", nargs="*", metavar="QUERY", help=f"which messages ({usual})")
+    parser.add_argument("query", nargs="*", metavar="QUERY", default=[], help=f"which messages ({usual})")
     parser.set_defaults(usual=usual)
 
 

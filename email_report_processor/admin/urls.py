@@ -14,7 +14,7 @@ from .text import fail
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of this sub-command."""
+    """The flags of this sub-command, which may be called `urls export` (see command.py)."""
     add_query(parser, "class:spoof since:7d")
     parser.add_argument("--format", choices=sorted(FORMATS), default="plain", help="of the list (plain)")
     parser.add_argument("--least", metavar="N", type=whole(1), default=2, help="messages that a URL must stand in (2)")

@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from .. import __version__
@@ -31,6 +32,10 @@ _OLD = 7 * 86400  # seconds: what waits for a retry longer than this waits for s
 _SYSLOG = "/dev/log"
 _DOVECOT, _SHORTEST, _POSTFIX = 10, 240, 1000  # seconds that mail servers wait (docs/mail-servers.md)
 _RETRY = "look with `email-report-admin kept`, then `email-report-admin kept --retry`"
+_READ_REPLIES = (
+    "read them with `email-report-admin abuse answers`, best by the timer email-report-answers (docs/abuse-desk.md)"
+)
+_SOON_READ = timedelta(minutes=30)  # three times what its timer waits
 _DEPENDENCIES = ("opensearchpy", "urllib3", "dateutil", "publicsuffixlist")
 
 
@@ -205,7 +210,17 @@ def check_kept(settings: Settings, environ: Mapping[str, str]) -> Iterator[Findi
         yield warning("kept", f"{text}; {oldest}", _RETRY)
     else:
         yield ok("kept", f"{text}; {oldest}")
+    yield from _unread_replies(messages)
     yield from _room_for_kept(messages, options)
+
+
+def _unread_replies(messages: list[kept.Kept]) -> Iterator[Finding]:
+    """What networks answered and nobody read. The timer of the examples reads it every ten minutes."""
+    since = write_date(datetime.now(UTC) - _SOON_READ)
+    waiting = sorted(one.time for one in messages if one.category == "reply" and one.time < since)
+    if waiting:
+        text = f"{len(waiting):,} replies of networks to abuse reports are unread, the oldest of {waiting[0][:16]}"
+        yield warning("replies", text, _READ_REPLIES)
 
 
 def _room_for_kept(messages: list[kept.Kept], options: kept.KeptOptions) -> Iterator[Finding]:

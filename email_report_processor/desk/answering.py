@@ -12,7 +12,7 @@ from ..message.blob import Blob, File
 from ..stores import kept
 from . import drafts, history
 from .events import Event
-from .replies import LARGEST, Reply, believed, read_reply
+from .replies import LARGEST, Reply, about, believed, read_reply
 from .reporting import Desk, write_events
 from .tokens import read_key
 
@@ -32,21 +32,16 @@ def take(desk: Desk, messages: Iterable[tuple[str, bytes]]) -> Iterator[Taken]:
     key = read_key(desk.directory)
     for name, raw in messages:
         reply = read_reply(raw, key)
-        yield Taken(name, reply, _take(desk, reply) if reply else "")
+        yield _take(desk, name, reply) if reply else Taken(name, None)
 
 
-def _take(desk: Desk, reply: Reply) -> str:
-    """Store the event of a reply. Returns why it cannot be stored yet."""
+def _take(desk: Desk, name: str, reply: Reply) -> Taken:
+    """Store the event of a reply, or say why it cannot be stored yet."""
     events = history.of(desk.store, "report.id", reply.token)
     sent = next((one for one in events if one.action == "sent"), None)
     if sent is None:
-        held = [*drafts.listing(desk.directory), *drafts.lately_sent(desk.directory)]
-        waiting = any(one.incident.token == reply.token for one in held)
-        return (
-            "the store does not show its report yet: it is read next time"
-            if waiting
-            else "this store knows no such report"
-        )
+        return Taken(name, reply, _why_not(desk, reply.token))
+    reply = about(reply, sent.incident.contact)
     event = Event(
         reply.action,
         sent.incident,
@@ -60,7 +55,14 @@ def _take(desk: Desk, reply: Reply) -> str:
         text=reply.text,
     )
     write_events(desk, [event])
-    return ""
+    return Taken(name, reply)
+
+
+def _why_not(desk: Desk, token: str) -> str:
+    held = [*drafts.listing(desk.directory), *drafts.lately_sent(desk.directory)]
+    if any(one.incident.token == token for one in held):
+        return "the store does not show its report yet: it is read next time"
+    return "this store knows no such report"
 
 
 def take_kept(desk: Desk, maildir: Path, keeping: kept.KeptOptions) -> Iterator[Taken]:

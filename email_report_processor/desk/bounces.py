@@ -13,7 +13,7 @@ from . import mailtext
 class Recipient(NamedTuple):
     """What a bounce says of one recipient (RFC 3464 §2.3)."""
 
-    address: str  # '' unknown
+    address: str  # whose delivery it is, after aliases and forwarding (Final-Recipient); '' unknown
     action: str  # failed, delayed, delivered, relayed, expanded
     status: str  # 5.1.1; '' unknown
     reason: str  # in the words of a mail server
@@ -46,7 +46,7 @@ def _standard(parts: Iterable[Mail]) -> Iterator[Recipient]:
             if not isinstance(block, Mail):
                 continue
             if words := mailtext.header(block, "action").lower().split():
-                whom = _typed(block, "original-recipient") or _typed(block, "final-recipient")
+                whom = _typed(block, "final-recipient") or _typed(block, "original-recipient")
                 status = _status(mailtext.header(block, "status"))
                 yield Recipient(whom, words[0], status, _typed(block, "diagnostic-code"))
 

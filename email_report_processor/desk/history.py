@@ -21,6 +21,7 @@ REACTIONS = frozenset({"person", "solved", "ticket"})  # of an answer: somebody,
 # Of a bounce: another contact may be told, or the same once more. Who refuses a report, or whose mailbox is full, is
 # there, and would refuse it again and again.
 LOST = frozenset({"dead", "loop", "form", "unreachable"})
+_PARTLY = "member"  # of a bounce: somebody behind the contact did not get it, others may have
 
 
 class Standing(NamedTuple):
@@ -112,7 +113,8 @@ def earlier(events: Iterable[Event]) -> dict[str, int]:
     """Document id -> how many reports about it came to nothing: they bounced, or were dropped before they were sent."""
     events = list(events)
     standing = set(reported(events).values())
-    over = {one.incident.token for one in events if one.action in {"bounced", "closed"}} - standing
+    ended = (one for one in events if one.action in {"bounced", "closed"} and one.outcome != _PARTLY)
+    over = {one.incident.token for one in ended} - standing
     found: dict[str, set[str]] = {}
     for one in events:
         if one.incident.token in over:
@@ -157,7 +159,7 @@ def _state(events: list[Event], now: datetime, silent_days: float) -> State:
         return "solved"
     if answers & REACTIONS:
         return "answered"
-    if "bounced" in actions:
+    if any(one.action == "bounced" and one.outcome != _PARTLY for one in events):
         return "bounced"
     sent = [one.at for one in events if one.action == "sent"]
     if not sent:

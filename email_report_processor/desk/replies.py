@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import Literal, NamedTuple
 
 from ..message.headers import address
+from ..values.domains import aligned
 from ..values.fields import clean, read_identifier, write_date
 from . import bounces, mailtext
 from .events import LONGEST_REASON, LONGEST_TEXT
@@ -38,6 +39,27 @@ class Reply(NamedTuple):
     status: str = ""
     form: str = ""
     text: str = ""
+    failed: tuple[bounces.Recipient, ...] = ()  # of a bounce: all that it is about
+
+
+def about(reply: Reply, contact: str) -> Reply:
+    """A bounce as what it says of the contact that the report went to; another reply as it is.
+
+    A contact is often an alias. The notice about a member of it names the member (Final-Recipient, RFC 3464 §2.3.2)
+    and perhaps the alias (Original-Recipient, §2.3.1), and nobody who got it: so it says nothing of the contact.
+    Without any recipient it is about the only one that we sent to.
+    """
+    if not reply.failed:
+        return reply
+    own = next((one for one in reply.failed if _is_contact(one.address, contact)), None)
+    return reply._replace(outcome="member") if own is None else _of_recipient(own, reply)
+
+
+def _is_contact(text: str, contact: str) -> bool:
+    """Whether a recipient is the contact: `abuse@mail.network.example` is what a server may make of it."""
+    local, _, domain = address(text).lower().rpartition("@")
+    wanted, _, own = contact.lower().rpartition("@")
+    return not domain or (local == wanted and aligned(domain, own))
 
 
 def read_reply(raw: bytes, key: bytes) -> Reply | None:
@@ -76,16 +98,18 @@ def _said(mail: Mail, parts: list[Mail], key: bytes, *, bounces_count: bool) -> 
         return Reply("", "bounced", "loop", reason="our own report came back to us")
     failed = [one for one in bounces.recipients(mail, parts) if one.action == "failed"]
     if failed:
-        return _bounced(failed[0]) if bounces_count else None
+        found = Reply("", "bounced", "", failed=tuple(failed))
+        return _of_recipient(failed[0], found) if bounces_count else None
     return None if bounces.is_notice(parts) else _answer(mail)
 
 
-def _bounced(one: bounces.Recipient) -> Reply:
+def _of_recipient(one: bounces.Recipient, reply: Reply) -> Reply:
+    """The reply as what it says of one recipient."""
     reason = clean(one.reason)[:LONGEST_REASON] or one.status or "the delivery failed"
-    whom = address(one.address)[:200]
+    said = reply._replace(sender=address(one.address)[:200] or reply.sender, reason=reason, status=one.status)
     if _WEB_FORM.search(reason):
-        return Reply("", "bounced", "form", sender=whom, reason=reason, status=one.status, form=_form(reason))
-    return Reply("", "bounced", bounces.outcome(one), sender=whom, reason=reason, status=one.status)
+        return said._replace(outcome="form", form=_form(reason))
+    return said._replace(outcome=bounces.outcome(one), form="")
 
 
 _URL = re.compile(r"https?://[^\s<>\"')\]]{4,500}")

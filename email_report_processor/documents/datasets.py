@@ -307,7 +307,7 @@ ABUSE = Dataset(
         Field("abuse.campaign", KEYWORD, "", "ours", "The campaign that the messages belong to (docs/abuse-desk.md).", "lusab-babad"),
         Field("abuse.address", IP, "", "ours", "All hosts of the network that sent them; of prepared and sent.", ["192.0.2.1"], many=True),
         Field("abuse.document", KEYWORD, "", "ours", "Ids of the documents that the report is about; of prepared and sent.", ["5d41402abc4b2a76b9719d911017c592a1b2c3d4"], many=True),
-        Field("abuse.outcome", WORD, "", "ours", "bounced: dead, unreachable, full, refused, form or loop; answered: person, solved, ticket, form or machine; closed: solved, silent or dropped.", "dead"),
+        Field("abuse.outcome", WORD, "", "ours", "bounced: dead, unreachable, full, refused, form, loop or member (somebody behind the contact); answered: person, solved, ticket, form or machine; closed: solved, silent or dropped.", "dead"),
         Field("abuse.status", WORD, "Status", "RFC 3464 §2.3.4", "The status code of a bounce.", "5.1.1"),
         Field("abuse.from", ADDRESS, "", "ours", "Who answered, or the recipient that a bounce is about.", "noc@network.example"),
         Field("abuse.message_id", IDENTIFIER, "Message-ID", "RFC 5322 §3.6.4", "Of the report that was sent, of the bounce, or of the answer.", "abuse.k7q2mzd4b6h3ncew5a2t@example.org"),

@@ -85,7 +85,10 @@ def keep(maildir: "Path | str", blob: Blob, category: str, reason: str, time: st
 
 
 def listing(maildir: "Path | str") -> Iterator[Kept]:
-    """Every kept message, oldest first. A file that is not ours counts as a message without a reason."""
+    """Every kept message, oldest first. A file that is not ours counts as a message without a reason.
+
+    What cannot be read (another's file, a directory) is listed as such: it must not hide the others.
+    """
     from pathlib import Path
 
     maildir = Path(maildir)
@@ -96,6 +99,9 @@ def listing(maildir: "Path | str") -> Iterator[Kept]:
                 found.append(look(Path(entry.path)))
             except FileNotFoundError:
                 continue  # another process took it away
+            except OSError as error:
+                reason = f"it cannot be read ({error.strerror}): correct its owner and mode, or move it away"
+                found.append(Kept(Path(entry.path), "failed", reason, "", 0, 0))
     yield from sorted(found, key=lambda kept: (kept.time, kept.path.name))
 
 

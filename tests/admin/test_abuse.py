@@ -104,7 +104,9 @@ def test_from_a_query_to_a_dead_contact(admin: Admin, sendmail: Path) -> None:
     assert "name one in [contacts]" in said
     assert "reported already, or in a draft" in ok(admin, "prepare", ALL)
     token = token_of(admin)
-    assert "nobody looked at it" in ok(admin, "send", token)
+    waits = admin(b"", "abuse", "send", token)
+    assert (waits.status, "nobody looked at it" in waits.stdout) == (1, True), "it was to leave, and did not"
+    assert "nobody looked at it" in ok(admin, "send", "--all"), "all that somebody looked at: none"
     assert mails(sendmail) == []
     assert "Feedback-Type: fraud" in ok(admin, "show", token)
     assert "sent" in ok(admin, "send", "--all")
@@ -117,7 +119,7 @@ def test_from_a_query_to_a_dead_contact(admin: Admin, sendmail: Path) -> None:
     assert (report["token"], report["state"], report["count"]) == (token, "sent", 3)
     assert ok(admin, "reports", "--message", report["documents"][0]).splitlines()[1].split()[0] == token
 
-    bounce = dsn("5.1.1", "550 unknown", to=f"abuse-reply+{token}@example.org")
+    bounce = dsn("5.1.1", "550 unknown", final="abuse@us-net.example", to=f"abuse-reply+{token}@example.org")
     assert "bounced: dead" in ok(admin, "answers", "-", stdin=bounce)
     assert "bounced: dead" in ok(admin, "answers", "-", stdin=bounce)
     assert ok(admin, "contacts").splitlines()[1].split()[:4] == ["abuse@us-net.example", "dead", "1", "0"]
@@ -137,10 +139,64 @@ def test_the_word_reported_in_other_commands(admin: Admin) -> None:
     ok(admin, "send", "--all")
     assert len(admin(b"", "search", "--json", "class:spoof reported").lines) == 3
     assert len(admin(b"", "search", "--json", "class:spoof -reported").lines) == 2
+    assert admin(b"", "campaigns", "reported ip:192.0.2.1").stdout.startswith("1 messages, and no three of them")
+
+
+def test_a_daily_limit_is_told_by_the_status(admin: Admin, sendmail: Path) -> None:
+    admin.settings.write_text(admin.settings.read_text().replace("lookup = []", "lookup = []\ncontact_daily = 0"))
+    ok(admin, "prepare", ALL)
+    ok(admin, "show", token_of(admin))
+    done = admin(b"", "abuse", "send", "--all")
+    assert (done.status, "within 24 hours" in done.stdout, mails(sendmail)) == (1, True, [])
+
+
+SPAM = b"""Received: from evil.example (evil.example [192.0.2.77])
+\tby mx.example.net with ESMTP for <anna@example.net>; Sat, 28 Nov 2026 10:00:00 +0000
+From: Lottery <win@lottery.example>
+To: anna@example.net
+Subject: You won
+Message-ID: <x@lottery.example>
+
+Click https://win.lottery.example/?u=anna@example.net
+"""
+
+
+def test_spam_that_somebody_got(admin: Admin, tmp_path: Path) -> None:
+    """Lafayette's /reportspam on the command line: one message becomes drafts, and can be found afterwards."""
+    admin.settings.write_text(admin.settings.read_text().replace("AS64500 =", '"192.0.2.0/24" ='))
+    (tmp_path / "spam.eml").write_bytes(SPAM)
+    assert "abuse@us-net.example" in ok(admin, "prepare", "--eml", str(tmp_path / "spam.eml"))
+    shown = ok(admin, "show", token_of(admin))
+    assert "Feedback-Type: abuse" in shown
+    assert "Source-IP: 192.0.2.77" in shown
+    assert "anna" not in shown
+    assert "reported already, or in a draft" in ok(admin, "prepare", "--eml", "-", stdin=SPAM)
     assert (
-        "3 messages, and" in admin(b"", "campaigns", "reported ip:192.0.2.0/31 or reported ip:192.0.2.2/31").stdout
-        or True
+        len(admin(b"", "search", "--json", "feed:pasted dataset:dmarc-failure or feed:pasted dataset:arf").lines) == 1
     )
+    nothing = admin(b"", "abuse", "prepare", "--eml", "-")
+    assert (nothing.status, "nothing of it can be reported" in nothing.stderr) == (1, True)
+    assert admin(b"", "abuse", "prepare", "--eml", "-", ALL).status == 2
+
+
+def test_without_a_query_the_usual_one_is_meant(admin: Admin) -> None:
+    assert admin(b"", "abuse", "prepare").status == 0
+
+
+def test_a_bounce_of_a_member_of_an_alias_leaves_the_contact(admin: Admin) -> None:
+    ok(admin, "prepare", ALL)
+    token = token_of(admin)
+    ok(admin, "show", token)
+    ok(admin, "send", token)
+    to = f"abuse-reply+{token}@example.org"
+    gone = dsn("5.1.1", "550 unknown", final="tom@us-net.example", original="abuse@us-net.example", to=to)
+    assert "bounced: member" in ok(admin, "answers", "-", stdin=gone)
+    assert ok(admin, "contacts").splitlines()[1].split()[:4] == ["abuse@us-net.example", "open", "1", "0"]
+    report = json.loads(ok(admin, "reports", "--json"))
+    assert (report["state"], report["events"][-1]["sender"]) == ("sent", "tom@us-net.example")
+    assert len(admin(b"", "search", "--json", "class:spoof reported").lines) == 3, "others may have got it"
+    ok(admin, "answers", "-", stdin=dsn("5.1.1", "550 unknown", final="abuse@us-net.example", to=to, id_="second"))
+    assert ok(admin, "contacts").splitlines()[1].split()[1] == "dead"
 
 
 def test_what_the_filter_kept(admin: Admin, run_filter: Program) -> None:
@@ -150,7 +206,7 @@ def test_what_the_filter_kept(admin: Admin, run_filter: Program) -> None:
     ok(admin, "show", token)
     ok(admin, "send", token)
     settings = admin.settings.read_text()
-    ours = dsn("5.2.2", "552 full", to=f"abuse-reply+{token}@example.org")
+    ours = dsn("5.2.2", "552 full", final="abuse@us-net.example", to=f"abuse-reply+{token}@example.org")
     forged = dsn("5.1.1", "550 unknown", to=f"abuse-reply+{'a' * 20}@example.org")
     other = b"From: a@b.example\nTo: abuse-reply@example.org\n\nBuy this\n"
     for raw in (ours, ours, forged, other):

@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,6 +32,7 @@ from email_report_processor.stores.client import OpenSearchOptions
 from email_report_processor.stores.opensearch import OpenSearchStore
 from email_report_processor.stores.sqlite import SqliteStore
 from email_report_processor.stores.store import Row
+from email_report_processor.values.fields import write_date
 from tests import mmdb, nodes
 from tests.conftest import Program, missing
 from tests.fake_plugins import Fake, Seen
@@ -441,6 +443,19 @@ def test_kept(
     found = examine(settings=settings)[1]["kept"]
     assert found.result == result
     assert words in found.text
+
+
+@pytest.mark.parametrize(("minutes", "waits"), [(1, False), (40, True)])
+def test_replies_that_nobody_reads(examine: Examine, state: Path, minutes: int, waits: bool) -> None:
+    """The timer reads them every ten minutes; without it nobody hears what networks answer."""
+    came = datetime.now(UTC) - timedelta(minutes=minutes)
+    kept.keep(kept.directory(state), Memory(b"a reply"), "reply", "", write_date(came), kept.KeptOptions())
+    found = examine()[1]
+    assert ("replies" in found) == waits
+    if waits:
+        assert found["replies"].result == "warning"
+        assert "1 replies of networks" in found["replies"].text
+        assert "abuse answers" in found["replies"].remedy
 
 
 # Limits, log, compiled files, clock

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from email_report_processor.desk.replies import Reply, believed, read_reply
+from email_report_processor.desk.replies import Reply, about, believed, read_reply
 from email_report_processor.desk.tokens import find, is_ours, make_token
 from tests.desk.world import NOW
 from tests.linear import assert_linear
@@ -57,7 +57,18 @@ def read(raw: bytes) -> Reply:
 # Bounces
 
 
-def dsn(status: str, reason: str, action: str = "failed", final: str = "abuse@network.example", to: str = TO) -> bytes:
+CONTACT = "abuse@network.example"
+
+
+def dsn(
+    status: str,
+    reason: str,
+    action: str = "failed",
+    final: str = CONTACT,
+    to: str = TO,
+    original: str = "",
+    id_: str = "bounce",
+) -> bytes:
     """As Postfix writes it, with our report in it."""
     return f"""Return-Path: <>
 Received: by mx.example.org; Sat, 28 Nov 2026 08:30:00 +0000
@@ -68,7 +79,7 @@ To: {to}
 Auto-Submitted: auto-replied
 MIME-Version: 1.0
 Content-Type: multipart/report; report-type=delivery-status; boundary="b"
-Message-Id: <bounce@mx.example.org>
+Message-Id: <{id_}@mx.example.org>
 
 --b
 Content-Type: text/plain; charset=us-ascii
@@ -82,7 +93,7 @@ Reporting-MTA: dns; mx.example.org
 Arrival-Date: Sat, 28 Nov 2026 08:00:00 +0000
 
 Final-Recipient: rfc822; {final}
-Original-Recipient: rfc822;{final}
+Original-Recipient: rfc822;{original or final}
 Action: {action}
 Status: {status}
 Remote-MTA: dns; mail.network.example
@@ -128,7 +139,9 @@ Source-IP: 192.0.2.1
 )
 def test_bounces(status: str, reason: str, outcome: str) -> None:
     found = read(dsn(status, reason))
-    assert found == Reply(
+    assert [one.address for one in found.failed] == [CONTACT]
+    assert about(found, CONTACT) == found
+    assert found._replace(failed=()) == Reply(
         TOKEN, "bounced", outcome, "2026-11-28T08:30:00Z", "abuse@network.example", "bounce@mx.example.org",
         reason, status,
     )  # fmt: skip
@@ -137,6 +150,34 @@ def test_bounces(status: str, reason: str, outcome: str) -> None:
 @pytest.mark.parametrize("action", ["delayed", "delivered", "relayed", "expanded"])
 def test_notices_that_are_no_bounce(action: str) -> None:
     assert read_reply(dsn("4.4.1", "later", action), KEY) is None
+
+
+@pytest.mark.parametrize(
+    ("final", "outcome"),
+    [
+        (CONTACT, "dead"),
+        ("Abuse@Network.Example", "dead"),
+        ("abuse@mail.network.example", "dead"),  # a server that writes addresses anew
+        ("tom@network.example", "member"),
+        ("abuse@elsewhere.example", "member"),  # it is forwarded there
+        ("abuse@evilnetwork.example", "member"),
+        ("IMCEAEX-_o=Org", "dead"),  # no address: whoever we sent to
+    ],
+)
+def test_whom_a_bounce_is_about(final: str, outcome: str) -> None:
+    """A member of an alias has the alias as Original-Recipient, and those who got it are not in the notice."""
+    found = read(dsn("5.1.1", "550 unknown", final=final, original=CONTACT))
+    assert about(found, CONTACT).outcome == outcome
+
+
+def test_a_notice_about_members_and_the_contact_itself() -> None:
+    block = "Final-Recipient: rfc822; {}\nAction: failed\nStatus: {}\n\n"
+    raw = dsn("5.2.2", "552 full", final="tom@network.example", original=CONTACT)
+    members = raw.replace(b"--b\nContent-Type: message/rfc822", block.format("eva@network.example", "5.1.1").encode())
+    assert about(read(members), CONTACT).outcome == "member", "all that it names failed, but it does not name all"
+    both = raw.replace(b"--b\nContent-Type: message/rfc822", block.format(CONTACT, "5.1.1").encode())
+    said = about(read(both), CONTACT)
+    assert (said.outcome, said.sender, said.status) == ("dead", CONTACT, "5.1.1")
 
 
 def test_a_bounce_that_names_the_form() -> None:

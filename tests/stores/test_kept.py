@@ -131,6 +131,17 @@ def test_listing_is_oldest_first_and_takes_strangers_files(tmp_path: Path) -> No
     assert list(kept.listing(tmp_path / "nothing")) == []
 
 
+def test_what_cannot_be_read_hides_nothing(tmp_path: Path) -> None:
+    maildir = tmp_path / "kept"
+    keep(maildir, b"new", time=NOW)
+    (maildir / "new" / "folder").mkdir()
+    (maildir / "new" / "loop").symlink_to("loop")
+    found = list(kept.listing(maildir))
+    assert [(one.path.name, one.category) for one in found[:2]] == [("folder", "failed"), ("loop", "failed")]
+    assert "cannot be read (Is a directory)" in found[0].reason
+    assert len(found) == 3
+
+
 # Bounds
 
 

@@ -287,6 +287,17 @@ def keeping(tmp_path: Path) -> tuple[Made, str]:
     return made, [one.path.name for one in kept.listing(maildir)][1]
 
 
+def test_what_cannot_be_read_hides_no_kept_message(keeping: tuple[Made, str]) -> None:
+    made, name = keeping
+    (Path(made.desk.job.maildir) / "new" / "folder").mkdir()
+    owner = made.owner()
+    listed_ = owner.text("/kept")
+    assert name[:12] in listed_
+    assert "cannot be read (Is a directory)" in listed_
+    one = owner.get("/kept/folder")
+    assert (one.status_code, "Is a directory" in one.text) == (503, True)
+
+
 def test_kept_messages_are_read_and_fed_again(keeping: tuple[Made, str], tmp_path: Path) -> None:
     made, name = keeping
     owner = made.owner()

@@ -2,9 +2,8 @@
 
 from flask import Request
 
-from ....message.blob import Memory
-from ....process import Job, process
-from .. import taken
+from ....process import Job
+from ... import taken
 from ..desk import Answer, Asked
 from ..guard import Refused
 from ..route import Route
@@ -53,8 +52,7 @@ def store(asked: Asked) -> Answer:
         raise Refused(410, "it is not held any more: bring it again")
     job = taken.as_pasted(asked.desk.job) if way == "paste" else asked.desk.job
     asked.note("stored a message", way=way, bytes=len(data))
-    looked = taken.look(data, job)
-    outcome = process(Memory(data), job)
+    looked, outcome = taken.store(data, job)
     return asked.page("stored.html", outcome=outcome, looked=looked)
 
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-from ... import process
-from ...documents.encode import decode
-from ...message.blob import Memory
-from ...process import Job, Outcome, PureError
-from ...reports.report import Report
-from ..message import DATASETS, Message, from_row
+from .. import process
+from ..documents.encode import decode
+from ..message.blob import Memory
+from ..process import Job, Outcome, PureError
+from ..reports.report import Report
+from .message import DATASETS, Message, from_row
 
 PASTED = "pasted"  # the feed of messages that are no report
 _SHOWN = 100  # documents
@@ -61,6 +61,11 @@ def look(data: bytes, job: Job) -> Looked:
     found = [(row.id, decode(row.source)) for row in first]
     messages = tuple(from_row(row) for row, (_, fields) in zip(first, found, strict=True) if _is_message(fields))
     return Looked(heads, problems, tuple(_documents(found)), number, messages, verdict)
+
+
+def store(data: bytes, job: Job) -> tuple[Looked, Outcome]:
+    """What is in it, and what became of it, by the same code as the filter. Raises StoreError, OSError."""
+    return look(data, job), process.process(Memory(data), job)
 
 
 def _head(report: Report) -> dict[str, Any]:
