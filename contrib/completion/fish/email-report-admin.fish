@@ -69,6 +69,7 @@ complete -c email-report-admin -n '_shtab_email_report_admin_using abuse prepare
 complete -c email-report-admin -n '_shtab_email_report_admin_using abuse prepare' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'settings (/etc/email-report-processor.toml)'
 complete -c email-report-admin -n '_shtab_email_report_admin_using abuse prepare' -l state -xka "(__fish_complete_directories)" -d 'kept messages, the embedded store'
 complete -c email-report-admin -n '_shtab_email_report_admin_using abuse prepare' -l campaign -x -d 'only the messages of this campaign'
+complete -c email-report-admin -n '_shtab_email_report_admin_using abuse prepare' -l eml -xka "(__fish_complete_path (commandline -ct))" -d 'about the spam in this file, which is stored; - is standard input; again for more'
 complete -c email-report-admin -n '_shtab_email_report_admin_using abuse; and test $_shtab_email_report_admin_npos -eq 0' -a drafts -d 'List the drafts, and what keeps them from leaving.'
 complete -c email-report-admin -n '_shtab_email_report_admin_using abuse drafts' -s h -l help -d 'show this help message and exit'
 complete -c email-report-admin -n '_shtab_email_report_admin_using abuse drafts' -l store -x -d 'https://host:9200 or sqlite:PATH'
