@@ -79,7 +79,7 @@ def filter_message(arguments: Arguments) -> int:
         log = open_log(wanted, descriptors.stderr)
         settings = load(flags(arguments), arguments.config, os.environ)
         log = open_log(settings.record("log", LogOptions), descriptors.stderr)
-        return _filter(Run(settings, descriptors.stdin, descriptors.stdout, log, started, writer))
+        return _filter(Run(settings, descriptors.stdin, descriptors.stdout, log, started, writer), arguments)
     except (SettingsError, StoreError, KeepError, CutShortError) as error:
         log("error", f"the mail server keeps the message: {error}")
     except OSError as error:
@@ -106,7 +106,7 @@ class Run(NamedTuple):
     writer: Writer
 
 
-def _filter(run: Run) -> int:
+def _filter(run: Run, arguments: Arguments) -> int:
     if run.stdin < 0:
         raise SettingsError("standard input is closed; the mail server must pipe the message into this program")
     options = run.settings.record("filter", FilterOptions)
@@ -114,6 +114,10 @@ def _filter(run: Run) -> int:
     writer = run.writer
     choice = choose_store(run.settings, os.environ, stdout=run.stdout, budget=options.deadline * 0.8)
     job = make_job(run.settings, os.environ, choice, now, lambda text: run.log("warning", text))
+    if arguments.tenant or job.routes is not None:
+        from .routing import addressed  # loaded already, if there are tenants
+
+        job = addressed(job, arguments.tenant or "", arguments.recipient, os.environ)
     if choice.first_use:
         run.log("warning", f"no [store] url is set: storing into {choice.url}")
     spooled = spool(partial(os.read, run.stdin), INPUT_LIMIT)

@@ -34,6 +34,8 @@ class Arguments(SimpleNamespace):
     config: str | None = None
     state: str | None = None
     feed: str | None = None
+    tenant: str | None = None
+    recipient: Sequence[str] = ()
     deadline: str | None = None
     unreadable: str | None = None
     log: str | None = None
@@ -49,7 +51,8 @@ class Arguments(SimpleNamespace):
     version = False
 
 
-_PLAIN = ("store", "config", "state", "feed", "deadline", "log")  # flags of a mail server's line; each has a value
+# Flags of a mail server's line; each has a value.
+_PLAIN = ("store", "config", "state", "feed", "tenant", "recipient", "deadline", "log")
 
 
 def read_arguments(argv: Sequence[str]) -> Arguments:
@@ -70,7 +73,7 @@ def _plain(argv: Sequence[str]) -> Arguments | None:
             value = next(rest, "--")
             if value[:1] == "-" and value != "-":
                 return None
-        setattr(said, name[2:], value)
+        setattr(said, name[2:], (*said.recipient, value) if name == "--recipient" else value)
     return said
 
 
@@ -91,6 +94,13 @@ def parser() -> "argparse.ArgumentParser":
     made.add_argument("paths", nargs="*", metavar="PATH", help="import these instead of standard input")
     add_common(made)
     made.add_argument("--feed", metavar="NAME", help="stored as report.feed")
+    made.add_argument(
+        "--recipient",
+        metavar="ADDRESS",
+        action="append",
+        default=[],
+        help="where it came to, for [[tenants]]; repeatable",
+    )
     made.add_argument("--deadline", metavar="SECONDS", help="for one message (120; 8 below Dovecot's 10)")
     made.add_argument(
         "--unreadable", choices=["keep", "65"], help="65: give back what is no report, for filters that sort"
@@ -121,6 +131,7 @@ def add_common(made: "argparse.ArgumentParser", *, stream: bool = True) -> None:
     made.add_argument("--store", metavar="URL", help=f"https://host:9200{',' if stream else ' or'} sqlite:PATH{more}")
     made.add_argument("--config", metavar="FILE", help="settings (/etc/email-report-processor.toml)")
     made.add_argument("--state", metavar="DIR", help="kept messages, the embedded store")
+    made.add_argument("--tenant", metavar="NAME", help="one of [[tenants]] (docs/tenants.md)")
 
 
 def flags(arguments: "argparse.Namespace | Arguments") -> dict[tuple[str, str], Any]:

@@ -18,6 +18,7 @@ from .values.hiding import Redaction
 Result = TypeVar("Result")
 
 if TYPE_CHECKING:
+    from .documents.enrich import Databases
     from .documents.senders import Senders
     from .stores.client import OpenSearchOptions
 
@@ -31,6 +32,7 @@ class StoreChoice(NamedTuple):
     url: str
     open: Callable[[], Store]
     configured: bool  # whether anybody chose it
+    like: Callable[[Settings], "StoreChoice"]  # that of other settings, with the same time and output
 
     @property
     def first_use(self) -> bool:
@@ -39,13 +41,26 @@ class StoreChoice(NamedTuple):
 
 
 def choose_store(
-    settings: Settings, environ: Mapping[str, str], *, stdout: int = 1, budget: float | None = None
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    stdout: int = 1,
+    budget: float | None = None,
+    insists: bool = False,
 ) -> StoreChoice:
-    """The store of the settings, else the embedded one. `budget`: seconds one write may take. Raises SettingsError."""
+    """The store of the settings, else the embedded one. Raises SettingsError.
+
+    budget: seconds one write may take, no more than [store] retry_seconds. insists: all of them, see open_store.
+    """
     options = settings.record("store", StoreOptions)
     url = options.url or f"sqlite:{os.path.join(state_place(settings, environ), EMBEDDED)}"
-    seconds = options.retry_seconds if budget is None else min(budget, options.retry_seconds)
-    return StoreChoice(url, lambda: open_url(url, settings, environ, stdout=stdout, budget=seconds), bool(options.url))
+    seconds = options.retry_seconds if budget is None else budget if insists else min(budget, options.retry_seconds)
+    return StoreChoice(
+        url,
+        lambda: open_url(url, settings, environ, stdout=stdout, budget=seconds, insists=insists),
+        bool(options.url),
+        lambda other: choose_store(other, environ, stdout=stdout, budget=budget, insists=insists),
+    )
 
 
 def open_url(
@@ -98,6 +113,33 @@ def make_job(
     databases, warnings = open_databases(geo.databases, allocation=geo.allocation)
     for warning in warnings:
         warn(warning)
+    job = _make(settings, environ, choice, now, databases)
+    return _routed(job, settings, environ, choice) if settings.has_tenants else job
+
+
+def _routed(job: Job, settings: Settings, environ: Mapping[str, str], choice: StoreChoice) -> Job:
+    """The job where there are [[tenants]], of which `settings` may be one's. Raises SettingsError."""
+    from .routing import Routes  # 3 ms with tenants, only where there are some
+    from .tenants import Tenants
+
+    tenants = Tenants(
+        settings.common or settings, environ, apart=("store", "url") not in settings.flags or not settings.tenant
+    )
+
+    def make(name: str) -> Job:
+        theirs = tenants.settings(name)
+        return _make(theirs, environ, choice.like(theirs), job.now, job.databases)
+
+    return Routes(tenants, settings.tenant, job, make).start()
+
+
+def _make(
+    settings: Settings,
+    environ: Mapping[str, str],
+    choice: StoreChoice,
+    now: Callable[[], str],
+    databases: "Databases | None",
+) -> Job:
     site = settings.record("site", Site)
     senders = choose_senders(settings)
     _checked(settings, "site", lambda: check_site(site))

@@ -7,7 +7,7 @@ message that can never be stored is kept (and answered with 0); whatever is ours
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
 from .documents.classify import Site
 from .documents.completion import Completion
@@ -43,6 +43,38 @@ class Layout(NamedTuple):
     months_since: int = 2024  # before this year there is one index a year: imports of old mail, and forged dates
 
 
+class Routing(Protocol):
+    """What finds the owners of reports where the site has several tenants: routing.Routes, loaded only there."""
+
+    def of_message(self, recipients: Iterable[str], feed: str) -> tuple[str, ...]:
+        """Whose a message is by what the mail server says of it."""
+        ...
+
+    def known(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of the names that there still are."""
+        ...
+
+    def addressed(self, to: tuple[str, ...], feed: str = "") -> "Job":
+        """The job for messages to these tenants."""
+        ...
+
+    def keeper(self, to: tuple[str, ...], owners: tuple[str, ...]) -> "Job":
+        """Whose kept messages a copy belongs to."""
+        ...
+
+    def work(self, blob: Blob, reading: Reading, job: "Job") -> "Work":
+        """The work on a message that was read."""
+        ...
+
+    def open_store(self, stream: Store | None = None) -> Store:
+        """A store for all of them. stream: in the place of standard output."""
+        ...
+
+    def check(self) -> None:
+        """Say now what is wrong with the settings of any."""
+        ...
+
+
 class Job(NamedTuple):
     """Everything that processing a message needs, made once."""
 
@@ -56,6 +88,8 @@ class Job(NamedTuple):
     databases: Databases | None = None
     filter: FilterOptions = FilterOptions()
     keeping: kept.KeptOptions = kept.KeptOptions()
+    routes: Routing | None = None  # where there are several tenants
+    to: tuple[str, ...] = ()  # tenants whose address it came to
 
 
 class Verdict(NamedTuple):
@@ -74,6 +108,7 @@ class Outcome(NamedTuple):
     verdict: Verdict | None  # None: everything in it is stored
     notes: tuple[str, ...] = ()  # for the log: a traceback, kept messages that had to go
     kept: bool = False  # a copy is on disk
+    owners: tuple[str, ...] = ()  # tenants whose the reports are, '' the site itself; () where there are no tenants
 
 
 class PureError(Exception):
@@ -87,6 +122,8 @@ class Work(NamedTuple):
     reports: tuple[Report, ...]  # that are to be stored
     rows: Iterator[Row]  # of them, once
     tally: "Tally"
+    owners: tuple[str, ...] = ()  # as in Outcome
+    notes: tuple[str, ...] = ()  # for the log
 
 
 def read(blob: Blob, job: Job) -> Work | Outcome:
@@ -94,9 +131,15 @@ def read(blob: Blob, job: Job) -> Work | Outcome:
     if job.options.feed and job.options.feed in job.keeping.replies:
         return Outcome(Reading(Envelope(), (), ()), Written(0, 0), 0, Verdict("reply", _REPLY))
     try:
-        reading = guarded(lambda: read_message(blob, job.options))
+        return work_on(blob, guarded(lambda: read_message(blob, job.options)), job)
     except PureError as error:
         return Outcome(None, Written(0, 0), 0, *failure(error))
+
+
+def work_on(blob: Blob, reading: Reading, job: Job) -> Work:
+    """What is to be stored of a message that was read. Raises PureError, OSError where there are tenants."""
+    if job.routes is not None:
+        return job.routes.work(blob, reading, job)
     tally = Tally()
     reports = wanted(reading, job)
     return Work(reading, tuple(reports), guarded_rows(reports, job, tally), tally)
@@ -105,7 +148,8 @@ def read(blob: Blob, job: Job) -> Work | Outcome:
 def stored(work: Work, written: Written) -> Outcome:
     """What became of a message whose rows were given to a store."""
     verdict = judge(work.reading, written, work.tally)
-    return Outcome(work.reading, written, work.tally.repaired, verdict, _partly_known(work, written))
+    notes = (*work.notes, *_partly_known(work, written))
+    return Outcome(work.reading, written, work.tally.repaired, verdict, notes, owners=work.owners)
 
 
 def _partly_known(work: Work, written: Written) -> tuple[str, ...]:
@@ -120,7 +164,7 @@ def _partly_known(work: Work, written: Written) -> tuple[str, ...]:
 
 def failed(work: Work, error: "PureError | MemoryError") -> Outcome:
     """What became of a message whose rows could not be made."""
-    return Outcome(work.reading, Written(0, 0), work.tally.repaired, *failure(error))
+    return Outcome(work.reading, Written(0, 0), work.tally.repaired, *failure(error), owners=work.owners)
 
 
 def store(work: Work, write: Callable[[Iterable[Row]], Written]) -> Outcome:
@@ -167,7 +211,8 @@ def keep(blob: Blob, job: Job, outcome: Outcome) -> Outcome:
     """Keep a copy of a message for the reason of its outcome. Raises KeepError."""
     assert outcome.verdict is not None
     category, reason = outcome.verdict
-    dropped = kept.keep(job.maildir, blob, category, reason, job.now(), job.keeping)
+    home = job if job.routes is None else job.routes.keeper(job.to, outcome.owners)
+    dropped = kept.keep(home.maildir, blob, category, reason, job.now(), home.keeping, job.to)
     notes = (f"dropped a kept message to make room: {one}" for one in dropped)
     return outcome._replace(notes=(*outcome.notes, *notes), kept=True)
 
@@ -316,6 +361,8 @@ def describe(outcome: Outcome, milliseconds: int) -> str:
     envelope = outcome.reading.envelope if outcome.reading else None
     pairs: dict[str, Any] = {"message-id": f"<{envelope.message_id}>" if envelope and envelope.message_id else "-"}
     pairs |= _about(reports[0].head, len(reports)) if reports else {"report": "none"}
+    if outcome.owners:
+        pairs["tenant"] = "+".join(name or "-" for name in outcome.owners)
     pairs |= {
         "rows": sum(report.rows for report in reports),
         "stored": outcome.written.stored,

@@ -85,6 +85,9 @@ class Settings(NamedTuple):
 
     table: Table
     sources: tuple[str, ...]  # what was read, for doctor: file and variables
+    flags: frozenset[tuple[str, str]] = frozenset()  # sections and keys that were said on the command line
+    tenant: str = ""  # whose they are, see tenants.py; '' is the site itself
+    common: "Settings | None" = None  # of a tenant's: those of the site, of which they were made
 
     def record(self, section: str, kind: Callable[..., Record], names: Iterable[str] | None = None) -> Record:
         """Fill an option record from a section; what nobody said keeps its default. Raises SettingsError."""
@@ -100,8 +103,8 @@ class Settings(NamedTuple):
 
         Raises SettingsError.
         """
-        common = {key: setting for key, setting in self.table.get(section, {}).items() if key != _TABLES}
-        tables = self.table.get(section, {}).get(_TABLES)
+        common = {key: setting for key, setting in self.table.get(section, {}).items() if key != TABLES}
+        tables = self.table.get(section, {}).get(TABLES)
         if tables is None:
             return [_fill(section, kind, common)] if common else []
         found = []
@@ -116,12 +119,17 @@ class Settings(NamedTuple):
     def mapping(self, section: str) -> dict[str, str]:
         """A section whose keys are the user's own ([senders])."""
         given = self.table.get(section, {})
-        return {key: _text(section, key, setting) for key, setting in given.items() if key != _TABLES}
+        return {key: _text(section, key, setting) for key, setting in given.items() if key != TABLES}
 
     def tables(self, section: str) -> list[Any]:
         """The tables of a section that was written as a list of them (`[[senders]]`)."""
-        setting = self.table.get(section, {}).get(_TABLES)
+        setting = self.table.get(section, {}).get(TABLES)
         return setting.value if setting is not None else []
+
+    @property
+    def has_tenants(self) -> bool:
+        """Whether there are `[[tenants]]`, of which these may be one's settings."""
+        return "tenants" in (self.common or self).table
 
     def given(self, section: str, key: str) -> bool:
         """Whether anybody said it."""
@@ -163,6 +171,7 @@ OUTER: dict[str, tuple[str, ...]] = {
     "webhook": ("stores.webhook:WebhookOptions",),
     "postgresql": ("stores.postgresql:PostgresqlOptions",),
     "web": ("desk.web.options:WebOptions",),
+    "tenants": ("tenants:TenantOptions",),
 }
 
 # Flag -> the setting that it stands for.
@@ -175,9 +184,9 @@ FLAGS = {
     "log": ("log", "to"),
 }
 _FLAG_OF = {place: flag for flag, place in FLAGS.items()}
-_TABLES = ""  # the key of a list of tables: no key of TOML that anybody writes
+TABLES = ""  # the key of a list of tables: no key of TOML that anybody writes
 FREE = ("senders", "searches", "feeds", "users", "contacts")  # sections whose keys are names of the user's own
-SEVERAL = ("inbox", "bucket")  # sections that may be there several times, as [[inbox]]: see Settings.each
+SEVERAL = ("inbox", "bucket", "tenants")  # that may be there several times, as [[inbox]]: see Settings.each
 
 
 def _fill(section: str, kind: Callable[..., Record], given: Mapping[str, Setting]) -> Record:
@@ -214,8 +223,8 @@ def load(flags: Mapping[tuple[str, str], Any], config: str | None, environ: Mapp
     sources += _add_environment(table, environ)
     for (section, key), value in flags.items():
         table.setdefault(section, {})[key] = Setting(value, f"flag --{_FLAG_OF[section, key]}")
-    _refuse_unknown(table)
-    return Settings(table, tuple(sources))
+    refuse_unknown(table)
+    return Settings(table, tuple(sources), frozenset(flags))
 
 
 def secret(settings: Settings, section: str, name: str) -> str:
@@ -286,7 +295,7 @@ def _add_file(table: Table, path: str) -> None:
         raise SettingsError(f"{path}: is not TOML ({error}); see docs/settings.md for an example") from error
     for section, values in content.items():
         if section in (*FREE, *SEVERAL) and isinstance(values, list):
-            table.setdefault(section, {})[_TABLES] = Setting(values, path)
+            table.setdefault(section, {})[TABLES] = Setting(values, path)
             continue
         if not isinstance(values, dict):
             raise SettingsError(f"{path}: {section!r} stands in no section; write it below one of {_names()}")
@@ -313,7 +322,8 @@ def _variables(sections: Iterable[str]) -> dict[str, tuple[str, str]]:
     return {f"{PREFIX}{section}_{key}".upper(): (section, key) for section in sections for key in _keys(section)}
 
 
-def _refuse_unknown(table: Table) -> None:
+def refuse_unknown(table: Table) -> None:
+    """Raises SettingsError for a section that there is none of, and for a key that a section of the core has not."""
     for section, settings in table.items():
         origin = next((setting.origin for setting in settings.values()), "")
         known = [*SECTIONS, *FREE, *OUTER]

@@ -24,6 +24,8 @@ ROOMS = (
     (
         "process",
         "job",
+        "tenants",
+        "routing",
         "keys",
         "settings",
         "log",
@@ -232,6 +234,8 @@ HEAVY = {
     "argparse",
     "email_report_processor.reports.feedback",
     "email_report_processor.inboxes",
+    "email_report_processor.tenants",
+    "email_report_processor.routing",
 }
 
 

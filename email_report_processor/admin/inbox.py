@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from functools import partial
 
 from ..flags import flags, now
@@ -13,7 +14,7 @@ from ..inboxes.worker import load_all
 from ..job import choose_store, make_job
 from ..log import LogOptions, open_log
 from ..objects import PAGE, Bucket, ObjectsError, S3Options, load_client, parts
-from ..process import FilterOptions
+from ..process import FilterOptions, Job
 from ..settings import Settings, SettingsError, load, state_place
 from .text import fail, table
 
@@ -50,6 +51,7 @@ def read_setup(settings: Settings) -> Setup:
         raise SettingsError("--store - writes to whoever called; an inbox needs a store that keeps what it is given")
     choice.open().close()  # says now what is wrong with its URL or options
     job = make_job(settings, os.environ, choice, now, partial(log, "warning"))
+    _check_tenants(job, (*inboxes, *buckets))
     if filter_.unreadable == "65":  # for filters that sort; here a folder does
         job = job._replace(filter=filter_._replace(unreadable="keep"))
     if choice.first_use:
@@ -57,6 +59,16 @@ def read_setup(settings: Settings) -> Setup:
     limits = settings.record("lmtp", LmtpOptions)
     s3 = settings.record("s3", S3Options)
     return Setup(inboxes, buckets, s3, filter_, limits, job, log, state_place(settings, os.environ), choice.url)
+
+
+def _check_tenants(job: Job, places: Sequence[InboxOptions | BucketOptions]) -> None:
+    """Where there are tenants, their settings are read now. Raises SettingsError."""
+    for name in dict.fromkeys(one.tenant for one in places if one.tenant):
+        if job.routes is None:
+            raise SettingsError(f"tenant = {name!r}: there are no [[tenants]] in the settings")
+        job.routes.addressed((name,))
+    if job.routes is not None:
+        job.routes.check()
 
 
 def _read_some(settings: Settings) -> tuple[tuple[InboxOptions, ...], tuple[BucketOptions, ...]]:

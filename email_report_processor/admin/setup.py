@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--index-prefix", metavar="PREFIX", help="of the indices, instead of the settings'")
     parser.add_argument("--dashboards-url", metavar="URL", help="https://HOST:5601; a server beside OpenSearch")
     parser.add_argument("--workspace", metavar="ID", default="", help="of Dashboards: what follows /w/ in its URLs")
-    parser.add_argument("--tenant", metavar="NAME", default=dashboards_api.GLOBAL, help="of Dashboards (global)")
+    parser.add_argument("--dashboards-tenant", metavar="NAME", help="of Dashboards (global, or as --tenant)")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         settings = _with_prefix(settings, arguments.index_prefix)
     prefix = settings.record("store", Layout).index_prefix
     if arguments.roles:
-        print(json.dumps(roles.roles(prefix), indent=2))
+        print(json.dumps(roles.roles(prefix, _place_of_roles(arguments, settings)), indent=2))
         return 0
     parts = _parts(arguments)
     plan = _plan(arguments, settings, prefix, parts)
@@ -123,9 +123,16 @@ def _plan(arguments: argparse.Namespace, settings: Settings, prefix: str, parts:
     period = settings.record("store", Layout).index_period
     replicas = settings.record("opensearch", OpenSearchOptions).replicas
     plan = Plan(prefix, period, replicas, _retention(arguments.retention), _users(arguments.user), place, objects)
+    plan = plan._replace(place=_place_of_roles(arguments, settings))
     if "monitors" not in parts:
         return plan
     return plan._replace(thresholds=_thresholds(settings), ours=_ours(settings), channel=arguments.channel)
+
+
+def _place_of_roles(arguments: argparse.Namespace, settings: Settings) -> str:
+    """The tenant of Dashboards that the roles may see: one of [[tenants]] has its own."""
+    named = arguments.dashboards_tenant or settings.tenant
+    return roles.GLOBAL if named in {None, "", dashboards_api.GLOBAL} or not settings.tenant else named
 
 
 def _thresholds(settings: Settings) -> dict[str, float]:
@@ -174,7 +181,7 @@ def _place(arguments: argparse.Namespace, settings: Settings) -> dashboards_api.
         raise SettingsError(f"--dashboards-url: {error}") from None
     return dashboards_api.Place(
         arguments.dashboards_url,
-        arguments.tenant,
+        arguments.dashboards_tenant or settings.tenant or dashboards_api.GLOBAL,
         options.username,
         secret(settings, "opensearch", "password") or options.password,
         options.ca_file,

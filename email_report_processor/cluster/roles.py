@@ -20,6 +20,7 @@ from ..documents.datasets import DATASETS
 from ..stores.templates import Request, base_name
 
 BASE = "/_plugins/_security/api"
+GLOBAL = "global_tenant"  # of Dashboards: what everybody sees who may see any
 NAMES = ("writer", "operator", "reader", "failures", "eraser", "renewer")
 
 # The last one tells the names of the indices, and nothing of what is in them.
@@ -37,10 +38,23 @@ def doctor_index(prefix: str) -> str:
     return f"{base_name(prefix)}-doctor"
 
 
-def roles(prefix: str) -> dict[str, dict[str, Any]]:
-    """Name in OpenSearch -> role."""
+def roles(prefix: str, place: str = GLOBAL) -> dict[str, dict[str, Any]]:
+    """Name in OpenSearch -> role. place: the tenant of Dashboards that has the dashboards of this prefix."""
     made = (_writer(prefix), _operator(prefix), _reader(prefix), _failures(prefix), _eraser(prefix), _renewer(prefix))
+    for role in made:
+        for permission in role["tenant_permissions"]:
+            permission["tenant_patterns"] = [place]
     return {role_name(prefix, role): body for role, body in zip(NAMES, made, strict=True)}
+
+
+def place_path(place: str) -> str:
+    """Where a tenant of Dashboards stands."""
+    return f"{BASE}/tenants/{place}"
+
+
+def put_place(place: str) -> Request:
+    """Make a tenant of Dashboards."""
+    return Request("PUT", place_path(place), {"description": "email-report-processor: the dashboards of one tenant"})
 
 
 def put(name: str, role: Mapping[str, Any]) -> Request:
@@ -82,7 +96,7 @@ def _role(
         "description": f"email-report-processor: {description}",
         "cluster_permissions": cluster,
         "index_permissions": [{"index_patterns": patterns, "allowed_actions": actions}],
-        "tenant_permissions": [{"tenant_patterns": ["global_tenant"], "allowed_actions": [tenant]}] if tenant else [],
+        "tenant_permissions": [{"tenant_patterns": [GLOBAL], "allowed_actions": [tenant]}] if tenant else [],
     }
 
 

@@ -39,6 +39,7 @@ class Plan(NamedTuple):
     thresholds: Mapping[str, float] = {}  # rule of `alert` -> threshold, for monitors
     ours: tuple[str, ...] = ()  # names of senders that are mine or a service
     channel: str = ""  # id of a channel of Notifications, '' for none
+    place: str = roles.GLOBAL  # the tenant of Dashboards whose dashboards the roles may see
 
 
 class Cluster:
@@ -289,10 +290,14 @@ def _uses(prefix: str) -> Iterator[str]:
 def put_roles(cluster: Cluster, plan: Plan) -> Iterator[str]:
     """Roles, and who has them. Whoever has one already keeps it."""
     plugin = "opensearch-security"  # what stands in its place elsewhere is told by `setup --roles`
+    wanted = roles.roles(plan.prefix, plan.place)
     try:
-        for name, role in roles.roles(plan.prefix).items():
+        if plan.place != roles.GLOBAL and cluster.look(roles.place_path(plan.place), plugin) is None:
+            cluster.send(roles.put_place(plan.place), plugin)
+            yield f"tenant {plan.place} of Dashboards: put"
+        for name, role in wanted.items():
             yield _put_role(cluster, name, role, plugin)
-        for role_, name in zip(roles.NAMES, roles.roles(plan.prefix), strict=True):
+        for role_, name in zip(roles.NAMES, wanted, strict=True):
             there = (cluster.look(f"{roles.BASE}/rolesmapping/{name}", plugin) or {}).get(name) or {}
             request = roles.mapping(name, there, plan.users.get(role_, () if there else (name,)))
             if request is not None:

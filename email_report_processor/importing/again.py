@@ -17,6 +17,8 @@ def feed(path: Path, job: Job) -> Verdict | None:
         blob = kept.untouched(open_blob(path))
     except FileNotFoundError:
         return None  # another process did it
+    if job.routes is not None and (to := job.routes.known(kept.look(path).to)):
+        job = job.routes.addressed(to)
     verdicts = [outcome.verdict for one in _messages(blob) if (outcome := store_message(one, job)).verdict is not None]
     if verdicts:
         return reduce(together, dict.fromkeys(verdicts))

@@ -14,9 +14,10 @@ from functools import partial
 from typing import NamedTuple, NoReturn
 
 from ..flags import Arguments, flags, now
-from ..job import choose_store, make_job, open_url
+from ..job import choose_store, make_job
 from ..objects import ObjectsError, S3Options, is_url, parts
 from ..objects import load_client as load_s3
+from ..process import Job
 from ..settings import Settings, SettingsError, load
 from ..stores.client import OpenSearchOptions, load_client
 from .intake import DONE, FAILED, OUTPUT, Plan, Trouble, serve
@@ -58,6 +59,8 @@ class Options(NamedTuple):
     jobs: int
     limit: int  # 0 is none
     patience: float  # seconds
+    tenant: str
+    recipients: tuple[str, ...]
 
 
 def main(arguments: Arguments) -> int:
@@ -91,6 +94,8 @@ def read_options(arguments: Arguments) -> Options:
         jobs=_number("jobs", arguments.jobs, cores),
         limit=_number("limit", arguments.limit, 0),
         patience=float(_number("patience", arguments.patience, 300)),
+        tenant=arguments.tenant or "",
+        recipients=tuple(arguments.recipient),
     )
 
 
@@ -117,11 +122,12 @@ def _say(text: str) -> None:
 
 
 def _import(options: Options, settings: Settings) -> int:
-    choice = choose_store(settings, os.environ)
-    store = partial(open_url, choice.url, settings, os.environ, budget=options.patience, insists=True)
+    choice = choose_store(settings, os.environ, budget=options.patience, insists=True)
     if not choice.url.startswith(("-", "sqlite:")):
-        store().close()  # a URL that is none is said before the first message; nothing is touched yet
-    job = make_job(settings, os.environ, choice._replace(open=store), now, _say)
+        choice.open().close()  # a URL that is none is said before the first message; nothing is touched yet
+    job = make_job(settings, os.environ, choice, now, _say)
+    if options.tenant or job.routes is not None:
+        job = _addressed(job, options)
     s3 = settings.record("s3", S3Options)
     sources = Sources(options.paths, s3)
     stream = choice.url == "-" and not options.dry_run
@@ -138,6 +144,16 @@ def _import(options: Options, settings: Settings) -> int:
     _load_for_workers(choice.url, options)
     crew = Crew(options.jobs, partial(serve, job=job, plan=plan))
     return _run(options, sources, crew, Ledger(choice.url, dry_run=options.dry_run))
+
+
+def _addressed(job: Job, options: Options) -> Job:
+    """Where there are tenants: their settings are read before the first message. Raises SettingsError."""
+    from ..routing import addressed
+
+    job = addressed(job, options.tenant, options.recipients, {})
+    if job.routes is not None:
+        job.routes.check()
+    return job
 
 
 def _load_for_workers(url: str, options: Options) -> None:

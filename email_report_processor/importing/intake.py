@@ -14,10 +14,9 @@ from datetime import datetime
 from typing import BinaryIO, NamedTuple, Protocol, cast
 
 from ..objects import ObjectsError, S3Options
-from ..process import Job, PureError, Tally, Verdict, failure, guarded, guarded_rows, judge, together, wanted
+from ..process import Job, Outcome, PureError, Verdict, failure, guarded, judge, keep, together, work_on
 from ..reports.reading import read_message
 from ..reports.report import Reading
-from ..stores import kept
 from ..stores.bulk import size_of
 from ..stores.kept import KeepError
 from ..stores.ndjson import NdjsonStore
@@ -91,7 +90,10 @@ class _Lines:
 def _open_store(channel: Channel, job: Job, plan: Plan) -> _Writes:
     if plan.dry_run:
         return _Nowhere()
-    return NdjsonStore(cast("BinaryIO", _Lines(channel))) if plan.stream else job.open_store()
+    if not plan.stream:
+        return job.open_store()
+    lines = NdjsonStore(cast("BinaryIO", _Lines(channel)))
+    return lines if job.routes is None else job.routes.open_store(lines)
 
 
 def serve(channel: Channel, job: Job, plan: Plan) -> None:
@@ -127,6 +129,7 @@ class Intake:
         self._first: list[int] = []  # of the rows of each
         self._verdicts: dict[int, Verdict] = {}  # by number of the item
         self._said: dict[int, set[str]] = {}  # categories, by number of the item
+        self._owners: dict[int, tuple[str, ...]] = {}  # tenants, by number of the item
         self._count: Count = Counter()
 
     def take(self, item: Item) -> None:
@@ -153,14 +156,15 @@ class Intake:
         self._items, self._first = [], []
 
     def _read(self, item: Item) -> Verdict | None:
-        tally = Tally()
         try:
             blob = self._opener.blob(item)
             reading = guarded(lambda: read_message(blob, self._job.options))
             if not self._is_within(reading):
                 self._count["outside"] += 1
                 return None
-            for row in guarded_rows(wanted(reading, self._job), self._job, tally):
+            work = work_on(blob, reading, self._job)
+            self._owners[item.number] = work.owners
+            for row in work.rows:
                 size = size_of(row)
                 if self._rows and self._size + size > self._plan.bulk_bytes:
                     self._write()
@@ -170,8 +174,8 @@ class Intake:
             verdict, notes = failure(error)
             return Verdict(verdict.category, " | ".join((verdict.reason, *notes)))
         self._count["reports"] += len(reading.reports)
-        self._count["repaired"] += tally.repaired
-        return judge(reading, Written(0, 0), tally)
+        self._count["repaired"] += work.tally.repaired
+        return judge(reading, Written(0, 0), work.tally)
 
     def _is_within(self, reading: Reading) -> bool:
         """Whether the date of the message, or the end of a bare report's period, is wanted; without one it is."""
@@ -216,6 +220,7 @@ class Intake:
         ]
         for item in items:
             self._said.pop(item.number, None)
+            self._owners.pop(item.number, None)
         data = marshal.dumps((dict(self._count), [tuple(trouble) for trouble in troubles]))
         self._channel.send(DONE, len(items), data)
         self._count.clear()
@@ -223,9 +228,9 @@ class Intake:
     def _trouble(self, item: Item, verdict: Verdict) -> Trouble:
         category, reason = verdict
         if self._plan.keep and category != "no-report":
-            job = self._job
+            outcome = Outcome(None, Written(0, 0), 0, verdict, owners=self._owners.get(item.number, ()))
             try:
-                kept.keep(job.maildir, self._opener.blob(item), category, reason, job.now(), job.keeping)
+                keep(self._opener.blob(item), self._job, outcome)
             except OSError as error:  # of the message: what is wrong with the Maildir is a KeepError
                 reason = f"{reason}; no copy is kept: {error.strerror}"
         return Trouble(item.number, item.place, category, reason)

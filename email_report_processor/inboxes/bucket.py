@@ -93,9 +93,11 @@ class BucketReader:
         over: Callable[[], bool],
         suspects: Mapping[int, Verdict],
         clock: Callable[[], float] = time.time,
+        to: tuple[str, ...] = (),
     ) -> None:
         self._bucket = bucket
         self._feed = feed
+        self._to = to
         self._worker = worker
         self._log: Log = worker.log
         self._marks = marks
@@ -159,7 +161,7 @@ class BucketReader:
                 self._log("error", str(error))
                 missed.append(one)
                 continue
-            working.take(Task(number, self._feed, time.monotonic(), *self._suspect(number, blob)), blob)
+            working.take(Task(number, self._feed, time.monotonic(), *self._suspect(number, blob), self._to), blob)
         working.commit()
         self._worker.warn()
         return missed

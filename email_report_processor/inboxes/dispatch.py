@@ -29,10 +29,13 @@ RESTING = 1.0  # seconds before the next start, when a worker ended before it fi
 class Delivery:
     """A message that waits for its answer."""
 
-    def __init__(self, number: int, spool: Spool, feed: str, answer: Callable[[int], None]) -> None:
+    def __init__(
+        self, number: int, spool: Spool, feed: str, answer: Callable[[int], None], to: tuple[str, ...] = ()
+    ) -> None:
         self.number = number
         self.spool = spool
         self.feed = feed
+        self.to = to
         self.answer = answer
         self.came = time.monotonic()
         self.again = False  # another worker had it: it goes alone
@@ -41,7 +44,7 @@ class Delivery:
     @property
     def task(self) -> Task:
         """What the worker is told."""
-        return Task(self.number, self.feed, self.came, self.category, self.reason)
+        return Task(self.number, self.feed, self.came, self.category, self.reason, self.to)
 
 
 class Limits(NamedTuple):
@@ -98,10 +101,10 @@ class Dispatch:
         self._rest = 0.0  # no worker is started before
         self._closed = False
 
-    def add(self, spool: Spool, feed: str, answer: Callable[[int], None]) -> None:
-        """A message is complete. `answer` is called once, with SAFE or OURS."""
+    def add(self, spool: Spool, feed: str, answer: Callable[[int], None], to: tuple[str, ...] = ()) -> None:
+        """A message is complete, to an address of these tenants. `answer` is called once, with SAFE or OURS."""
         self._number += 1
-        delivery = Delivery(self._number, spool, feed, answer)
+        delivery = Delivery(self._number, spool, feed, answer, to)
         self._open[delivery.number] = delivery
         if spool.fault:
             self._give_back(delivery, spool.fault)

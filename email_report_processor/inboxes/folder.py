@@ -136,7 +136,8 @@ class Folder:
             if blob is not None:
                 number = number_of(self._validity, one.uid)
                 category, reason = self._suspects.get(number, ("", ""))
-                working.take(Task(number, self._options.feed, time.monotonic(), category, reason), blob)
+                to = (self._options.tenant,) if self._options.tenant else ()
+                working.take(Task(number, self._options.feed, time.monotonic(), category, reason, to), blob)
         working.commit()
         self._worker.warn()
         return done, missed

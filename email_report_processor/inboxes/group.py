@@ -45,6 +45,7 @@ class Task(NamedTuple):
     came: float  # time.monotonic() at its end
     category: str = ""  # to keep a copy for this, without reading it
     reason: str = ""
+    to: tuple[str, ...] = ()  # tenants whose address it came to
 
 
 class _Read(NamedTuple):
@@ -97,7 +98,7 @@ class Group:
                 self._done(one.task, one.blob, stored(one.work, written))
 
     def _take(self, task: Task, blob: Blob) -> None:
-        job = self._worker.job_for(task.feed)
+        job = self._worker.job_for(task.feed, task.to)
         if task.category:
             self._kept(task, keep(blob, job, Outcome(None, Written(0, 0), 0, Verdict(task.category, task.reason))))
             return
@@ -142,7 +143,7 @@ class Group:
 
     def _done(self, task: Task, blob: Blob, outcome: Outcome) -> None:
         try:
-            outcome = settle(blob, self._worker.job, outcome)
+            outcome = settle(blob, self._worker.job_for(task.feed, task.to), outcome)
         except KeepError as error:
             self._give_back(task, error)
             return
@@ -176,8 +177,11 @@ class Worker:
         self._store: Store | None = None
         self._opened = 0.0
 
-    def job_for(self, feed: str) -> Job:
-        """The job for a message that came to an address of this feed."""
+    def job_for(self, feed: str, to: tuple[str, ...]) -> Job:
+        """The job for a message that came to an address of this feed, and of these tenants."""
+        routes = self.job.routes
+        if routes is not None:
+            return routes.addressed(to or routes.of_message((), feed), feed)
         return self.job._replace(options=self.job.options._replace(feed=feed)) if feed else self.job
 
     def store(self) -> Store:

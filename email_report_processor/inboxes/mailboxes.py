@@ -164,7 +164,8 @@ class Objects:
         self._seconds = options.look_seconds
         marks = Marks(remembered.place(reading.setup.state, options.url))
         bucket = Bucket(options.url, reading.setup.s3)
-        self._reader = BucketReader(bucket, options.feed, reading.worker, marks, reading.over, reading.suspects)
+        to = (options.tenant,) if options.tenant else ()
+        self._reader = BucketReader(bucket, options.feed, reading.worker, marks, reading.over, reading.suspects, to=to)
 
     def open(self) -> None:
         """See Way: each request connects by itself."""

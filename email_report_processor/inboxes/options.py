@@ -38,6 +38,7 @@ class InboxOptions(NamedTuple):
     archive: str = "archive/reports"  # folder for messages that are stored (done = "move")
     unreadable: str = "archive/unreadable"  # folder for those without a report, or that cannot be read (move, delete)
     feed: str = ""  # becomes report.feed in the place of [read] feed
+    tenant: str = ""  # whose mailbox it is: one of [[tenants]]
     look_seconds: float = 300.0  # seconds between two looks; where the server knows IDLE, new mail is seen at once
     timeout: float = 60.0  # seconds for one answer of the server
 
@@ -47,4 +48,5 @@ class BucketOptions(NamedTuple):
 
     url: str = ""  # s3://BUCKET/PREFIX; how it is reached stands in [s3]
     feed: str = ""  # becomes report.feed in the place of [read] feed
+    tenant: str = ""  # whose they are: one of [[tenants]]
     look_seconds: float = 60.0  # seconds between two looks

@@ -90,9 +90,21 @@ def read_setup(arguments: Arguments) -> Setup:
         raise SettingsError("--store - writes to whoever called; with --lmtp that is nobody: name a store")
     choice.open().close()  # says now what is wrong with its URL or options
     job = make_job(settings, os.environ, choice, now, partial(log, "warning"))
+    if arguments.tenant or job.routes is not None:
+        job = _addressed(job, arguments)
     if choice.first_use:
         log("warning", f"no [store] url is set: storing into {choice.url}")
     return Setup(options, filter_, _feeds(settings), job, log, choice)
+
+
+def _addressed(job: Job, arguments: Arguments) -> Job:
+    """Where there are tenants: all their settings are read now. --tenant has what comes to no address of another."""
+    from ..routing import addressed
+
+    job = addressed(job, arguments.tenant or "", (), {})
+    if job.routes is not None:
+        job.routes.check()
+    return job
 
 
 def _feeds(settings: Settings) -> dict[str, str]:
@@ -170,7 +182,10 @@ class Resident:
 
     def _take(self, message: Message, answer: Callable[[int], None]) -> None:
         assert isinstance(message.content, Spool)
-        self._dispatch.add(message.content, feed_of(message.recipients, self._setup.feeds), answer)
+        feed = feed_of(message.recipients, self._setup.feeds)
+        routes = self._setup.job.routes
+        to = routes.of_message(message.recipients, feed) if routes else ()
+        self._dispatch.add(message.content, feed, answer, to or self._setup.job.to)
 
     def _start(self) -> Process:
         setup = self._setup

@@ -25,6 +25,7 @@ BROKEN_DAYS = 30
 PLAIN = frozenset({"no-report", "reply"})  # nothing is wrong with them; they go first when there is no room
 
 _NAMES = ("Category", "Reason", "Time")  # of our fields, in the order in which they are written
+_TO = FIELD + b"Tenant: "  # in front of these, where the message came to an address of tenants
 _HEADER_LIMIT = 16 * 1024
 _ABANDONED = 36 * 3600  # seconds after which nobody writes a file in tmp/ any more (maildir(5))
 
@@ -51,6 +52,7 @@ class Kept(NamedTuple):
     time: str  # RFC 3339
     size: int  # bytes of the message itself
     offset: int  # where the message begins in the file
+    to: tuple[str, ...] = ()  # tenants whose address it came to
 
 
 def directory(state: "Path") -> "Path":
@@ -63,10 +65,19 @@ def place(state: str) -> str:
     return os.path.join(state, "kept")
 
 
-def keep(maildir: "Path | str", blob: Blob, category: str, reason: str, time: str, options: KeptOptions) -> list[str]:
+def keep(
+    maildir: "Path | str",
+    blob: Blob,
+    category: str,
+    reason: str,
+    time: str,
+    options: KeptOptions,
+    to: tuple[str, ...] = (),
+) -> list[str]:
     """Keep a copy: written, synced, renamed. Returns what had to be dropped for it, for the log.
 
-    Raises KeepError when there is no room or the directory cannot be written.
+    to: tenants whose address the message came to. Raises KeepError when there is no room or the directory cannot be
+    written.
     """
     from pathlib import Path  # 3 ms, only to keep
 
@@ -75,7 +86,7 @@ def keep(maildir: "Path | str", blob: Blob, category: str, reason: str, time: st
         _make(maildir)
         name = _sha256(blob)
         dropped = [] if (maildir / "new" / name).exists() else _make_room(maildir, blob.size, time, options)
-        _write(maildir, name, _header(category, reason, time), blob)
+        _write(maildir, name, _header(category, reason, time, to), blob)
     except OSError as error:
         raise KeepError(
             f"no copy can be kept in {maildir} ({error.strerror or error});"
@@ -117,6 +128,7 @@ def look(path: "Path") -> Kept:
         fields.get("time", ""),
         size - offset,
         offset,
+        tuple(filter(None, fields.get("tenant", "").split(","))),
     )
 
 
@@ -142,7 +154,7 @@ def _own_fields(head: bytes) -> tuple[dict[str, str], int]:
     """Our fields and where they end. No more than `_header` writes: a stranger's message may begin with such too."""
     fields: dict[str, str] = {}
     offset = 0
-    for name in _NAMES:
+    for name in (*(["Tenant"] if head.startswith(_TO) else []), *_NAMES):
         end = head.find(b"\n", offset)
         start = FIELD + name.encode() + b": "
         if end < 0 or not head.startswith(start, offset):
@@ -152,10 +164,11 @@ def _own_fields(head: bytes) -> tuple[dict[str, str], int]:
     return fields, offset
 
 
-def _header(category: str, reason: str, time: str) -> bytes:
+def _header(category: str, reason: str, time: str, to: tuple[str, ...]) -> bytes:
     values = (category, clean(reason)[:900], time)
     lines = zip(_NAMES, values, strict=True)
-    return b"".join(FIELD + f"{name}: {value}\n".encode("utf-8", "replace") for name, value in lines)
+    first = _TO + ",".join(to).encode("ascii") + b"\n" if to else b""
+    return first + b"".join(FIELD + f"{name}: {value}\n".encode("utf-8", "replace") for name, value in lines)
 
 
 def _sha256(blob: Blob) -> str:

@@ -412,7 +412,7 @@ def test_any_plugin_may_be_missing(run_here: Run, plugins: tuple[str, ...]) -> N
 
 
 def test_the_prefix_is_everywhere(cluster: FakeCluster, osd: FakeDashboards, run_here: Run) -> None:
-    arguments = ("--index-prefix=mail-", f"--dashboards-url={osd.url}/", "--tenant=postmasters")
+    arguments = ("--index-prefix=mail-", f"--dashboards-url={osd.url}/", "--dashboards-tenant=postmasters")
     assert run_here("setup", *arguments, store=cluster.url).status == 0
     assert osd.tenants == ["postmasters"]
     titles = {one["attributes"]["title"] for one in osd.objects.values() if one["type"] == "index-pattern"}

@@ -51,7 +51,7 @@ function _shtab_email_report_processor_using
 end
 
 set -g _shtab_email_report_processor_commands
-set -g _shtab_email_report_processor_opts_with_value --config --deadline --feed --jobs --limit --lmtp --log --patience --since --state --store --unreadable --until
+set -g _shtab_email_report_processor_opts_with_value --config --deadline --feed --jobs --limit --lmtp --log --patience --recipient --since --state --store --tenant --unreadable --until
 
 complete -c email-report-processor -e
 complete -c email-report-processor -f
@@ -59,7 +59,9 @@ complete -c email-report-processor -f
 complete -c email-report-processor -n _shtab_email_report_processor_using -l store -x -d 'https://host:9200, sqlite:PATH, or - for standard output'
 complete -c email-report-processor -n _shtab_email_report_processor_using -l config -xka "(__fish_complete_path (commandline -ct))" -d 'settings (/etc/email-report-processor.toml)'
 complete -c email-report-processor -n _shtab_email_report_processor_using -l state -xka "(__fish_complete_directories)" -d 'kept messages, the embedded store'
+complete -c email-report-processor -n _shtab_email_report_processor_using -l tenant -x -d 'one of [[tenants]] (docs/tenants.md)'
 complete -c email-report-processor -n _shtab_email_report_processor_using -l feed -x -d 'stored as report.feed'
+complete -c email-report-processor -n _shtab_email_report_processor_using -l recipient -x -d 'where it came to, for [[tenants]]; repeatable'
 complete -c email-report-processor -n _shtab_email_report_processor_using -l deadline -x -d 'for one message (120; 8 below Dovecot'"'"'s 10)'
 complete -c email-report-processor -n _shtab_email_report_processor_using -l unreadable -xka "keep 65" -d '65: give back what is no report, for filters that sort'
 complete -c email-report-processor -n _shtab_email_report_processor_using -l log -x -d 'syslog, stderr, none, or a file'
