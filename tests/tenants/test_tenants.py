@@ -119,7 +119,7 @@ KNOWN = {
     ),
     "web": (
         *("hosts", "https", "proxies", "user_header", "session_hours", "attempts", "upload_bytes", "threads", "dnsbl"),
-        "resolver",
+        *("resolver", "rdap"),
     ),
 }
 
