@@ -15,7 +15,7 @@ class File(NamedTuple):
     """An attachment."""
 
     name: str
-    data: "bytes | Message"
+    data: "bytes | Message | None"  # None: it lies elsewhere
     type: str = ""
 
 
@@ -130,7 +130,7 @@ def storage_of(message: Message) -> Storage:
         inner |= text("370E", file.type) if file.type else {}
         if isinstance(file.data, Message):
             inner["__substg1.0_3701000D"] = storage_of(file.data)
-        else:
+        elif file.data is not None:
             inner["__substg1.0_37010102"] = file.data
         storage[f"__attach_version1.0_#{number:08X}"] = inner
     return storage
@@ -158,7 +158,7 @@ def tnef(message: Message) -> bytes:
         inner = [string(0x3707, file.name)] + ([string(0x370E, file.type)] if file.type else [])
         if isinstance(file.data, Message):
             inner.append(variable(0x3701, 0x000D, bytes(16) + tnef(file.data)))
-        else:
+        elif file.data is not None:
             data += attribute(2, 0x0006800F, file.data)
         inner.append(struct.pack("<2HL", 0x0003, 0x3705, 1))
         inner.append(struct.pack("<2H", 0x0003, 0x8001) + bytes(16) + struct.pack("<3L", 0, 5, 7))  # a named one

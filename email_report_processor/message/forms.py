@@ -27,7 +27,10 @@ _SEALED: tuple[tuple[str, tuple[bytes, ...]], ...] = (
     ("a RAR archive", (b"Rar!\x1a\x07",)),
     ("a cabinet (CAB)", (b"MSCF\0\0\0\0",)),
     ("an ALZip archive", (b"ALZ\x01", b"EGGA")),
-    ("a StuffIt archive", (b"SIT!", b"StuffIt (c)")),
+    ("a StuffIt archive", (b"SIT!", b"StuffIt (c)", b"StuffIt!")),
+    ("an image of Windows (WIM)", (b"MSWIM\0\0\0",)),
+    ("a XAR archive", (b"xar!\0",)),
+    ("a file in AppleSingle", (b"\0\x05\x16\0\0",)),
     ("compress (.Z) data", (b"\x1f\x9d", b"\x1f\xa0")),
     ("lz4 data", (b"\x04\x22\x4d\x18",)),
     ("lzip data", (b"LZIP\x00", b"LZIP\x01")),
@@ -46,12 +49,11 @@ _SEALED_LATER: tuple[tuple[str, bytes, int, bytes], ...] = (
     ("encrypted by OpenPGP", b"\x85", 3, b"\x03"),
 )
 _TAR_DIGITS = b"01234567"
+# The beginning of an object identifier of CMS (1.2.840.113549.1), in base64: 0, 1 and 2 bytes behind a whole group
+CMS_IN_BASE64 = (b"KoZIhvcNAQ", b"qGSIb3DQE", b"qhkiG9w0B")
 # One of these stands in a text with a file in it; `inline` looks closer.
-TEXT_MARKS = (
-    b"begin 0",
-    b"begin 4",
-    b"begin 6",
-    b"begin 7",
+TEXT_MARKS: tuple[bytes, ...] = (
+    *(b"begin %d" % digit for digit in range(8)),
     b"begin-base64",
     b"H4sI",
     b"UEsDB",
@@ -76,6 +78,7 @@ TEXT_MARKS = (
     b"Ww0K",
     b"//48AD8A",
     b"UmVjZWl2ZWQ6",
+    *CMS_IN_BASE64,
     b"-----BEGIN PGP MESSAGE",
     b"=ybegin ",
     b"with BinHex",
@@ -97,6 +100,11 @@ def form_of(first: bytes) -> str:
     return "tar" if tar_checksum(first) is not None else ""
 
 
+def is_cms(first: bytes) -> bool:
+    """Whether data begin as CMS does, S/MIME above all, whatever is in it."""
+    return first.startswith(b"\x30") and _cms(first) != b""
+
+
 def sealed(first: bytes) -> str:
     """Why a file that begins with these bytes cannot be opened; '' when nothing says so."""
     start = first.lstrip(BLANKS)
@@ -106,7 +114,7 @@ def sealed(first: bytes) -> str:
     for name, mark, at, later in _SEALED_LATER:
         if start.startswith(mark) and start.startswith(later, at):
             return name
-    return "encrypted by S/MIME" if start.startswith(b"\x30") and _cms(start) else ""
+    return "encrypted by S/MIME" if is_cms(start) else ""
 
 
 _PKCS7, _SMIME = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07", b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01"

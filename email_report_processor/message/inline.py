@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from .blob import CHUNK, Blob, chunks
-from .transfer import decoded
+from .forms import CMS_IN_BASE64
+from .transfer import decoded, lines
 
 Open = Callable[[], Iterator[bytes]]
 
@@ -17,20 +18,21 @@ _BEHIND = 1024  # bytes that tell whether a place is one
 # What base64 begins with: gzip, zip, bzip2, xz, zstd, 7z, RAR, OLE, TNEF; `<?xml`, `<feedback`, `{"`, `[{`, `Received:`
 _ARCHIVES = rb"H4sI|UEsDB|QlpoO|/Td6WFo|KLUv/|N3q8ryc|UmFyIRoH|0M8R4KGxGu|eJ8\+I"
 _TEXTS = rb"(?:77u/)?(?:PD94bWw|PGZlZWRi|ey[AJI]|ew[ok]|ew0K|W3s[iK]|W3sN|Wwo|Ww0K)|//48AD8A|UmVjZWl2ZWQ6"
+_QUOTES = rb" \t>|:"  # what programs put in front of the lines that they quote
 _PLACE = re.compile(
-    rb"[\r\n][ \t>]{0,20}+(?:"
-    rb"(?P<uu>begin(?P<posix>-base64)?[ \t]+[0-7]{3,4}[ \t]+(?P<name>[^\r\n]{1,400}))"
+    rb"[\r\n](?P<quotes>[%b]{0,20}+)(?:"
+    rb"(?P<uu>begin(?P<posix>-base64)?[ \t]+[0-7]{1,7}(?:[ \t]+(?P<name>[^\r\n]{1,400}))?[ \t]*)"
     rb"(?:\r\n|\r|\n){1,2}(?P<line>[^\r\n]{0,100})"
-    rb"|(?P<base64>(?:%b)[A-Za-z0-9+/]{16}|(?:%b)[A-Za-z0-9+/]{48})"
+    rb"|(?P<base64>(?:%b)[A-Za-z0-9+/]{16}|(?:%b)[A-Za-z0-9+/]{48}|MI[A-Za-z0-9+/]{3,12}(?:%b))"
     rb"|(?P<pgp>-----BEGIN PGP MESSAGE-----)|(?P<yenc>=ybegin [^\r\n]{0,200}name=)"
     rb"|(?P<binhex>\(This file must be converted with BinHex)"
-    rb")" % (_ARCHIVES, _TEXTS)
+    rb")" % (_QUOTES, _ARCHIVES, _TEXTS, b"|".join(CMS_IN_BASE64))
 )
-_FULL_LINE = re.compile(rb"[ \t>]*[A-Za-z0-9+/]{40,}[ \t]*\Z")
+_FULL_LINE = re.compile(rb"[ \t>|:]*[A-Za-z0-9+/]{40,}[ \t]*\Z")
 # Where base64 ends: a line with something else in it, or a short one behind an empty line.
 _END = re.compile(
-    rb"[\r\n][ \t>]*+(?:[A-Za-z0-9+/=]{0,1000}+[^A-Za-z0-9+/=\s>]"
-    rb"|(?:\r\n|\r|\n)[ \t>\r\n]{0,80}+[A-Za-z0-9+/]{1,39}+(?=[\r\n]))"
+    rb"[\r\n][ \t>|:]*+(?:[A-Za-z0-9+/=]{0,1000}+[^A-Za-z0-9+/=\s>]"
+    rb"|(?:\r\n|\r|\n)[ \t>|:\r\n]{0,80}+[A-Za-z0-9+/]{1,39}+(?=[\r\n]))"
 )
 _REFUSED = {
     "pgp": "a text that is encrypted by OpenPGP, which cannot be opened",
@@ -45,6 +47,7 @@ class Place(NamedTuple):
     start: int
     encoding: str  # uuencode, base64, or why it cannot be undone
     name: str = ""
+    quotes: bytes = b""  # in front of each of its lines
 
     @property
     def refused(self) -> str:
@@ -80,11 +83,11 @@ def _look(data: bytes, base: int, stop: int, found: list[Place]) -> None:
 def _place(match: re.Match[bytes], base: int) -> Place | None:
     kind = match.lastgroup or ""
     if match["uu"] is not None:
-        if not (match["posix"] or _is_uu(match["line"])):
+        if not (match["posix"] or _is_uu(_unquoted(match["line"], match["quotes"]))):
             return None
         start = match.end("uu") if match["posix"] else match.start("uu")
-        name = match["name"].decode("utf-8", "replace").strip()
-        return Place(base + start, "base64" if match["posix"] else "uuencode", name)
+        name = (match["name"] or b"").decode("utf-8", "replace").strip()
+        return Place(base + start, "base64" if match["posix"] else "uuencode", name, match["quotes"])
     if kind == "base64" and _FULL_LINE.match(_line_before(match.string, match.start())):
         return None  # one line of many
     return Place(base + match.start(kind), kind)
@@ -93,6 +96,11 @@ def _place(match: re.Match[bytes], base: int) -> Place | None:
 def _line_before(data: bytes, at: int) -> bytes:
     before = data[max(at - _BEFORE, 0) : at].removesuffix(b"\r")
     return before[max(before.rfind(b"\n"), before.rfind(b"\r")) + 1 :]
+
+
+def _unquoted(line: bytes, quotes: bytes) -> bytes:
+    """A line without the marks in front of it, of which blanks may be gone at its end."""
+    return line.removeprefix(quotes) if line.startswith(quotes) else line.removeprefix(quotes.rstrip())
 
 
 def _is_uu(line: bytes) -> bool:
@@ -121,4 +129,13 @@ def _end_of_base64(blob: Blob, start: int, stop: int) -> int:
 
 
 def _opener(blob: Blob, place: Place, stop: int) -> Open:
-    return lambda: (piece for piece in decoded(chunks(blob, place.start, stop), place.encoding) if piece)
+    def pieces() -> Iterator[bytes]:
+        as_it_is = chunks(blob, place.start, stop)
+        return _lines_without(as_it_is, place.quotes) if place.quotes and place.encoding == "uuencode" else as_it_is
+
+    return lambda: (piece for piece in decoded(pieces(), place.encoding) if piece)
+
+
+def _lines_without(pieces: Iterator[bytes], quotes: bytes) -> Iterator[bytes]:
+    for line in lines(pieces):
+        yield _unquoted(line, quotes) + b"\n"

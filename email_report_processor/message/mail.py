@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..values.patterns import pattern
 from .blob import CHUNK, Blob, Damaged, Scratch, chunks
-from .forms import SNIFFED, form_of
+from .forms import SNIFFED, form_of, is_cms
 from .headers import (
     FIELD_NAME,
     HEADER_BYTES,
@@ -139,7 +139,9 @@ class Part:
         """The body as `chunks` gives it, but files in a text as they stand: there may be several of them."""
         start, stop = self._body
         first = self._blob.read(start, min(start + 256, stop)).lstrip()
-        several = self.encoding in UUENCODE or (self.encoding not in DECODERS and _BASE64.match(first))
+        several = self.encoding in UUENCODE or (
+            self.encoding not in DECODERS and (_BASE64.match(first) or _is_base64_of_cms(first))
+        )
         return self.raw_chunks() if several else self.chunks()
 
     def _real_encoding(self) -> str:
@@ -155,7 +157,7 @@ class Part:
         return "binary" if plain else self.encoding
 
     def _unlabelled_encoding(self, first: bytes) -> str:
-        if _BASE64.match(first) or _is_base64_of_field(first):
+        if _BASE64.match(first) or _is_base64_of_field(first) or _is_base64_of_cms(first):
             return "base64"
         if _TEXT.match(first) or _FIELD_START.match(first):
             start, stop = self._body
@@ -442,6 +444,10 @@ def _is_base64_of_field(first: bytes) -> bool:
     """Whether a line of base64 is the beginning of a header, as of a feedback report or of a sample."""
     line = _BASE64_LINE.match(first)
     return line is not None and _FIELD_START.match(unbase64(line[0])) is not None
+
+
+def _is_base64_of_cms(first: bytes) -> bool:
+    return first.startswith(b"MI") and is_cms(unbase64(first[:64]))
 
 
 def _undamaged(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -68,8 +68,13 @@ class _Reader:
                 yield self.letter(children, depth + 1)
         elif data := storage.get(f"{_STREAM}{_DATA}0102"):
             self._spend(storage, _DATA)
-            names = (self._word(storage, number) for number in (_LONG_NAME, _NAME, _TITLE))
-            yield Enclosed(self._word(storage, _TYPE), next(filter(None, names), ""), lambda: self.file.read(data))
+            yield Enclosed(self._word(storage, _TYPE), self._name(storage), lambda: self.file.read(data))
+        else:  # a file that lies elsewhere: a path on a server of theirs, or a link
+            yield Enclosed("", self._name(storage), lambda: iter(()))
+
+    def _name(self, storage: dict[str, Entry]) -> str:
+        names = (self._word(storage, number) for number in (_LONG_NAME, _NAME, _TITLE))
+        return next(filter(None, names), "")
 
     def _spend(self, storage: dict[str, Entry], number: str) -> None:
         self.left -= sum(entry.size for name, entry in storage.items() if name.startswith(_STREAM + number))

@@ -189,8 +189,8 @@ def _parts(blob: Blob, one: _Attachment, depth: int, faults: list[Damaged]) -> I
             return
         if one.data is None:
             one.data = object_._replace(start=start)
-    if one.data is not None:
-        yield Enclosed(_text(blob, one.properties.get(_MEDIA_TYPE)), name, partial(_pieces, blob, one.data))
+    media_type = _text(blob, one.properties.get(_MEDIA_TYPE))
+    yield Enclosed(media_type, name, partial(_pieces, blob, one.data or Range(0, 0)))  # without data it lies elsewhere
 
 
 def _pieces(blob: Blob, value: Range) -> Iterator[bytes]:

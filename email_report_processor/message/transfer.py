@@ -109,7 +109,7 @@ def _unquoted(data: bytes) -> bytes:
 def _uuencode(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """The file between `begin` and `end` (POSIX uuencode); the first file when there are several."""
     begun = False
-    for line in _lines(pieces):
+    for line in lines(pieces):
         if not begun:
             begun = line.startswith(b"begin ")
         elif line.rstrip() == b"end":
@@ -131,7 +131,7 @@ def _uu_line(line: bytes) -> bytes:
         raise Damaged(f"the uuencoded file has a broken line ({error})") from error
 
 
-def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Lines of at most CHUNK bytes, without their ends."""
     rest = b""
     for piece in pieces:

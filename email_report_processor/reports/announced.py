@@ -45,7 +45,7 @@ def by_label(part: Part) -> str:
     if part.content_type == "message/partial":
         return "a piece of a message that was sent in several (message/partial), which cannot be read alone"
     if part.content_type in _TYPES:
-        return f"it is labelled as {_TYPES[part.content_type]}, and nothing of that kind is in it"
+        return f"it is labelled as {_TYPES[part.content_type]}, and there is no message or file in it"
     if is_report_name(part.name):
         return "it has the name of a report, and there is none in it"
     return ""

@@ -41,6 +41,7 @@ _LATE = pattern(
     rb"(?:<\?xml\s[^<>]{0,200}>\s{0,100})?<(?:[A-Za-z_][A-Za-z0-9_.-]{0,40}:)?feedback[\s>]"
     rb'|\{\s{0,100}"(?:organization.name|date.range|contact.info|report.id|policies)"',
 )
+_IN_PAGES = (*TEXT_MARKS, b"&lt;feedback", b"&lt;?xml", b"organization-name&", b"report-id&")
 _LATE_MARKS = (b"feedback", b'"organization', b'"date', b'"contact', b'"report', b'"policies')  # one of them is in it
 _LONGEST_LATE = 1024  # bytes that it can match
 
@@ -132,6 +133,8 @@ class Search:
         empty = True
         for result in self.payloads(Payload(_place(part), part.name, part.file_chunks), level):
             empty = False
+            if part.content_type == "message/partial" and isinstance(result, Problem):
+                result = result._replace(reason=f"{by_label(part)}: {result.reason}")  # noqa: PLW2901
             yield result
         if empty and (reason := by_label(part)):
             self.reported = self.reported or is_report_name(part.name) or "tlsrpt" in part.content_type
@@ -248,9 +251,10 @@ class Search:
         """Files within a text, a report that begins far behind its beginning, and names that promise one."""
         empty = True
         if beginning and b"\0" not in beginning[:_BINARY]:
-            for result in self._in_text(found, level):
-                empty = False
-                yield result
+            for look in (self._in_text, partial(self._in_page, beginning)):
+                for result in look(found, level) if empty else ():
+                    empty = False
+                    yield result
         if empty and is_report_name(found.name):
             self.reported = True
             self.announced.insert(0, Problem(found.place, "it has the name of a report, and there is none in it"))
@@ -266,6 +270,17 @@ class Search:
                 yield from self._report_behind(found, marks.report)
         except (Damaged, OverBound) as fault:
             yield Problem(found.place, str(fault))
+
+    def _in_page(self, beginning: bytes, found: Payload, level: int) -> Iterator[Result]:
+        """What is in the text of an HTML page, where something in it may be: programs quote plain texts so."""
+        if not (b"<" in beginning and any(mark in beginning for mark in _IN_PAGES)):
+            return
+        from ..message.marked_up import is_page, text_of  # 2 ms, only for such a page
+
+        if is_page(beginning):
+            text = found._replace(chunks=partial(text_of, found.chunks))
+            result = self._ask(text, head(text, CHUNK))
+            yield from self._in_text(text, level) if result is None else (result,)
 
     def _files_in(self, found: Payload, level: int, size: int) -> Iterator[Result]:
         from ..message.inline import files_at, find_places  # 2 ms

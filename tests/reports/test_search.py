@@ -4,6 +4,7 @@ import base64
 import binascii
 import bz2
 import gzip
+import html
 import io
 import json
 import lzma
@@ -151,7 +152,21 @@ TEXTS: dict[str, Callable[[bytes], bytes]] = {
     "base64 alone": lambda data: base64.encodebytes(gzip.compress(data)),
     "base64 of a tar of bz2": lambda data: b"x\n" + base64.encodebytes(gzip.compress(tar(bz2.compress(data)))),
     "base64 of uuencode": lambda data: b"x\n" + base64.encodebytes(gzip.compress(b"t\n" + uu(data))),
+    "signed data": lambda data: b"x\n" + base64.encodebytes(containers.signed(gzip.compress(data))),
+    "signed data of no stated length": lambda data: base64.encodebytes(containers.signed(data, indefinite=True)),
+    "uuencode in quotes": lambda data: quoted(b"> ", uu(gzip.compress(data))),
+    "uuencode in bars": lambda data: quoted(b"| ", uu(gzip.compress(data))),
+    "uuencode with another mode": lambda data: uu(gzip.compress(data)).replace(b"begin 644", b"begin 100644"),
+    "uuencode without a name": lambda data: uu(gzip.compress(data)).replace(b"644 r.xml.gz", b"644"),
+    "base64 in bars": lambda data: quoted(b"| ", base64.encodebytes(gzip.compress(data))),
+    "HTML around base64": lambda data: b"<html><pre>" + base64.encodebytes(gzip.compress(data)) + b"</pre></html>",
+    "HTML in base64": lambda data: b"<body>" + base64.encodebytes(zipped(data)).replace(b"\n", b"<br>\n"),
+    "HTML around uuencode": lambda data: b"<html><pre>\n" + uu(gzip.compress(data)) + b"</pre></html>",
 }
+
+
+def quoted(mark: bytes, text: bytes) -> bytes:
+    return b"Somebody wrote:\n" + b"".join((mark + line).rstrip() + b"\n" for line in text.splitlines())
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -162,6 +177,13 @@ def test_files_in_a_text(name: str) -> None:
     assert only(mail(plain(text(xml("1"))))) == ["1"]
     quoted = plain(binascii.b2a_qp(text(xml("1"))))
     assert only(quoted.replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", 1)) == ["1"]
+
+
+def test_a_report_in_an_html_page() -> None:
+    page = b"<html><body>Fw:<br><div>" + html.escape(xml("1").decode()).replace("\n", "<br>\n").encode() + b"</div>"
+    assert only(plain(page, type_="text/html")) == ["1"]
+    letter = b"<html><head><style>a { b: c }</style></head><body>&lt;x&gt;&amp; report-id&quot; <br></body></html>"
+    assert reasons(plain(letter, type_="text/html")) == []
 
 
 def test_texts_in_texts_are_bounded() -> None:
@@ -358,6 +380,19 @@ def test_messages_of_an_mbox_in_a_file_are_bounded() -> None:
         assert report_ids(reading) == found
         assert all("archive_members = 2: unpack it" in problem.reason for problem in reading.problems)
         assert len(reading.problems) == (most == 2)
+
+
+@pytest.mark.parametrize("make", [containers.msg, containers.tnef])
+def test_an_attachment_that_lies_elsewhere(make: Callable[[Message], bytes]) -> None:
+    """Outlook attaches a path or a link for a file that is too large or lies on a server."""
+    name = "reporter.example!example.org!1763510400!1763596799.xml.gz"
+    (reason,) = reasons(attached(make(Message("Hello", files=[File(name, None)]))))
+    assert reason == "it has the name of a report, and there is none in it"
+
+
+def test_a_piece_of_a_message_says_so() -> None:
+    raw = plain(base64.encodebytes(zipped(xml("1")))[:200], type_='message/partial; id="x"; number=1; total=2')
+    assert "a piece of a message that was sent in several" in reasons(raw)[0]
 
 
 def test_a_tar_of_messages_is_no_message() -> None:
