@@ -11,12 +11,13 @@ from tests.places import ROOT
 FINDINGS = sorted((ROOT / "findings").glob("*.sh"))
 README = (ROOT / "findings/README.md").read_text("utf-8")
 # A client's command that names packages, and each of its forms of `NAME at VERSION`.
-INSTALLS = re.compile(r"\b(?:pip\"? install|npm install|apt-get download|cargo add|mvn|cargo install)\b")
+INSTALLS = re.compile(r"\b(?:pip\"? install|npm install|apt-get download|cargo add|mvn|cargo install|mmdebstrap)\b")
 PINNED = {
     "pip": r"[\w.-]+==[\w.]+",
     "npm": r"@[0-9]+\.[0-9]+\.[0-9]+",
     "apt-get": r"[a-z0-9.+-]+=[\w.+~:-]+",
     "cargo": r"@=?[0-9]+\.[0-9]+\.[0-9]+",
+    "mmdebstrap": r"--version \| grep '[0-9]",  # a release of Debian, and what is looked at has its version checked
     "mvn": r"<version>|:[0-9]+\.[0-9]+\.[0-9]+",
 }
 
