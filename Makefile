@@ -5,7 +5,7 @@ BIN := .venv/bin
 MINUTES ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help python venv prerequisites nodes node lint test test-long test-mta fuzz bench bench-peer demo pictures docs lock dist deb clean
+.PHONY: help python venv prerequisites prerequisites-long nodes node lint test test-long test-mta fuzz bench bench-peer demo pictures docs lock dist deb clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -24,6 +24,9 @@ venv: .venv/.installed ## the virtual environment .venv, with the package and it
 prerequisites: | python
 	@$(PYTHON) -m tools.prerequisites
 
+prerequisites-long: | python
+	@$(PYTHON) -m tools.prerequisites long
+
 nodes: | python prerequisites
 	$(PYTHON) -m tests.nodes build
 
@@ -37,7 +40,7 @@ PARALLEL := -n auto --maxprocesses=4 --dist=loadfile
 # Root may fetch Debian packages of mail servers (unpacked beside the system, never installed).
 TEST_ENV := $(if $(filter 0,$(shell id -u)),EMAIL_REPORT_TEST_DOWNLOAD=1)
 
-test-long: venv prerequisites nodes ## the tests that take too long for `make test`
+test-long: venv prerequisites-long nodes ## the tests that take too long for `make test`
 	$(TEST_ENV) $(BIN)/pytest -m long $(ARGS)
 
 test-mta: venv prerequisites nodes ## the other mail servers and filters (root on Debian)

@@ -24,15 +24,6 @@ MESSAGE = next(iter(sorted((GOLDEN / "dmarc-aggregate").glob("*.eml")))).read_by
 
 
 @pytest.fixture(scope="session")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package of this checkout."""
-    try:
-        return building.build(tmp_path_factory.mktemp("deb"), quick=True)
-    except building.BuildError as reason:
-        missing(str(reason))
-
-
-@pytest.fixture(scope="session")
 def inside(package: Path) -> str:
     """What dpkg-deb lists: mode, owner and path of each file."""
     return subprocess.run(["dpkg-deb", "-c", str(package)], capture_output=True, text=True, check=True).stdout

@@ -11,11 +11,13 @@ The same commit, lock and release of Debian give the same bytes.
 import gzip
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
 from email_report_processor import __version__
@@ -196,23 +198,29 @@ def _compress(path: Path) -> None:
 
 
 def moment() -> int:
-    """Of the commit, in seconds since 1970: what the times of all files become."""
-    said = subprocess.run(
-        ["git", "log", "-1", "--format=%ct"], cwd=PROJECT, capture_output=True, text=True, check=False
-    )
-    return int(os.environ.get("SOURCE_DATE_EPOCH") or said.stdout.strip() or 1_600_000_000)
+    """Of the commit, in seconds since 1970: what the times of all files become. Without git, the day of the release."""
+    if epoch := os.environ.get("SOURCE_DATE_EPOCH"):
+        return int(epoch)
+    if shutil.which("git"):
+        command = ["git", "log", "-1", "--format=%ct"]
+        said = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False).stdout
+        if said.strip():
+            return int(said)
+    day = re.search(r"^## \S+ - (\d{4}-\d\d-\d\d)$", (PROJECT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    return int(datetime.fromisoformat(f"{day[1]}T12:00:00+00:00").timestamp()) if day else 0
 
 
 def _pack(root: Path, folder: Path, version: str, *, quick: bool) -> Path:
+    when = moment()
     for path in _everything(root):
         if not path.is_symlink():
             ours = path.parent.name in {"bin", "DEBIAN", "examples"} and path.stat().st_mode & 0o100
             path.chmod(0o755 if path.is_dir() or ours else 0o644)  # libraries mark what nobody runs
-        os.utime(path, (moment(), moment()), follow_symlinks=False)
+        os.utime(path, (when, when), follow_symlinks=False)
     folder.mkdir(parents=True, exist_ok=True)
     package = folder / f"{NAME}_{version}_{architecture()}.deb"
     how = ["-Zgzip", "-z1"] if quick else ["-Zxz"]
-    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(moment())}
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(when)}
     command = ["dpkg-deb", "--root-owner-group", *how, "--build", str(root), str(package)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
     return package

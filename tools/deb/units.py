@@ -23,26 +23,33 @@ class Unit(NamedTuple):
     more: tuple[str, ...] = ()  # further lines of [Service]
 
 
-_LMTP = (
+_RESIDENT = (
     "Type=notify",
-    "ExecReload=/bin/kill -HUP $MAINPID",
+    "# Its settings again. Not /bin/kill: a small Debian has none (procps).",
+    "ExecReload=/bin/sh -c 'kill -HUP $MAINPID'",
     "WatchdogSec=60",
-    "# What is on its way has [lmtp] drain = 30 seconds; workers end with their parent.",
+    "# What is on its way has 30 seconds ([lmtp] drain); workers end with their parent.",
     "KillMode=mixed",
     "TimeoutStopSec=45",
     "MemoryMax=1G",
 )
 _LOGS = ("# Who may read the journal and the logs below /var/log.", "SupplementaryGroups=systemd-journal adm")
-_ENVIRONMENT = ("EnvironmentFile=-/etc/default/email-report-processor",)
+_ENVIRONMENT = (
+    "# There: FOLLOW=--from URL --to URL.",
+    "EnvironmentFile=-/etc/default/email-report-processor",
+)
 
 UNITS = (
-    Unit("lmtp", "taken by LMTP", "email-report-processor --lmtp systemd", socket="/run/email-report/lmtp", more=_LMTP),
-    Unit("inbox", "read from mailboxes", "email-report-admin inbox"),
+    Unit(
+        "lmtp", "taken by LMTP", "email-report-processor --lmtp systemd", socket="/run/email-report/lmtp",
+        more=_RESIDENT,
+    ),
+    Unit("inbox", "read from mailboxes", "email-report-admin inbox", more=_RESIDENT),
     Unit("kept", "kept, tried again", "email-report-admin kept --retry --category unfinished", every="hourly"),
     Unit("alert", "told what is wrong", "email-report-admin alert", every="hourly", mail=True),
     Unit("digest", "the mail of the week", "email-report-admin digest", every="Mon 07:00", mail=True),
     Unit("prune", "what has had its time is removed", "email-report-admin prune", every="daily"),
-    Unit("desk", "the web pages of the desk", "email-report-admin desk", mail=True),
+    Unit("desk", "the web pages of the desk", "email-report-admin desk", mail=True, more=("Type=notify",)),
     Unit("logins", "who logs in from where", "email-report-admin logins follow --journal", mail=True, more=_LOGS),
     Unit(
         "policy", "logins stopped while they are asked for",
