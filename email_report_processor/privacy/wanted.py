@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from ..values.writings import MOST, reading, readings
+
 _LOCAL = r"A-Za-z0-9!#$&'*+/^_`{|}~."  # characters that may belong to a local part, without % and =
 # What may stand before: nothing of a local part, or an escape of quoted-printable, of a URL, or of JSON.
 _PLAIN = rf"(?:(?<![{_LOCAL}-])|(?<=[=%][0-9A-Fa-f]{{2}})|(?<=\\[nrt]))"
@@ -27,7 +29,8 @@ class Wanted(NamedTuple):
     def is_in(self, value: Any) -> bool:
         """Whether any text of a value of JSON names it."""
         if isinstance(value, str):
-            return self.pattern.search(value) is not None
+            found = self.pattern.search
+            return found(value) is not None or any(found(one.text) for one in readings(value))
         if isinstance(value, dict):
             return any(map(self.is_in, value.values()))
         return isinstance(value, list) and any(map(self.is_in, value))
@@ -35,10 +38,26 @@ class Wanted(NamedTuple):
     def without(self, value: Any) -> Any:
         """The same value without it."""
         if isinstance(value, str):
-            return self.pattern.sub(self.instead, value)
+            return self._replaced(value)
         if isinstance(value, dict):
             return {key: self.without(one) for key, one in value.items()}
         return [self.without(one) for one in value] if isinstance(value, list) else value
+
+    def _replaced(self, text: str) -> str:
+        """The text without it, also where it is written in codes."""
+        before = ""
+        while text != before:  # what is left may read as it again
+            before, text = text, self._replaced_once(text)
+        return text
+
+    def _replaced_once(self, text: str) -> str:
+        text = self.pattern.sub(self.instead, text)
+        for number in range(MOST):
+            if (read := reading(text, number)) is not None:
+                for found in reversed(list(self.pattern.finditer(read.text))):
+                    begin, end = read.original(*found.span())
+                    text = f"{text[:begin]}{self.instead}{text[end:]}"
+        return text
 
 
 def wanted(address: str, tokens: Iterable[str] = (), *, instead: str) -> Wanted:

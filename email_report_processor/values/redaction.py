@@ -1,8 +1,8 @@
 """Addresses in a sample become tokens before it is stored, or sent to others (RFC 6590): each always the same.
 
 The token is keyed, so that nobody can try addresses against it. What a sender wrote in other ways is found too: VERP
-(`anna=example.org@`), `%40` in URLs, `=40` in quoted-printable, `&#64;` in HTML, encoded words (RFC 2047), and base64,
-by which phishing pages are told whom they were opened by.
+(`anna=example.org@`), encoded words (RFC 2047), base64 and hexadecimal digits, by which phishing pages are told whom
+they were opened by, and codes for any of its characters (writings.py).
 """
 
 import binascii
@@ -18,6 +18,7 @@ from typing import NamedTuple
 from .fields import read_domain
 from .hiding import Mode, Redaction
 from .patterns import pattern
+from .writings import MOST, Reading, reading, readings
 
 TOKEN_CHARACTERS = 10  # 50 bits
 # Fields that name recipients; their display names go as well.
@@ -57,6 +58,7 @@ _CHARSET = pattern(
 )
 # The characters + / - _ stand for > ? ~ in ASCII: without them a run still begins at a whole group of four.
 _BASE64 = pattern(r"(?<![A-Za-z0-9])([A-Za-z0-9]{8,})((?:=|%3[Dd]){0,2})")
+_HEX = pattern(r"(?<![0-9A-Fa-f])(?:[0-9A-Fa-f]{2}){6,}(?![0-9A-Fa-f])")
 _FIELD = pattern(r"^([!-9;-~]+)[ \t]*:((?:.*(?:\n[ \t].*)*))", re.MULTILINE)
 _FOR = pattern(rf"\bfor\s+<?({_LOCAL}@{_DOMAIN})", re.IGNORECASE)
 
@@ -131,7 +133,8 @@ def named_recipients(header: str) -> set[str]:
 
 
 def _addresses_of(header: str, names: frozenset[str]) -> set[str]:
-    texts = [_decoded(found[2]) for found in _FIELD.finditer(header) if found[1].lower() in names]
+    fields = [_decoded(found[2]) for found in _FIELD.finditer(header) if found[1].lower() in names]
+    texts = [*fields, *(one.text for field in fields for one in readings(field))]
     plain = {f"{one[1]}@{one[3]}".lower() for text in texts for one in _ADDRESS.finditer(text)}
     return plain | {one.lower() for text in texts for one in _wide(text)}
 
@@ -170,8 +173,11 @@ def _replace(text: str, hidden: _Hidden) -> str:
     def recoded(found: re.Match[str]) -> str:
         return _recoded(found, plain)
 
+    def digits(found: re.Match[str]) -> str:
+        return _redigited(found, plain)
+
     text = _WORDS.sub(words, _WORD.sub(words, text))  # each by itself, then those that belong together
-    return _BASE64.sub(recoded, plain(text))
+    return _HEX.sub(digits, _BASE64.sub(recoded, plain(text)))
 
 
 def _decoded(words: str) -> str:
@@ -210,7 +216,53 @@ def _recoded(found: re.Match[str], plain: Callable[[str], str]) -> str:
     return bare + sign * (len(made) - len(bare) if padding else 0)
 
 
+def _redigited(found: re.Match[str], plain: Callable[[str], str]) -> str:
+    """Hexadecimal digits, written again when there was an address in them."""
+    before = bytes.fromhex(found[0]).decode("latin-1")
+    after = plain(before)
+    if after == before:
+        return found[0]
+    made = after.encode("latin-1", "replace").hex()
+    return made.upper() if found[0].isupper() else made
+
+
 def _replace_plain(text: str, hidden: _Hidden) -> str:
+    """Without addresses as they stand, then in each other writing; a token of one is none of the next."""
+    text = _replace_standing(text, hidden)
+    for number in range(MOST):  # of what the ones before left
+        if (found := reading(text, number)) is not None:
+            text = _replace_read(text, found, hidden)
+    return text
+
+
+def _replace_read(text: str, read: Reading, hidden: _Hidden) -> str:
+    """The text without the addresses that a reading of it has; what they are written with stays but for the name."""
+    if "@" not in read.text:
+        return text
+    spans = []
+    for start, end, whole in _found(read.text, hidden):
+        if hidden.hides(whole):
+            spans.append((*read.original(start, end), hidden.token(whole)))
+    left, last = [], 0
+    for begin, stop, name in sorted(spans):
+        if begin >= last:
+            left += [text[last:begin], name]
+            last = stop
+    return "".join([*left, text[last:]])
+
+
+def _found(text: str, hidden: _Hidden) -> Iterator[tuple[int, int, str]]:
+    """Where local parts of addresses stand, with their addresses."""
+    for found in [*(_WIDE.finditer(text) if not text.isascii() or '"@' in text else ()), *_ADDRESS.finditer(text)]:
+        local, _, domain = found.groups()
+        before = _before(local, domain, hidden.known)
+        yield found.start(1) + before, found.end(1), f"{local[before:]}@{domain}".lower()
+    for found in _VERP.finditer(text):
+        tag = len(found[1]) - len(_TAG.sub("", found[1]))
+        yield found.start(1) + tag, found.end(1), f"{found[1][tag:]}@{found[2]}".lower()
+
+
+def _replace_standing(text: str, hidden: _Hidden) -> str:
     def address(found: re.Match[str]) -> str:
         local, at, domain = found.groups()
         before = _before(local, domain, hidden.known)

@@ -22,6 +22,10 @@ NAMED = [
     "a\\nanna@example.net",  # within JSON
     "abcdefghij@example.net",
     "(anna@example.net)",
+    "a%6ena@example.net",
+    "anna\uff20example.net",
+    "anna@\n example.net",
+    "x &#97;nna&#64;example.net a=6Ena@example.net",
 ]
 OTHERS = [
     "joanna@example.net",

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from email_report_processor.values.redaction import named_recipients, redact, token
+from email_report_processor.values.writings import readings
 from tests.linear import assert_linear
 
 KEY = b"k" * 32
@@ -111,6 +112,62 @@ def test_other_writings_of_a_recipient(text: str) -> None:
             assert not re.search(r"(?i)anna(?: o\"|@|=40|%40|&)|j\w?rgen|kim@", found), found
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a%6ena@example.net %61%6e%6e%61%40%65xample.net %2561nna%2540example.net anna%3Dexample.net@list.example",
+        "=61nna@example.net anna@exam=\nple.net anna@exam=\r\nple.net a=6Ena=40example.net",
+        "&#97;nna&commat;example&period;net &#x61;n&#110;a&#64;example.net &#x61;n%6ea@example.net",
+        "anna\uff20example.net \uff41\uff4e\uff4e\uff41@example.net anna@example\u3002net an\u200bna@exam\u00adple.net",
+        "anna@\n example.net x\n\tanna@example\n .net anna @ example.net anna@exam\n ple.net anna\r\n @example.net",
+        "\\u0061nna\\x40example.net \\x61\\x6e\\x6e\\x61\\u0040example.net",
+        f"https://phish.example/?u={ANNA.encode().hex()}&v={ANNA.encode().hex().upper()}",
+        f"https://phish.example/?u={('for ' + ANNA + '!').encode().hex()}",
+        "j%C3%BCrgen@example.net j=C3=BCrgen=40example.net",
+        f"https://phish.example/?u={coded('a%6ena@example.net')}",
+    ],
+)
+def test_codes_for_characters_of_an_address(text: str) -> None:
+    for header, body in ((f"X-Note: {text}\n", ""), ("", text)):
+        left = "".join(redact(header, body, OTHERS, [], KEY, "recipients"))
+        runs = re.findall(r"\b(?:[0-9a-fA-F]{2}){8,}\b", left)
+        digits = "".join(bytes.fromhex(run).decode("latin-1") for run in runs)
+        for one in (left, digits, *read(left), *(found.text for found in readings(left))):
+            plain = re.sub(r"\s|=$", "", one, flags=re.MULTILINE).lower()
+            assert "anna@" not in plain, one
+            assert "anna=" not in plain, one
+            assert "j\u00fcrgen" not in plain, one
+
+
+@pytest.mark.parametrize("field", ["anna@\n example.net", "anna\uff20example.net", "a%6ena@example.net"])
+def test_a_recipient_that_is_named_in_codes(field: str) -> None:
+    assert "anna@example.net" in named_recipients(f"To: {field}\n")
+
+
+WAYS = ("{}", "%{:02x}", "%{:02X}", "%25{:02x}", "={:02X}", "&#{:d};", "&#x{:x};", "\\x{:02x}", "\\u{:04x}", "wide")
+
+
+@given(st.lists(st.sampled_from(WAYS), min_size=len(ANNA), max_size=len(ANNA)))
+def test_any_mixture_of_codes(ways: list[str]) -> None:
+    """Each character in a writing of its own: no reading has the name any more, and the domain is still to be read."""
+
+    def written(way: str, character: str) -> str:
+        if way == "wide":
+            return chr(ord(character) + 0xFEE0)
+        return character if way == "{}" else way.format(ord(character))
+
+    text = " ".join(["see", "".join(map(written, ways, ANNA)), "now"])
+    left = redact("", text, OTHERS, [], KEY, "recipients")[1]
+    assert not any("anna" in one for one in (left, *(found.text for found in readings(left))))
+    whole = [left, *(found.text for found in readings(left))][-1]
+    assert token(ANNA, KEY) in whole
+
+
+def test_codes_that_are_no_address_stay_as_they_are() -> None:
+    text = "100%25 =3D &amp; %zz =E &#x110000; \\u12 joanna%40example.net 616e6e61 \uff21\u3002 a@\n b"
+    assert redact("", text, OTHERS, [], KEY, "recipients")[1] == text
+
+
 def read(text: str) -> list[str]:
     """As somebody reads it who decodes whatever can be decoded."""
     words = str(make_header(decode_header(text))) if "=?utf-8" in text else ""
@@ -174,6 +231,17 @@ def test_any_text(header: str, body: str) -> None:
         "YUBiLmM ",
         "é" * 64,
         '"a"@',
+        "%61",
+        "=\n",
+        "=C3",
+        "&#64;",
+        "&",
+        "\\u0040",
+        "\uff20",
+        "@\n ",
+        " @",
+        "61",
+        "%25",
     ],
 )
 def test_it_is_linear(piece: str) -> None:
