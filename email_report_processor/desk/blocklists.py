@@ -38,7 +38,7 @@ class Zone(NamedTuple):
 
     name: str = "rpz.example.org"
     server: str = "localhost."
-    mail: str = "hostmaster.example.org."
+    mail: str = "hostmaster"  # the local part of who is responsible for it
     ttl: int = 3600  # seconds
 
 
@@ -99,9 +99,10 @@ def as_rpz(listed: Sequence[Listed], now: datetime, zone: Zone) -> str:
     A zone needs SOA and NS. A name and its wildcard are two entries, and one below a listed one is no third.
     """
     serial = int(now.timestamp())  # grows with the time, and fits into 32 bits until 2106
+    origin = f"{zone.name.rstrip('.')}."
     head = (
-        f"$TTL {zone.ttl}\n$ORIGIN {zone.name.rstrip('.')}.\n"
-        f"@ IN SOA {zone.server} {zone.mail} {serial} {zone.ttl} 900 604800 {zone.ttl}\n"
+        f"$TTL {zone.ttl}\n$ORIGIN {origin}\n"
+        f"@ IN SOA {zone.server} {zone.mail}.{origin} {serial} {zone.ttl} 900 604800 {zone.ttl}\n"
         f"@ IN NS {zone.server}\n"
     )
     hosts = _hosts(listed)

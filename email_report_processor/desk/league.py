@@ -3,7 +3,7 @@
 The row of a network is its AS where that is known, else the range that the registry names.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from statistics import median
 from typing import NamedTuple
@@ -134,8 +134,14 @@ def figure(found: Sequence[Row], period: Period = Period()) -> Figure:  # noqa: 
     return Figure("league", title, _COLUMNS, lines, unit="reports", period=period, note=NOTE, empty=EMPTY)
 
 
-def page(store: Store, now: datetime, silent_days: float, since: str = "") -> Page:
+def page(
+    store: Store,
+    now: datetime,
+    silent_days: float,
+    since: str = "",
+    is_shown: Callable[[Standing], bool] = lambda _: True,
+) -> Page:
     """The table as a page of its own, of reports from `since` on (RFC 3339). Raises StoreError."""
-    found = [one for one in standings(read(store), now, silent_days) if one.sent >= since]
+    found = [one for one in standings(read(store), now, silent_days) if one.sent >= since and is_shown(one)]
     table = figure(rows(found, still_sending(store, now), now), Period(since, write_date(now)))
     return Page("Reports to networks", store.name, "", table.period, write_date(now), (), (), (table,))

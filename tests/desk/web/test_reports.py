@@ -1,15 +1,21 @@
 """From a message to a report that is sent, looked at before it leaves, and to what became of it."""
 
+import html
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
+from email_report_processor.desk import history
+from email_report_processor.desk.blocklists import FORMATS
+from email_report_processor.desk.events import to_row
 from email_report_processor.desk.web.views import reports
 from email_report_processor.documents.document import Document
+from email_report_processor.process import Layout
 from email_report_processor.stores.sqlite import SqliteStore
 from tests.desk.web.desks import Made, Person, audit, make
 from tests.pages.conftest import rows
@@ -186,6 +192,49 @@ def test_reports_of_other_domains_are_not_seen(reporting: Made, recent: list[Doc
     assert token not in net.text("/reports")
     assert "Bulletproof" not in net.text("/league")
     assert len(list(outbox.iterdir())) == 1
+
+
+def walk(person: Person, most: int = 250) -> dict[str, str]:
+    """Every page that links lead to from the overview, and what no link leads to: path -> what it says."""
+    found: dict[str, str] = {}
+    shapes: Counter[str] = Counter()
+    ways = ["/", "/reports", "/league", "/drafts", *(f"/urls/export/{one}?q=" for one in FORMATS)]
+    while ways and len(found) < most:
+        path = ways.pop(0)
+        shape = re.sub(r"[0-9a-f]{40}|[a-z]{5}-[a-z]{5}|[a-z2-7]{20}|=[^&]*|/hosts/.*", "", path)
+        if path in found or shapes[shape] >= 8:
+            continue
+        shapes[shape] += 1
+        answer = person.get(path)
+        found[path] = answer.text if answer.status_code == 200 else ""
+        assert answer.status_code in {200, 303, 403}, path
+        ways += [html.unescape(one) for one in re.findall(r'href="(/[^"]*)"', found[path])]
+    return found
+
+
+def test_a_walk_through_all_pages_shows_nothing_of_other_domains(reporting: Made, recent: list[Document]) -> None:
+    """With a report about another's domain, one about both, and a verdict whose remark names the other."""
+    sam, net = reporting.logged_in("sam"), reporting.logged_in("net")
+    token = prepared(sam, spoof(recent, 65536))
+    look_and_send(sam, token)
+    both = next(one for one in history.read(reporting.desk.stores.get()) if one.action == "sent")
+    about = both.incident._replace(token="a" * 20, domains=("example.org", "example.net"), network="198.18.77.0/24")
+    row = to_row(both._replace(incident=about), now=both.at, layout=Layout())
+    assert reporting.desk.stores.get().write([row]).stored == 1
+    name = next(
+        one.fields["source.name"] for one in recent if one.fields.get("policy_published.domain") == "example.net"
+    )
+    sam.post("/senders", what=f"sender:{name}", verdict="service", comment="asked by example.org")
+    assert name in net.text("/senders")
+    for path, text in walk(net).items():
+        assert not re.search(r"(?<![\w.-])(?:[\w-]+\.)*example\.org", text), path
+        assert "198.18.77.0" not in text, path
+        assert token not in text, path
+    everything = walk(sam)
+    assert any("198.18.77.0" in one for one in everything.values())
+    assert any("asked by example.org" in one for one in everything.values())
+    assert {"/league", "/networks", "/urls/export/csv?q="} < everything.keys()
+    assert sum(one.startswith("/message/") for one in walk(net)) > 3
 
 
 def test_without_a_sender_nothing_is_prepared(made: Made, recent: list[Document]) -> None:

@@ -58,7 +58,8 @@ def found(asked: Asked, id_: str) -> Row:
 def _told(asked: Asked, fields: Fields) -> Explained:
     told = explain(fields, asked.senders, made()[:10])
     lines = (one for one in told.lines if one.name not in _ELSEWHERE and not one.name.startswith("file."))
-    return told._replace(lines=tuple(lines))
+    said = told.verdict.partition(",")[0] if asked.user.domains else told.verdict  # by whom and why is for who sees all
+    return told._replace(lines=tuple(lines), verdict=said)
 
 
 def files(fields: Fields) -> list[File]:

@@ -11,6 +11,7 @@ from .. import figures
 from ..asking import part, query_of
 from ..desk import Answer, Asked, moment
 from ..route import Route
+from .reports import visible
 
 
 class Line(NamedTuple):
@@ -30,7 +31,8 @@ def show(asked: Asked) -> Answer:
     """The networks of a query, those with the most messages first."""
     query = query_of(asked)
     found = figures.read_places(asked.store, query.node)
-    told = by_system(history.standings(history.read(asked.store), moment()))
+    standings = history.standings(history.read(asked.store), moment())
+    told = by_system(one for one in standings if visible(asked, one.incident))
     page = part(asked, figures.networks(found))
     last = last_days(asked, query.node, [one.number for one in page.lines])
     lines = [line(one, last.get(one.number, ""), told.get(one.number, [])) for one in page.lines]

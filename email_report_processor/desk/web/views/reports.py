@@ -77,7 +77,8 @@ def close(asked: Asked, token: str) -> Answer:
 
 def table(asked: Asked) -> Answer:
     """The league of networks that react."""
-    page = league.page(asked.store, moment(), desk_of(asked).sending.silent_days)
+    silent = desk_of(asked).sending.silent_days
+    page = league.page(asked.store, moment(), silent, is_shown=lambda one: visible(asked, one.incident))
     return asked.page("league.html", figures=page.figures)
 
 

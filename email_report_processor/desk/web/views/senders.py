@@ -41,7 +41,7 @@ def show(asked: Asked) -> Answer:
     return asked.page(
         "senders.html",
         figure=figure,
-        lines=[_line(row, senders) for row in page.lines],
+        lines=[_for(asked, _line(row, senders)) for row in page.lines],
         verdicts=VERDICTS,
         since=since,
         periods=PERIODS,
@@ -66,6 +66,11 @@ def _line(row: tuple[Value, ...], senders: Senders | None) -> _Line:
         f"until {found.until}" if found.until else "",
     )
     return _Line(name, row, found.verdict, ", ".join(part for part in parts if part))
+
+
+def _for(asked: Asked, line: _Line) -> _Line:
+    """By whom and why a verdict was given is for who sees all domains: the remark may be about another's."""
+    return line._replace(detail="") if asked.user.domains else line
 
 
 def say(asked: Asked) -> Answer:
