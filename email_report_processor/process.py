@@ -50,6 +50,11 @@ class Routing(Protocol):
         """Whose a message is by what the mail server says of it."""
         ...
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the tenants."""
+        ...
+
     def known(self, names: Iterable[str]) -> tuple[str, ...]:
         """Those of the names that there still are."""
         ...

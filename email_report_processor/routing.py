@@ -36,9 +36,14 @@ class Routes:
         """The job of the one at home, for whom everything is that nothing else is said of."""
         return self.addressed((self._home,) if self._home else (), self._jobs[self._home].options.feed)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the tenants."""
+        return self._tenants.names
+
     def check(self) -> None:
         """Make all jobs now, and look at the URLs of their stores. Raises SettingsError."""
-        for name in (SITE, *self._tenants.names):
+        for name in {SITE, *self._tenants.names} - {self._home}:  # that of the one at home may be in use
             self.job(name).open_store().close()
 
     def job(self, name: str) -> Job:

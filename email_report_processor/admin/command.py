@@ -15,7 +15,8 @@ from ..stores.store import StoreError
 from .text import fail
 
 # Name, and the sentence of its help. The module of the same name has `add_arguments(parser)` and
-# `run(arguments, settings) -> int` (0 done, 1 something is wrong, 2 wrong usage, 75 the store failed).
+# `run(arguments, settings) -> int` (0 done, 1 something is wrong, 2 wrong usage, 75 the store failed). One that is
+# for no single tenant says OF_THE_SITE.
 COMMANDS = {
     "abuse": "reports to networks: prepare, look, send, what came back, who reacts",
     "alert": "tell by mail, webhook or command what is wrong, each event once",
@@ -83,9 +84,7 @@ def main(argv: Sequence[str]) -> int:
         own = getattr(module, "OWN_SETTINGS", False)  # init writes the file that others read
         settings = Settings({}, ()) if own else load(flags(arguments), arguments.config, os.environ)
         if arguments.tenant:
-            from ..tenants import for_tenant  # 2 ms, only where there are some
-
-            settings = for_tenant(settings, arguments.tenant, os.environ)
+            settings = _of_tenant(settings, arguments, of_the_site=getattr(module, "OF_THE_SITE", False))
         return int(module.run(arguments, settings))
     except SettingsError as error:
         return fail(str(error), 2)
@@ -96,6 +95,15 @@ def main(argv: Sequence[str]) -> int:
     except OSError as error:
         remedy = ": run it as root, or as the user of the filter" if isinstance(error, PermissionError) else ""
         return fail(f"{error.filename or 'input or output'}: {error.strerror or error}{remedy}", 75)
+
+
+def _of_tenant(settings: Settings, arguments: argparse.Namespace, *, of_the_site: bool) -> Settings:
+    """The settings of --tenant. Raises SettingsError."""
+    from ..tenants import for_tenant  # 2 ms, only where there are some
+
+    if of_the_site:
+        raise SettingsError(f"{arguments.command} is the site's, with all its tenants: leave --tenant out")
+    return for_tenant(settings, arguments.tenant, os.environ)
 
 
 def _say(text: str) -> None:

@@ -28,6 +28,8 @@ from .numbers import whole
 DEMO = "demo-email-report-"
 _LONGEST = 52
 
+OF_THE_SITE = True  # see admin/command.py
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of this sub-command."""

@@ -18,6 +18,8 @@ from ..process import FilterOptions, Job
 from ..settings import Settings, SettingsError, load, state_place
 from .text import fail, table
 
+OF_THE_SITE = True  # see admin/command.py
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of this sub-command."""

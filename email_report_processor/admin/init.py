@@ -53,6 +53,8 @@ _OPENSEARCH = (
     Question("password_file", "File with the password", "its first line; readable for the user of the filter alone"),
 )
 
+OF_THE_SITE = True  # see admin/command.py
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of this sub-command."""

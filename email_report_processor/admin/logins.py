@@ -45,6 +45,8 @@ _ANSWERING = (
 )
 _BATCH = 5000  # logins stored at once by `read`
 
+OF_THE_SITE = True  # see admin/command.py
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of this sub-command and of its own sub-commands."""

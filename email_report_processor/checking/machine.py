@@ -18,7 +18,7 @@ from pathlib import Path
 from .. import __version__
 from ..job import choose_store, make_job
 from ..log import LogOptions
-from ..process import FilterOptions
+from ..process import FilterOptions, Routing
 from ..settings import PREFIX, Settings, SettingsError, state_dir
 from ..stores import kept
 from ..values.fields import write_date
@@ -102,10 +102,23 @@ def _optional_parts(settings: Settings, environ: Mapping[str, str]) -> Iterator[
     except SettingsError as error:
         yield failure("settings", str(error), "the filter answers 75 until it is corrected")
         return
+    if job.routes is not None:
+        yield from _tenants(job.routes, settings)
     for text in warnings:
         yield warning("databases", text, "correct [geo] databases, or install the extra: email-report-processor[geo]")
     if job.databases is not None:
         yield from map(look, job.databases.databases)
+
+
+def _tenants(routes: Routing, settings: Settings) -> Iterator[Finding]:
+    """Whether the settings of each tenant say enough; what its store is like is for a doctor of its own."""
+    try:
+        routes.check()
+    except SettingsError as error:
+        yield failure("tenants", str(error), "the filter answers 75 until it is corrected")
+    else:
+        if not settings.tenant:
+            yield ok("tenants", f"{len(routes.names)}: {', '.join(routes.names)}; doctor --tenant NAME looks at each")
 
 
 def check_state(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
@@ -13,7 +13,6 @@ from email_report_processor.reports.reading import read_message
 from email_report_processor.stores.sqlite import SqliteStore
 from tools import samples
 
-DAY = datetime(2026, 11, 18, tzinfo=UTC)
 NAMES = ("", "acme", "beta")  # '' is the site itself
 OWNERS = {"acme.example": "acme", "sub.acme.example": "acme", "beta.example": "beta", "site.example": "", "x.test": ""}
 ADDRESSES = {
@@ -41,6 +40,11 @@ own_networks = ["203.0.113.0/24"]
 """
 
 
+def day() -> datetime:
+    """The day before yesterday: pages and alerts look at what is new."""
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=2)
+
+
 class Part(NamedTuple):
     """A report."""
 
@@ -66,9 +70,9 @@ def report(part: Part) -> tuple[bytes, str, str]:
     """Its bytes, and the type of what holds them."""
     if part.kind == "aggregate":
         rows = samples.record(
-            "192.0.2.9", 0, "pass", "pass", part.domains[0], part.domains[0], part.domains[0], amount=3
+            "192.0.2.9", 0, "pass", "pass", part.domains[0], part.domains[0], part.domains[0], amount=300
         )
-        text = samples.xml(DAY, f"Org {part.number}", "a@reporter.example", rows)
+        text = samples.xml(day(), f"Org {part.number} of {part.domains[0]}", "a@reporter.example", rows)
         return (
             text.replace("<domain>example.org</domain>", f"<domain>{part.domains[0]}</domain>").encode(),
             "text",
@@ -81,18 +85,22 @@ def report(part: Part) -> tuple[bytes, str, str]:
         }
         for domain in part.domains
     ]
-    period = {"start-datetime": f"{DAY:%Y-%m-%d}T00:00:00Z", "end-datetime": f"{DAY:%Y-%m-%d}T23:59:59Z"}
-    head = {"organization-name": f"Org {part.number}", "date-range": period, "report-id": f"{part.number}@x"}
+    period = {"start-datetime": f"{day():%Y-%m-%d}T00:00:00Z", "end-datetime": f"{day():%Y-%m-%d}T23:59:59Z"}
+    head = {
+        "organization-name": f"Org {part.number} of {part.domains[0]}",
+        "date-range": period,
+        "report-id": f"{part.number}@x",
+    }
     return json.dumps({**head, "policies": policies}).encode(), "application", "tlsrpt+json"
 
 
 def mail(*parts: Part, more: bytes = b"") -> bytes:
     """A message with these reports. `more`: an attachment that is called a report and is none."""
     if parts and parts[0].kind in {"failure", "abuse"}:
-        made = samples.failure(DAY) if parts[0].kind == "failure" else samples.abuse(DAY)
+        made = samples.failure(day()) if parts[0].kind == "failure" else samples.abuse(day())
         made = made.replace(b"example.org", parts[0].domains[0].encode())
         return made.replace(b"@spammer.example>\nContent", b"%d@spammer.example>\nContent" % parts[0].number)
-    message: EmailMessage = samples.mail("a@reporter.example", "Reports", DAY)
+    message: EmailMessage = samples.mail("a@reporter.example", "Reports", day())
     for one in parts:
         data, main, sub = report(one)
         message.add_attachment(data, main, sub, filename=f"report-{one.number}.{sub[-4:]}")
