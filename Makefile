@@ -54,8 +54,8 @@ lint: venv ## style and types alone
 fuzz: venv ## mutated messages, MINUTES=30 of CPU time
 	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
-bench: venv nodes ## the benchmarks of benchmarks/README.md
-	$(BIN)/python -m benchmarks
+bench: venv nodes ## the benchmarks of benchmarks/README.md (ARGS=… names some)
+	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-peer: venv ## the same work by parsedmarc, which this installs into an environment of its own
 	$(BIN)/python -m benchmarks peer

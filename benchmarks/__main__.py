@@ -4,11 +4,12 @@ import compileall
 import contextlib
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tests import nodes
 
-from . import big_report, desk, imports, lmtp, logins, one_message, page, peer, policy
+from . import big_report, desk, imports, lmtp, logins, one_message, page, peer, policy, ten_figures
 
 
 def _with_node(bench: Callable[[str], bool]) -> bool:
@@ -31,6 +32,9 @@ LONG: dict[str, Callable[[], bool]] = {  # only when named
     "logins-long": lambda: logins.main(*logins.LONG),
     "policy-long": lambda: _with_node(lambda url: policy.main(url, *policy.LONG)),
     "peer": peer.main,  # which it installs
+    # Over the rows that `python -m benchmarks.ten_million` has loaded.
+    "ten-million": lambda: ten_figures.main([]),
+    **{f"ten-{name}": partial(ten_figures.main, [name]) for name in ten_figures.FIGURES},
 }
 
 

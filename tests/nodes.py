@@ -300,14 +300,14 @@ def _free_port() -> int:
         return port
 
 
-def _jvm(jdk: jars.Jdk, directory: Path) -> list[str]:
+def _jvm(jdk: jars.Jdk, directory: Path, heap: str = "512m") -> list[str]:
     """The launcher and the options of both nodes. Temporary files, also those of JNA, stay in the directory."""
-    (directory / "tmp").mkdir()
+    (directory / "tmp").mkdir(exist_ok=True)
     temporary = (f"-Djava.io.tmpdir={directory}/tmp", f"-Djna.tmpdir={directory}/tmp", "-XX:-UsePerfData")
-    return [jdk.java, "-Xms512m", "-Xmx512m", *temporary, *_LOGGING]
+    return [jdk.java, f"-Xms{heap}", f"-Xmx{heap}", *temporary, *_LOGGING]
 
 
-def plain_node(jdk: jars.Jdk, built: Path, directory: Path, port: int, *settings: str) -> Node:
+def plain_node(jdk: jars.Jdk, built: Path, directory: Path, port: int, *settings: str, heap: str = "512m") -> Node:
     """A plain node, not yet started. settings: NAME=VALUE, for a node that is not the only one."""
     if jdk.major >= jars.VECTOR_JDK:
         options = ["--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"]
@@ -315,7 +315,7 @@ def plain_node(jdk: jars.Jdk, built: Path, directory: Path, port: int, *settings
         options = ["-Djava.security.manager=allow"]
     classes = f"{built}/classes:{built}/lib/*"
     command = [
-        *_jvm(jdk, directory),
+        *_jvm(jdk, directory, heap),
         *options,
         "-cp",
         classes,

@@ -1,7 +1,7 @@
 """What the rules look at: groups of the store by when they were stored, and the kept messages, asked for once each."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..documents.senders import Senders, verdict
 from ..stores.follow import Behind
 from ..stores.kept import Kept
-from ..stores.query import And, Between, Node, Or, Within, field_of
+from ..stores.query import And, Between, Node, Or, Within, among, field_of
 from ..stores.store import Question, Store, Total
 from ..values.fields import write_date
 from ..values.networks import write_network
@@ -22,6 +22,7 @@ _SENT = ("policy_published.domain", "report.org_name", "source.name", "class", "
 _NOT_FORGED: Mapping[str, Any] = {"report.authentication": "fail"}
 RECENT = timedelta(days=1)
 BEFORE = timedelta(days=28)
+NEAR = timedelta(days=2)  # before RECENT: what is there needs not be looked for in all of BEFORE
 LATE = timedelta(days=14)  # that a report comes after its time, at the most
 
 
@@ -64,24 +65,46 @@ class Look:
         """What was stored within the last day, by host."""
         return self._by_host(self.now - RECENT, self.now)
 
-    @cached_property
-    def before(self) -> list[Sent]:
-        """What was stored in the four weeks before: by host only where a verdict is about networks or systems.
+    def before(self, domains: Collection[str], *nodes: Node) -> list[Sent]:
+        """What was stored in the four weeks before of some domains: by host only where a verdict is about networks or
+        systems. nodes: what else must hold.
 
-        Hosts are many, and no rule compares them.
+        Hosts are many, and no rule compares them. Four weeks of all domains are too much to ask every few minutes:
+        a rule asks for those of which it may have to say something.
         """
+        if not domains:
+            return []
         period = (self.now - RECENT - BEFORE, self.now - RECENT)
+        wanted = (among(_SENT[0], domains), *nodes)
         places = self._places()
         if len(places) > _FEW:
-            return self._by_host(*period)
-        everything = self.ask(_ROWS, _SENT, *period)
+            return self._by_host(*period, *wanted)
+        everything = self.ask(_ROWS, _SENT, *period, *wanted)
         if not places:
             return [self._one(_SENT, one) for one in everything]
-        there = self.ask(_ROWS, (*_SENT, *_PLACE), *period, Or(places))
+        there = self.ask(_ROWS, (*_SENT, *_PLACE), *period, *wanted, Or(places))
         return [
             *(self._one((*_SENT, *_PLACE), one) for one in there),
             *(self._one(_SENT, one) for one in _without(everything, there)),
         ]
+
+    def known(self, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of the pairs of a domain and a sender that were there in the four weeks before."""
+        end = self.now - RECENT
+        near = self._pairs(end - NEAR, end) if pairs else set()
+        names = {sender for domain, sender in pairs if (domain, sender) not in near}
+        far = self._pairs(end - BEFORE, end, among("source.name", names)) if names else set()
+        return (near | far) & set(pairs)
+
+    def _pairs(self, since: datetime, until: datetime, *nodes: Node) -> set[tuple[str, str]]:
+        found = self.ask(_ROWS, (_SENT[0], "source.name"), since, until, *nodes, sums=())
+        return {(str(one.key[0] or ""), str(one.key[1] or "")) for one in found}
+
+    def old(self, domains: Collection[str]) -> set[str]:
+        """Those of the domains that were there in the four weeks before."""
+        end = self.now - RECENT
+        found = self.ask(_ROWS, _SENT[:1], end - BEFORE, end, among(_SENT[0], domains), sums=()) if domains else ()
+        return {str(one.key[0] or "") for one in found}
 
     def _places(self) -> tuple[Node, ...]:
         """Where verdicts that are not about a name hold."""
@@ -92,9 +115,9 @@ class Look:
         host, system = (field_of(name) for name in _PLACE)
         return (*(Within(host, one) for one in networks), *(Between(system, one, one) for one in systems))
 
-    def _by_host(self, since: datetime, until: datetime) -> list[Sent]:
+    def _by_host(self, since: datetime, until: datetime, *nodes: Node) -> list[Sent]:
         names = (*_SENT, *_PLACE)
-        return [self._one(names, group) for group in self.ask(_ROWS, names, since, until)]
+        return [self._one(names, group) for group in self.ask(_ROWS, names, since, until, *nodes)]
 
     def _one(self, names: tuple[str, ...], group: Total) -> Sent:
         fields = dict(zip(names, group.key, strict=True))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ..documents.senders import OURS
 from ..pages import words
+from ..stores.query import Text, field_of
 from ..values.fields import write_date
 from . import changes
 from .event import Event
@@ -53,10 +54,11 @@ def wanted_fails(look: Look, least: float) -> Iterator[Event]:
 
 def pass_rate(look: Look, points: float) -> Iterator[Event]:
     """The pass rate of a domain drops against its own four weeks."""
-    recent, before = _by_domain(look.recent), _by_domain(look.before)
+    recent = {domain: now for domain, now in _by_domain(look.recent).items() if _may_have_dropped(now, points)}
+    before = _by_domain(look.before(recent))
     for domain, now in recent.items():
         then = before.get(domain)
-        if then is None or min(now.judged, then.judged) < _LEAST_JUDGED or len(now.lower) < _LEAST_REPORTERS:
+        if then is None or then.judged < _LEAST_JUDGED:
             continue
         drop = 100 * (then.rate - now.rate)
         if drop >= points and sum(then.rate - rate > points / 200 for rate in now.rates()) >= _LEAST_REPORTERS:
@@ -65,16 +67,23 @@ def pass_rate(look: Look, points: float) -> Iterator[Event]:
             yield Event("pass_rate", domain, "critical", f"{_plain(domain)}: {rates}.", do)
 
 
+def _may_have_dropped(now: "_Rate", points: float) -> bool:
+    """Whether there can be a rate from which it has dropped so far: none is above 100 %."""
+    enough = now.judged >= _LEAST_JUDGED and len(now.lower) >= _LEAST_REPORTERS
+    return enough and 100 * (1 - now.rate) >= points
+
+
 def new_sender(look: Look, least: float) -> Iterator[Event]:
     """A sender that nobody has judged, that authenticates somehow, and was not there in four weeks."""
-    known = {(one.domain, one.sender) for one in look.before}
-    old = {domain for domain, _ in known}  # of a domain that is new itself, every sender is
     seen: Counter[tuple[str, str]] = Counter()
     for one in look.recent:
-        if one.sender and not one.verdict and one.domain in old and (one.domain, one.sender) not in known:
+        if one.sender and not one.verdict:
             seen[one.domain, one.sender] += one.messages
+    many = {pair for pair, messages in seen.items() if messages >= least}
+    new = many - look.known(many)
+    old = look.old({domain for domain, _ in new})  # of a domain that is new itself, every sender is
     for (domain, sender), messages in seen.items():
-        if messages >= least:
+        if (domain, sender) in new and domain in old:
             text = (
                 f"{_plain(sender)} sends for {_plain(domain)}: {words.count(messages, 'message')}, never seen before."
             )
@@ -84,7 +93,12 @@ def new_sender(look: Look, least: float) -> Iterator[Event]:
 
 def spoofing(look: Look, times: float) -> Iterator[Event]:
     """Spoofs of a domain are many times what they were on an average day, as two reporters see it."""
-    now, then = _spoofs(look.recent), _spoofs(look.before)
+    now = {
+        domain: reporters
+        for domain, reporters in _spoofs(look.recent).items()
+        if reporters.total() >= times * _FEW_SPOOFS and len(reporters) >= _LEAST_REPORTERS
+    }
+    then = _spoofs(look.before(now, Text(field_of("class"), ("spoof",))))
     for domain, reporters in now.items():
         before = then.get(domain, Counter())
         usual = max(before.total() / _DAYS, _FEW_SPOOFS)

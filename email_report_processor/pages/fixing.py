@@ -4,11 +4,12 @@ First what is, or may be, our own and fails: a strict policy loses it. What no r
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..documents.classify import AGGREGATE_RULES, CLASSES, RAW
+from ..stores.query import And, Node, Not, Or, Text, among, field_of
 from ..stores.store import Store, Total
 from ..stores.totals import largest
 from . import words
@@ -18,7 +19,6 @@ from .figure import Fix, Host, Record
 _DATASET = "dmarc-aggregate"
 _SHOWN = 5  # hosts of one thing to fix
 _MOST = 8  # things of one class; the others are one more
-_LISTED = 2000  # hosts, From domains or signatures of a class, the largest
 
 # How soon, in the order of the page, and its heading.
 TURNS: Mapping[str, str] = {
@@ -117,55 +117,37 @@ class _Sort(NamedTuple):
         return _OTHERWISE[self.rule].do if self.rule else how(self.class_)
 
 
-def fixes(store: Store, scope: Scope) -> tuple[Fix, ...]:
-    """Everything that calls for something, and what does not."""
-    counts = _sorts(store, scope)
-    found = [fix for sort in counts if sort.turn != "none" for fix in _of_sort(store, scope, sort)]
+def fixes(store: Store, scope: Scope, messages: Mapping[tuple[str, str], int], seen: list[Total]) -> tuple[Fix, ...]:
+    """Everything that calls for something, and what does not.
+
+    messages: by class and rule. seen: the policies that receivers saw, see `sources.seen`.
+    """
+    counts: Counter[_Sort] = Counter()
+    for (class_, rule), number in messages.items():
+        counts[_sort(class_, rule)] += number
+    strictness = published(seen)
+    found = [fix for sort in counts if sort.turn != "none" for fix in _of_sort(store, scope, sort, strictness)]
     found += [_nothing(sort, counts[sort]) for sort in counts if sort.turn == "none" and sort.class_ in CLASSES]
     return tuple(sorted((fix for fix in found if fix.messages), key=rank))  # a row may count no message
 
 
-def _sorts(store: Store, scope: Scope) -> Counter[_Sort]:
-    """The messages of each sort."""
-    counts: Counter[_Sort] = Counter()
-    for one in ask(store, scope, _DATASET, ("class", "class_rule")):
-        counts[_sort(*one.key)] += one.sums[0]
-    return counts
-
-
-def _sort(class_: str | None, name: str | None) -> _Sort:
+def _sort(class_: str, name: str) -> _Sort:
     """Of a row, by its `class` and `class_rule`."""
-    rule = _OTHERWISE.get((name or "").removesuffix(RAW))
-    return _Sort(class_ or "", rule.name if rule and rule.class_ == class_ else "")
+    rule = _OTHERWISE.get(name.removesuffix(RAW))
+    return _Sort(class_, rule.name if rule and rule.class_ == class_ else "")
 
 
-_SPLIT = frozenset(rule.class_ for rule in _OTHERWISE.values())  # classes of several sorts
+def _ask(store: Store, scope: Scope, sort: _Sort, by: tuple[str, ...], *nodes: Node) -> list[Total]:
+    """The groups of a sort, the largest first. nodes: what else must hold."""
+    others = [name for name, one in _OTHERWISE.items() if one.class_ == sort.class_]
+    rules = [_named([sort.rule])] if sort.rule else [Not(_named(others))] if others else []
+    node = And((*rules, *nodes)) if rules or nodes else None
+    return ask(store, scope, _DATASET, by, where={"class": sort.class_}, node=node)
 
 
-def _ask(store: Store, scope: Scope, sort: _Sort, by: tuple[str, ...], **more: Any) -> list[Total]:
-    """The groups of a sort, the largest first. more: `size`, and `different`, one field at the most.
-
-    A store counts different values of a class or of one rule, not of some rules: of classes that are split, which are
-    of mail of ours from few hosts, the values are listed.
-    """
-    where = {"class": sort.class_}
-    if sort.class_ not in _SPLIT:
-        return ask(store, scope, _DATASET, by, where=where, **more)
-    counted = more.get("different", ())
-    groups = ask(store, scope, _DATASET, ("class_rule", *by, *counted), where=where)
-    return _merged((one for one in groups if _sort(sort.class_, one.key[0]) == sort), len(by), bool(counted))
-
-
-def _merged(groups: Iterable[Total], size: int, counted: bool) -> list[Total]:
-    """Groups of rules, added up: `size` values of the key stand behind the rule, and then one that is counted."""
-    sums: Counter[tuple[Any, ...]] = Counter()
-    values: dict[tuple[Any, ...], set[Any]] = defaultdict(set)
-    for one in groups:
-        key = one.key[1 : size + 1]
-        sums[key] += one.sums[0]
-        values[key].update(one.key[size + 1 :])
-    made = (Total(key, 0, (sums[key],), (len(values[key] - {None}),) if counted else ()) for key in sums)
-    return largest(made, len(sums))
+def _named(names: Iterable[str]) -> Node:
+    """That one of these rules made the class."""
+    return Or(tuple(Text(field_of("class_rule"), (name + more,)) for name in names for more in ("", RAW)))
 
 
 def _nothing(sort: _Sort, messages: int) -> Fix:
@@ -176,9 +158,8 @@ class _Found(NamedTuple):
     """Evidence about one class; the keys begin with the domain and, where it matters, the sender."""
 
     size: int  # how many values of a key these are
-    things: list[Total]  # with the number of different hosts
-    reporters: dict[tuple[Any, ...], int]
     hosts: list[Total]  # and address, network
+    reporters: list[Total]  # and reporter
     authors: list[Total]  # and From domain
     signatures: list[Total]  # and `domain / selector / result`
     refused: Mapping[tuple[Any, ...], dict[str, int]]  # messages that were rejected, quarantined already
@@ -189,44 +170,69 @@ class _Found(NamedTuple):
         return [one for one in groups if one.key[: self.size] == key]
 
 
-def _of_sort(store: Store, scope: Scope, sort: _Sort) -> list[Fix]:
-    found = _look(store, scope, sort)
+def _of_sort(store: Store, scope: Scope, sort: _Sort, strictness: Mapping[str, tuple[str, str]]) -> list[Fix]:
     most = min(_MOST, scope.top)
-    made = [_fix(sort, thing, found, min(_SHOWN, scope.top)) for thing in found.things[:most]]
-    return made + _rest(sort, found.things[most:])
+    things = _ask(store, scope, sort, _who(sort))
+    found = _look(store, scope, sort, things[:most], strictness)
+    made = [_fix(sort, thing, found, min(_SHOWN, scope.top)) for thing in things[:most]]
+    return made + _rest(sort, things[most:])
 
 
-def _look(store: Store, scope: Scope, sort: _Sort) -> _Found:
-    who = (DOMAIN[_DATASET], *((_BESIDE[sort.class_],) if sort.class_ in _BESIDE else ()))
+def _who(sort: _Sort) -> tuple[str, ...]:
+    """The fields of which each combination of values is one thing to fix."""
+    return (DOMAIN[_DATASET], *((_BESIDE[sort.class_],) if sort.class_ in _BESIDE else ()))
 
-    def by(*fields: str, **more: Any) -> list[Total]:
-        return _ask(store, scope, sort, (*who, *fields), **more)
 
+def _look(
+    store: Store, scope: Scope, sort: _Sort, things: list[Total], strictness: Mapping[str, tuple[str, str]]
+) -> _Found:
+    """Evidence about the things that are shown, and about no others."""
+    who = _who(sort)
+    about = And(tuple(among(name, (thing.key[number] for thing in things)) for number, name in enumerate(who)))
+
+    def by(*fields: str) -> list[Total]:
+        return _ask(store, scope, sort, (*who, *fields), about)
+
+    authors = by("identifiers.header_from", "policy_evaluated.disposition")
     return _Found(
         len(who),
-        by(different=("source.ip",)),
-        {one.key: one.different[0] for one in by(different=("report.org_name",))},
-        by("source.ip", "source.as.organization.name", size=_LISTED),
-        by("identifiers.header_from", size=_LISTED),
-        by("dkim.signatures", size=_LISTED) if sort.class_ in _SIGNED else [],
-        _refused(by("policy_evaluated.disposition", size=_LISTED)) if sort.turn in _LOST else {},
-        published(store, scope) if sort.class_ == "spoof" else {},
+        by("source.ip", "source.as.organization.name"),
+        by("report.org_name"),
+        _without_last(authors),
+        by("dkim.signatures") if sort.class_ in _SIGNED else [],
+        _refused(authors, len(who)) if sort.turn in _LOST else {},
+        strictness if sort.class_ == "spoof" else {},
     )
 
 
-def _refused(groups: list[Total]) -> dict[tuple[Any, ...], dict[str, int]]:
+def _without_last(groups: list[Total]) -> list[Total]:
+    """The groups by all values of their keys but the last, the largest first."""
+    sums: Counter[tuple[Any, ...]] = Counter()
+    for one in groups:
+        sums[one.key[:-1]] += one.sums[0]
+    return largest((Total(key, 0, (number,)) for key, number in sums.items()), len(sums))
+
+
+def _refused(groups: list[Total], size: int) -> dict[tuple[Any, ...], dict[str, int]]:
     found: dict[tuple[Any, ...], dict[str, int]] = {}
     for one in groups:
         if one.key[-1] in _REFUSED:
-            found.setdefault(one.key[:-1], {})[one.key[-1]] = one.sums[0]
+            counts = found.setdefault(one.key[:size], {})
+            counts[one.key[-1]] = counts.get(one.key[-1], 0) + one.sums[0]
     return found
 
 
-def published(store: Store, scope: Scope) -> dict[str, tuple[str, str]]:
-    """p and sp of each domain as the receivers of its last day saw them, the most messages of that day."""
-    by = (DOMAIN[_DATASET], "policy_published.p", "policy_published.sp")
-    groups = sorted(ask(store, scope, _DATASET, by, every="day"), key=lambda one: (one.key[0], one.sums[0]))
-    return {domain or "": (p or "", sp or "") for _, domain, p, sp in (one.key for one in groups)}
+def published(seen: list[Total]) -> dict[str, tuple[str, str]]:
+    """p and sp of each domain as the receivers of its last day saw them, the most messages of that day.
+
+    seen: by day, domain, p, sp and what else of the policy.
+    """
+    sums: Counter[tuple[str, str | None, str | None, str | None]] = Counter()
+    for one in seen:
+        day, domain, p, sp = one.key[:4]
+        sums[day, domain, p, sp] += one.sums[0]
+    ordered = sorted(sums, key=lambda key: (key[0], sums[key]))
+    return {domain or "": (p or "", sp or "") for _, domain, p, sp in ordered}
 
 
 def _fix(sort: _Sort, thing: Total, found: _Found, most: int) -> Fix:
@@ -241,8 +247,8 @@ def _fix(sort: _Sort, thing: Total, found: _Found, most: int) -> Fix:
         sort.class_,
         _subject(domain, beside),
         thing.sums[0],
-        thing.different[0],
-        found.reporters[thing.key],
+        len({one.address for one in hosts} - {"-"}),
+        len({one.key[-1] for one in found.of(found.reporters, thing.key)} - {None}),
         evidence="",
         how=sort.how if sort.class_ != "spoof" or step else _STRICTEST,
         shown=shown,

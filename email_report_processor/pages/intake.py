@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ..stores.kept import Kept
+from ..stores.query import Exists, field_of
 from ..stores.store import Store
 from . import words
 from .asking import Scope, ask, cut
@@ -106,7 +107,7 @@ def repairs(store: Store, scope: Scope) -> Figure:
     """What had to be repaired or could not be read, by warning and kind of document."""
     found = Counter[tuple[str, str]]()
     for dataset in (_DATASET, "dmarc-aggregate", "smtp-tls", "dmarc-failure", "arf"):
-        for one in ask(store, scope, dataset, ("warnings",), sum=()):
+        for one in ask(store, scope, dataset, ("warnings",), sum=(), node=Exists(field_of("warnings"))):
             if one.key[0] is not None:
                 found[_POSITION.sub("", str(one.key[0])), dataset] += one.documents
     rows = tuple((*key, number) for key, number in sorted(found.items(), key=lambda one: (-one[1], one[0])))

@@ -28,6 +28,7 @@ class Slice(NamedTuple):
     domain: str
     result: str  # pass, fail, '' not said
     class_: str  # '' none
+    rule: str  # that made the class, '' none
     long: bool  # of a report whose period belongs to no single day
     messages: int
 
@@ -65,6 +66,13 @@ class Mail(NamedTuple):
             failing[failing_class(one)] += one.messages if one.result == "fail" else 0
         return tuple(Part(name, name, failing[name]) for name in (*FAILING, "other") if failing[name])
 
+    def by_rule(self) -> Counter[tuple[str, str]]:
+        """Messages by class and rule."""
+        counts = Counter[tuple[str, str]]()
+        for one in self.slices:
+            counts[one.class_, one.rule] += one.messages
+        return counts
+
     def trend(self) -> tuple[int, ...]:
         """Messages by day, or by as many days as `trend_days` says."""
         trends = Trends(one.day for one in self.slices)
@@ -87,13 +95,13 @@ def unjudged(found: Mail) -> str:
 
 def read(store: Store, scope: Scope) -> Mail:
     """Ask once for what most figures need."""
-    by = (DOMAIN[DATASET], "dmarc.result", "class", "report.duration")
+    by = (DOMAIN[DATASET], "dmarc.result", "class", "class_rule", "report.duration")
     groups = ask(store, scope, DATASET, by, every="day")
     return Mail(
         tuple(
-            Slice(day, domain or "", result or "", class_ or "", is_long(duration), group.sums[0])
+            Slice(day, domain or "", result or "", class_ or "", rule or "", is_long(duration), group.sums[0])
             for group in groups
-            for day, domain, result, class_, duration in (group.key,)
+            for day, domain, result, class_, rule, duration in (group.key,)
         )
     )
 

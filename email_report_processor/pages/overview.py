@@ -14,8 +14,10 @@ def overview(store: Store, scope: Scope, kept: Iterable[Kept], made: str) -> Pag
     """Ask a store everything. `kept` are the kept messages, `made` is now (RFC 3339). Raises StoreError."""
     asked, scope = scope, until_now(store, scope, made)
     found = mail.read(store, scope)
-    things = fixing.fixes(store, scope)
-    senders = sources.senders(store, scope._replace(top=sys.maxsize))
+    seen = sources.seen(store, scope)
+    places = sources.places(store, scope)
+    things = fixing.fixes(store, scope, found.by_rule(), seen)
+    senders = sources.senders(store, scope._replace(top=sys.maxsize), scope.top)
     sessions = tls.read(store, scope)
     reporters = intake.reporters(store, scope, made)
     figures = (
@@ -25,9 +27,9 @@ def overview(store: Store, scope: Scope, kept: Iterable[Kept], made: str) -> Pag
         mail.domains(found, scope),
         cut(senders, scope),
         sources.hosts(store, scope),
-        sources.countries(store, scope),
-        sources.networks(store, scope),
-        sources.policies(store, scope),
+        sources.countries(places, scope),
+        sources.networks(places, scope),
+        sources.policies(seen, scope),
         tls.by_day(sessions, scope),
         tls.policies(sessions, scope),
         tls.failures(store, scope, sessions),

@@ -1,9 +1,11 @@
 """Figures about who sends in our name: senders, hosts, countries, networks, and the policies that receivers saw."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
-from ..stores.store import Store
+from ..stores.query import Exists, Node, Not, Or, Within, among, field_of
+from ..stores.store import Store, Total
 from . import words
 from .asking import Scope, ask, cut
 from .days import Trends
@@ -19,10 +21,9 @@ class _Sender:
         self.first, self.last = "9999", ""
 
 
-def senders(store: Store, scope: Scope) -> Figure:
-    """Who sends: by name, with hosts, failures, and since when."""
+def senders(store: Store, scope: Scope, counted: int = 0) -> Figure:
+    """Who sends: by name, with hosts, failures, and since when. counted: rows of which hosts are counted, 0 all."""
     groups = ask(store, scope, DATASET, ("source.name", "dmarc.result"), every="day")
-    hosts = {one.key[0]: one.different for one in ask(store, scope, DATASET, ("source.name",), different=_HOSTS)}
     found: dict[str | None, _Sender] = defaultdict(_Sender)
     trends = Trends(one.key[0] for one in groups)
     for day, name, result, messages in ((*one.key, one.sums[0]) for one in groups):
@@ -32,8 +33,9 @@ def senders(store: Store, scope: Scope) -> Figure:
         sender.first, sender.last = min(sender.first, day), max(sender.last, day)
         trends.add(name or "", day, messages)
     ordered = sorted(found.items(), key=lambda item: (-item[1].messages, item[0] or ""))
+    hosts = _hosts_of(store, scope, [name for name, _ in ordered[: counted or scope.top]])
     rows = tuple(
-        (name or NOBODY, one.messages, one.failed, hosts[name][0], one.first, one.last, trends.of(name or ""))
+        (name or NOBODY, one.messages, one.failed, hosts.get(name), one.first, one.last, trends.of(name or ""))
         for name, one in ordered
         if one.messages  # a row may count none
     )
@@ -51,23 +53,20 @@ def senders(store: Store, scope: Scope) -> Figure:
 
 
 NOBODY = "(nobody authenticated)"
-_HOSTS = ("source.ip",)
 _NAMED = "A sender is named by what it authenticates as, or by your own [senders]; First and Last within this time."
 
 
 def hosts(store: Store, scope: Scope) -> Figure:
     """Sending hosts, those with the most failed messages first: clean ones of our own come last."""
-    by = ("source.ip", "source.name", "source.as.organization.name", "source.geo.country_iso_code", "dmarc.result")
-    failed: Counter[str] = Counter()
-    messages: Counter[str] = Counter()
-    about: dict[str, tuple[Value, ...]] = {}
-    for group in ask(store, scope, DATASET, by):
-        address = group.key[0] or "-"
-        messages[address] += group.sums[0]
-        failed[address] += group.sums[0] if group.key[4] == "fail" else 0
-        about.setdefault(address, group.key[1:4])  # of its largest group
-    ordered = sorted(+messages, key=lambda address: (-failed[address], -messages[address], address))
-    rows = tuple((one, failed[one], messages[one], *(value or "-" for value in about[one])) for one in ordered)
+    failed: Counter[str | None] = Counter()
+    messages: Counter[str | None] = Counter()
+    for group in ask(store, scope, DATASET, ("source.ip", "dmarc.result")):
+        messages[group.key[0]] += group.sums[0]
+        failed[group.key[0]] += group.sums[0] if group.key[1] == "fail" else 0
+    ordered = sorted(+messages, key=lambda address: (-failed[address], -messages[address], address or "-"))
+    shown = ordered[: scope.top]
+    about = _about(store, scope, shown)
+    rows = tuple((one or "-", failed[one], messages[one], *(value or "-" for value in about[one])) for one in shown)
     columns = (
         Column("Host", "code"),
         Column("Failed", "number"),
@@ -76,19 +75,71 @@ def hosts(store: Store, scope: Scope) -> Figure:
         Column("Network"),
         Column("Country", "country"),
     )
-    return cut(Figure("hosts", "From which hosts? Most failed messages first", columns, rows, empty=NO_REPORTS), scope)
+    title = "From which hosts? Most failed messages first"
+    figure = Figure("hosts", title, columns, rows, period=scope.period, empty=NO_REPORTS)
+    return figure._replace(more=len(ordered) - len(shown))
 
 
-def _two(store: Store, scope: Scope, by: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int, int]]:
-    """Groups with all and with failed messages, the largest first."""
+_ABOUT = ("source.name", "source.as.organization.name", "source.geo.country_iso_code", "dmarc.result")
+_NAMED_AT_ONCE = 200  # hosts or senders of one question
+
+
+def _about(store: Store, scope: Scope, addresses: list[str | None]) -> dict[str | None, tuple[Value, ...]]:
+    """What is known of some hosts: of each what its largest group says."""
+    found: dict[str | None, tuple[Value, ...]] = {}
+    for first in range(0, len(addresses), _NAMED_AT_ONCE):
+        these = Or(tuple(_at(one) for one in addresses[first : first + _NAMED_AT_ONCE]))
+        for group in ask(store, scope, DATASET, ("source.ip", *_ABOUT), node=these):
+            found.setdefault(group.key[0], group.key[1:4])
+    return found
+
+
+def _hosts_of(store: Store, scope: Scope, names: list[str | None]) -> dict[str | None, int]:
+    """How many hosts each of some senders has. They are listed: a count takes the node 256 KiB for each sender."""
+    found: dict[str | None, set[str]] = {name: set() for name in names}
+    for first in range(0, len(names), _NAMED_AT_ONCE):
+        node = among("source.name", names[first : first + _NAMED_AT_ONCE])
+        for one in ask(store, scope, DATASET, ("source.name", "source.ip"), node=node):
+            if one.key[0] in found and one.key[1] is not None:
+                found[one.key[0]].add(one.key[1])
+    return {name: len(hosts) for name, hosts in found.items()}
+
+
+def _at(address: str | None) -> Node:
+    field = field_of("source.ip")
+    return Not(Exists(field)) if address is None else Within(field, f"{address}/{128 if ':' in address else 32}")
+
+
+class Place(NamedTuple):
+    """Mail from one network of one country."""
+
+    network: str  # '' not known, as the others
+    system: str
+    country: str
+    messages: int
+    failed: int
+
+
+def places(store: Store, scope: Scope) -> list[Place]:
+    """Ask once where mail comes from."""
     messages: Counter[tuple[str, ...]] = Counter()
     failed: Counter[tuple[str, ...]] = Counter()
-    for group in ask(store, scope, DATASET, (*by, "dmarc.result")):
+    by = ("source.as.organization.name", "source.as.number", "source.geo.country_iso_code", "dmarc.result")
+    for group in ask(store, scope, DATASET, by):
         key = tuple("" if value is None else str(value) for value in group.key[:-1])
         messages[key] += group.sums[0]
         failed[key] += group.sums[0] if group.key[-1] == "fail" else 0
-    for key in sorted(+messages, key=lambda key: (-messages[key], key)):
-        yield key, messages[key], failed[key]
+    return [Place(key[0], key[1], key[2], messages[key], failed[key]) for key in messages]
+
+
+def _added(found: Iterable[Place], key: Callable[[Place], tuple[str, ...]]) -> list[tuple[tuple[str, ...], int, int]]:
+    """Groups with all and with failed messages, the largest first."""
+    messages: Counter[tuple[str, ...]] = Counter()
+    failed: Counter[tuple[str, ...]] = Counter()
+    for one in found:
+        messages[key(one)] += one.messages
+        failed[key(one)] += one.failed
+    return [(one, messages[one], failed[one]) for one in sorted(+messages, key=lambda one: (-messages[one], one))]
 
 
 _NO_PLACES = (
@@ -97,9 +148,9 @@ _NO_PLACES = (
 )
 
 
-def countries(store: Store, scope: Scope) -> Figure:
+def countries(there: Iterable[Place], scope: Scope) -> Figure:
     """From which countries."""
-    found = list(_two(store, scope, ("source.geo.country_iso_code",)))
+    found = _added(there, lambda one: (one.country,))
     unknown = sum(messages for key, messages, _ in found if key == ("",))
     rows = tuple((key[0], messages, failed) for key, messages, failed in found if key != ("",))
     columns = (
@@ -122,9 +173,9 @@ def countries(store: Store, scope: Scope) -> Figure:
     )
 
 
-def networks(store: Store, scope: Scope) -> Figure:
+def networks(there: Iterable[Place], scope: Scope) -> Figure:
     """From which autonomous systems."""
-    found = list(_two(store, scope, ("source.as.organization.name", "source.as.number")))
+    found = _added(there, lambda one: (one.network, one.system))
     rows = tuple((key[0], f"AS{key[1]}" if key[1] else "-", all_, bad) for key, all_, bad in found if any(key))
     columns = (Column("Network"), Column("AS", "code"), Column("Messages", "number"), Column("Failed", "number"))
     empty = "No network is known of any host: [geo] databases in the settings names files that say it."
@@ -134,12 +185,17 @@ def networks(store: Store, scope: Scope) -> Figure:
 _POLICY = ("policy_published.domain", "policy_published.p", "policy_published.sp", "policy_published.np")
 
 
-def policies(store: Store, scope: Scope) -> Figure:
-    """Each policy that reporters saw, and when: a new row is a change."""
+def seen(store: Store, scope: Scope) -> list[Total]:
+    """The policies that receivers saw, by day: domain, p, sp, np."""
+    return ask(store, scope, DATASET, _POLICY, every="day")
+
+
+def policies(groups: Iterable[Total], scope: Scope) -> Figure:
+    """Each policy that reporters saw, and when: a new row is a change. groups: see `seen`."""
     first: dict[tuple[Value, ...], str] = {}
     last: dict[tuple[Value, ...], str] = {}
     messages: Counter[tuple[Value, ...]] = Counter()
-    for group in ask(store, scope, DATASET, _POLICY, every="day"):
+    for group in groups:
         day, *key = group.key
         named = tuple(value or "-" for value in key)
         messages[named] += group.sums[0]

@@ -4,15 +4,18 @@ Rows that are the same in both are stored once, so that what the versions say ad
 of the two it is nobody can tell, and a document never says what was there before it: so it is worked out here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from ..stores.store import Store
+from ..stores.totals import largest
 from . import words
 from .asking import DOMAIN, Scope, ask
-from .figure import Column, Figure
+from .figure import Column, Figure, Period
 
 _DATASET = "report"
+_MOST_DAYS = 10  # that are asked for one by one
 _MOST = 50  # reports that are compared; two questions each
 # What the documents of a report hold of what it says, by dataset. Feedback reports have no versions.
 _SUMS: Mapping[str, tuple[str, ...]] = {
@@ -36,13 +39,27 @@ class Versions(NamedTuple):
 
 def read(store: Store, scope: Scope) -> tuple[list[Versions], int]:
     """The reports with the most versions, and how many there are beyond those."""
-    counts = ask(store, scope, _DATASET, sum=(), different=("report.identity",))
-    if all(one.documents == one.different[0] for one in counts):  # above 40,000 an estimate, which is hardly the same
-        return [], 0
-    groups = ask(store, scope, _DATASET, ("report.identity",), sum=())
-    several = [one.key[0] for one in groups if one.documents > 1 and one.key[0]]
+    several = list(_several(store, scope))
     whole = scope._replace(domain="")  # what a report says is about all its domains
     return [_compared(store, whole, one) for one in several[:_MOST]], len(several[_MOST:])
+
+
+def _several(store: Store, scope: Scope) -> Iterator[str]:
+    """The identities of reports with several versions, those with the most first: all versions are of one day."""
+    counts = ask(store, scope, _DATASET, sum=(), different=("report.identity",), every="day")
+    days = [one.key[0] for one in counts if one.documents != one.different[0]]  # an estimate is hardly the same
+    parts = [_of_day(scope, day) for day in days] if len(days) <= _MOST_DAYS else [scope]
+    groups = [one for part in parts for one in ask(store, part, _DATASET, ("report.identity",), sum=())]
+    for one in largest(groups, len(groups)):
+        if one.documents > 1 and one.key[0]:
+            yield one.key[0]
+
+
+def _of_day(scope: Scope, day: str) -> Scope:
+    """The scope's part on a day."""
+    following = f"{date.fromisoformat(day) + timedelta(days=1)}T00:00:00Z"
+    since, until = scope.period
+    return scope._replace(period=Period(max(since, f"{day}T00:00:00Z"), min(until or following, following)))
 
 
 def _compared(store: Store, scope: Scope, identity: str) -> Versions:

@@ -14,9 +14,9 @@ from ..values.fields import Fields
 from .client import Client
 from .kinds import DATASET, FIELDS, Asked, Combined, from_values
 from .query import And, Exists, Node, Not, Or, field_of
+from .search import composite
 from .select_opensearch import translate
 
-_PAGE = 10_000  # groups read at once
 _DAY, _HOST, _REPORTER = "@timestamp", "source.ip", "report.org_name"
 _SENDER = ("source.name", "source.as.organization.name")
 _FEW = tuple(name for name in FIELDS if not BY_NAME[DATASET].by_name[name].many and not name.startswith("source."))
@@ -52,16 +52,10 @@ def combined(client: Client, prefix: str, asked: Asked) -> Iterator[Combined]:
 
 def _groups(client: Client, path: str, by: Sequence[str], node: Node) -> Iterator[tuple[dict[str, Any], int]]:
     """The values of each group and its messages."""
-    composite: dict[str, Any] = {"size": _PAGE, "sources": [{f"k{n}": _source(name)} for n, name in enumerate(by)]}
-    groups = {"composite": composite, "aggs": {"count": {"sum": {"field": "count"}}}}
-    question = {"size": 0, "query": translate(node), "aggs": {"groups": groups}, "track_total_hits": False}
-    while True:
-        answer = client.ask(path, question).get("aggregations", {}).get("groups", {})
-        for group in answer.get("buckets", ()):
-            yield {name: group["key"].get(f"k{n}") for n, name in enumerate(by)}, round(group["count"]["value"] or 0)
-        if "after_key" not in answer:
-            return
-        composite["after"] = answer["after_key"]
+    question = {"size": 0, "query": translate(node), "track_total_hits": False}
+    sources = [{f"k{n}": _source(name)} for n, name in enumerate(by)]
+    for group in composite(client, path, question, sources, {"count": {"sum": {"field": "count"}}}):
+        yield {name: group["key"].get(f"k{n}") for n, name in enumerate(by)}, round(group["count"]["value"] or 0)
 
 
 def _source(name: str) -> dict[str, Any]:

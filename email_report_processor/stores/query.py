@@ -6,7 +6,7 @@ Pure: the time is an argument. docs/searching.md is the page for people.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from typing import NamedTuple, Union
@@ -85,6 +85,21 @@ class Or(NamedTuple):
 
 
 Node = Union[Text, Between, Within, Is, Exists, Ids, Not, And, Or]  # noqa: UP007  # a forward reference within each other
+
+
+def among(name: str, values: Iterable[str | None]) -> Node:
+    """Documents with one of these values in a field; None and '' are those without it.
+
+    And perhaps others: letters match in either case, and a value that is too long for a pattern stands for all.
+    """
+    field = field_of(name)
+    found: list[Node] = []
+    for value in sorted({value or "" for value in values}):
+        if len(value) > LONGEST_VALUE:
+            return And()
+        found.append(Text(field, (value,)) if value else Not(Exists(field)))
+    return Or(tuple(found))
+
 
 # Short names for the usual, each the fields that it may stand in.
 SHORT: Mapping[str, tuple[str, ...]] = {

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _PAGE_ROWS = 250  # documents read at once by `documents`
 _PAGE_BRIEF = 5_000  # the same, of documents of which some fields are read
-_PAGE_GROUPS = 10_000  # groups read at once by `groups`
+# Groups read at once: each page reads every document again. `search.max_buckets` is 65,535 where nobody changed it.
+_PAGE_GROUPS = 50_000
 _NO_MORE: Mapping[str, Any] = MappingProxyType({})
 _SCROLL = "5m"  # how long OpenSearch keeps our place between two pages
 
@@ -102,16 +103,27 @@ def groups(client: Client, path: str, checked: "Checked") -> Iterator[Total]:
         answer = client.ask(path, question)
         yield _total(checked, {}, answer["hits"]["total"]["value"], answer.get("aggregations", {}))
         return
-    composite: dict[str, Any] = {"size": _PAGE_GROUPS, "sources": _sources(checked)}
-    question["aggs"] = {"groups": {"composite": composite, "aggs": sums}}
+    question["track_total_hits"] = False
+    for group in composite(client, path, question, _sources(checked), sums):
+        yield _total(checked, group["key"], group["doc_count"], group)
+
+
+def composite(
+    client: Client, path: str, question: Mapping[str, Any], sources: list[dict[str, Any]], sums: Mapping[str, Any]
+) -> Iterator[Mapping[str, Any]]:
+    """The buckets of a composite aggregation, page by page. A page that is not full is the last one.
+
+    (OpenSearch gives an `after_key` behind that one too, and would read every document again to answer with nothing.)
+    """
+    asked: dict[str, Any] = {"size": _PAGE_GROUPS, "sources": sources}
+    whole = {**question, "aggs": {"groups": {"composite": asked, "aggs": sums}}}
     while True:
-        groups = client.ask(path, question).get("aggregations", {}).get("groups", {})
+        groups = client.ask(path, whole).get("aggregations", {}).get("groups", {})
         buckets = groups.get("buckets", [])
-        for group in buckets:
-            yield _total(checked, group["key"], group["doc_count"], group)
-        if len(buckets) < _PAGE_GROUPS:  # the last page, as each page is filled
+        yield from buckets
+        if len(buckets) < _PAGE_GROUPS:
             return
-        composite["after"] = groups["after_key"]
+        asked["after"] = groups["after_key"]
 
 
 def _numbers(checked: "Checked") -> dict[str, Any]:

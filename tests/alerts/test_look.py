@@ -147,7 +147,16 @@ def test_both_periods_are_what_documents_say(
 
 def agree(look: Look, senders: Senders | None, recent: list[Document], before: list[Document]) -> None:
     assert looked(look.recent) == plainly(recent, senders)
-    assert looked(look.before) == plainly(before, senders)
+    domains = VALUES["policy_published.domain"]
+    assert looked(look.before(domains)) == plainly(before, senders)
+    assert looked(look.before(domains[:1])) == plainly(
+        [one for one in before if one["policy_published.domain"] == domains[0]], senders
+    )
+    assert look.before([]) == []
+    there = {(one["policy_published.domain"], one.get("source.name", "")) for one in before}
+    asked = {(domain, sender) for domain in [*domains, "new.example"] for sender in ("crm.example", "new.example", "")}
+    assert look.known(asked) == asked & there
+    assert look.old([*domains, "new.example"]) == set(domains)
     hosts: Counter[str] = Counter()
     for one in look.recent:
         hosts[one.address] += one.messages
@@ -189,10 +198,14 @@ def hold_changes(look: Look, documents: list[Document]) -> None:
     for (domain, selector, reporter), number in messages.items():
         if number >= 20:
             tags[domain, "DKIM selector"].add((selector, reporter))
-    seen = changes._seen(look, since, until)
+    seen = changes._policies(look, since, until) | changes._selectors(look, since, until)
     assert {("example.org", "DKIM selector"), ("example.net", "DKIM selector")} <= tags.keys()
     for place, pairs in tags.items():
         assert {(value, who) for value, names in seen[place].reporters.items() for who in names} == pairs, place
+    found = [sorted(changes.found(look, least)) for least in (1, 2)]
+    with pytest.MonkeyPatch.context() as patch:  # without the short way
+        patch.setattr(changes, "_before", lambda look, part, recent: part(look, since, until))
+        assert [sorted(changes.found(look, least)) for least in (1, 2)] == found
 
 
 def test_no_question_of_the_rules_reads_documents(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from email_report_processor.documents.classify import AGGREGATE_RULES, CLASSES, Site, advice, classify
 from email_report_processor.documents.document import Document
-from email_report_processor.pages import fixing, html, text
+from email_report_processor.pages import fixing, html, mail, sources, text
+from email_report_processor.pages.asking import Scope
 from email_report_processor.pages.figure import Fix, Page
 from email_report_processor.pages.fixing import TURNS, fixes, how
 from email_report_processor.pages.overview import overview
@@ -94,13 +95,17 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     node.wipe(prefix)
 
 
+def things(store: Store, scope: Scope) -> tuple[Fix, ...]:
+    return fixes(store, scope, mail.read(store, scope).by_rule(), sources.seen(store, scope))
+
+
 def of(found: tuple[Fix, ...], rule: str) -> Fix:
     (one,) = [one for one in found if one.messages == COUNTS[rule]]
     return one
 
 
 def test_each_rule_has_its_own_advice(store: Store) -> None:
-    found = fixes(store, SCOPE)
+    found = things(store, SCOPE)
     assert len(found) == len(MAIL)
     for rule in MAIL:
         one = of(found, rule)
@@ -117,7 +122,7 @@ def test_each_rule_has_its_own_advice(store: Store) -> None:
 
 
 def test_a_record_is_proposed_where_it_is_the_advice(store: Store) -> None:
-    found = fixes(store, SCOPE)
+    found = things(store, SCOPE)
     proposed = {rule: [record.name for record in of(found, rule).records] for rule in MAIL}
     assert {rule: names for rule, names in proposed.items() if names} == {
         "A2": ["SELECTOR._domainkey.example.org"],
@@ -156,7 +161,7 @@ def test_the_embedded_store_answers_from_its_sums(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(store, "totals", note)
     for domain in ("", DOMAIN):
-        fixes(store, SCOPE._replace(domain=domain))
-    assert {question.by[0] for question in asked} >= {"class", "class_rule"}
+        things(store, SCOPE._replace(domain=domain))
+    assert any(question.node is not None for question in asked)
     assert [question for question in asked if holding(check(question), question.dataset) is None] == []
     store.close()
