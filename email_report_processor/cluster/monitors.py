@@ -28,7 +28,7 @@ class Monitor(NamedTuple):
 
     rule: str  # as `alert` has it
     severity: str  # 1 is the highest
-    dataset: str
+    datasets: tuple[str, ...]
     what: str  # a sentence for who is told
     query: Json
     script: str  # Painless; sees ctx.results[0], the answer to the query
@@ -60,6 +60,7 @@ def put(prefix: str, monitor: Monitor, channel: str, id_: str = "") -> Request:
 
 def body(prefix: str, monitor: Monitor, channel: str) -> Json:
     """The monitor as the plugin takes it."""
+    indices = [f"{prefix}{dataset}-*" for dataset in monitor.datasets]
     trigger = {
         "id": f"{monitor.rule}-{_digest(monitor.query)}",
         "name": monitor.rule,
@@ -73,7 +74,7 @@ def body(prefix: str, monitor: Monitor, channel: str) -> Json:
         "name": name_of(prefix, monitor.rule),
         "enabled": True,
         "schedule": {"period": {"interval": 1, "unit": "HOURS"}},
-        "inputs": [{"search": {"indices": [f"{prefix}{monitor.dataset}-*"], "query": monitor.query}}],
+        "inputs": [{"search": {"indices": indices, "query": monitor.query}}],
         "triggers": [{"query_level_trigger": trigger}],
     }
 
@@ -160,7 +161,7 @@ def _wanted_fails(thresholds: Mapping[str, float], ours: Sequence[str]) -> Monit
     least = thresholds["wanted_fails"]
     script = _EACH.format(f"for (s in d.senders.buckets) {{ if (s.messages.value >= {least}) {{ return true; }} }}")
     what = "Mail of senders that are yours or a service of yours is not authenticated."
-    return Monitor("wanted_fails", "1", "dmarc-aggregate", what, query, script)
+    return Monitor("wanted_fails", "1", ("dmarc-aggregate",), what, query, script)
 
 
 def _pass_rate(thresholds: Mapping[str, float], ours: Sequence[str]) -> Monitor:
@@ -185,7 +186,7 @@ def _pass_rate(thresholds: Mapping[str, float], ours: Sequence[str]) -> Monitor:
         " if (lower >= 2) { return true; }"
     )
     what = "The pass rate of a domain drops against its own four weeks, as two reporters see it."
-    return Monitor("pass_rate", "1", "dmarc-aggregate", what, query, script)
+    return Monitor("pass_rate", "1", ("dmarc-aggregate",), what, query, script)
 
 
 def _new_sender(thresholds: Mapping[str, float], ours: Sequence[str]) -> Monitor:
@@ -200,7 +201,7 @@ def _new_sender(thresholds: Mapping[str, float], ours: Sequence[str]) -> Monitor
         f" && s.times.buckets.recent.messages.value >= {thresholds['new_sender']}) {{ return true; }} }}"
     )
     what = "A sender that was not there in four weeks sends in your name."
-    return Monitor("new_sender", "2", "dmarc-aggregate", what, query, script)
+    return Monitor("new_sender", "2", ("dmarc-aggregate",), what, query, script)
 
 
 def _spoofing(thresholds: Mapping[str, float], ours: Sequence[str]) -> Monitor:
@@ -217,7 +218,7 @@ def _spoofing(thresholds: Mapping[str, float], ours: Sequence[str]) -> Monitor:
         " if (rising >= 2) { return true; }"
     )
     what = "Spoofs of a domain are many times what they were on an average day, as two reporters see it."
-    return Monitor("spoofing", "2", "dmarc-aggregate", what, query, script)
+    return Monitor("spoofing", "2", ("dmarc-aggregate",), what, query, script)
 
 
 def _tls_failures(thresholds: Mapping[str, float], ours: Sequence[str]) -> Monitor:
@@ -236,20 +237,57 @@ def _tls_failures(thresholds: Mapping[str, float], ours: Sequence[str]) -> Monit
         " if (100 * bad >= least * (d.good.value + bad)) { return true; }"
     )
     what = "TLS sessions of a domain fail."
-    return Monitor("tls_failures", "1", "smtp-tls", what, query, script)
+    return Monitor("tls_failures", "1", ("smtp-tls",), what, query, script)
+
+
+_TAGS = ("p", "sp", "np", "adkim", "aspf", "testing")
+_FEW = 20  # messages of each reporter below which a selector is chance
+# Whether a value is new, and not one reporter's alone; `least` is all reporters where there were fewer before.
+_NEW = (
+    " def known = new HashSet(); for (v in {then}.buckets) {{ known.add(v.key); }}"
+    " for (v in {now}.buckets) {{ if (!known.isEmpty() && !known.contains(v.key)"
+    " && v.reporters.value >= least{more}) {{ return true; }} }}"
+)
+_BOTH = (
+    "def now = d.times.buckets.recent; def then = d.times.buckets.before;"
+    " if (then.doc_count == 0) {{ continue; }} double least = Math.min({least}, then.reporters.value);"
+)
+# A key of the domain's own, or of a name above or below it; and enough mail.
+_OWN = (
+    " && v.messages.value >= {few} * least && (v.key.startsWith(d.key + ' / ')"
+    " || v.key.indexOf('.' + d.key + ' / ') > 0"
+    " || d.key.endsWith('.' + v.key.substring(0, v.key.indexOf(' / '))))"
+)
 
 
 def _changed(thresholds: Mapping[str, float], ours: Sequence[str]) -> Monitor:
-    policies = _by("policies", "policy_published.p", {"reporters": {"cardinality": {"field": "report.org_name"}}})
-    query = _ask(f"{_DAYS + 1}d", aggs=_by("domains", _DOMAIN, _then_and_now(policies)))
-    script = _EACH.format(
-        "def known = new HashSet(); for (p in d.times.buckets.before.policies.buckets) { known.add(p.key); }"
-        " if (known.isEmpty()) { continue; }"
-        " for (p in d.times.buckets.recent.policies.buckets) { if (!known.contains(p.key)"
-        f" && p.reporters.value >= {thresholds['changed']}) {{ return true; }} }}"
+    seen: Json = {"reporters": {"cardinality": {"field": "report.org_name"}}}
+    tags = {tag: _values(f"policy_published.{tag}", seen, missing=False if tag == "testing" else "-") for tag in _TAGS}
+    passed = _values("dkim.signatures", seen | _MESSAGES, include=".* / pass")
+    keys = {"keys": {"filter": {"term": {"policy_evaluated.dkim": "pass"}}, "aggregations": {"passed": passed}}}
+    modes = _values("policy.string", seen, include="mode: .*")
+    domains = _by("domains", _DOMAIN, _then_and_now({**seen, **tags, **keys}))
+    query = _ask(
+        f"{_DAYS + 1}d", aggs=domains | _by("receivers", "policy.domain", _then_and_now({**seen, "modes": modes}))
     )
-    what = "The published policy of a domain differs from the four weeks before, as reporters say."
-    return Monitor("changed", "2", "dmarc-aggregate", what, query, script)
+    both = _BOTH.format(least=thresholds["changed"])
+    tag = _NEW.format(now="now[t]", then="then[t]", more="")
+    own = _NEW.format(now="now.keys.passed", then="then.keys.passed", more=_OWN.format(few=_FEW))
+    mode = _NEW.format(now="now.modes", then="then.modes", more="")
+    script = (
+        f"for (d in ctx.results[0].aggregations.domains.buckets) {{ {both} for (t in {[*_TAGS]}) {{{tag} }}{own} }}"
+        f" for (d in ctx.results[0].aggregations.receivers.buckets) {{ {both}{mode} }} return false;"
+    )
+    what = (
+        "The published policy, a DKIM selector or an MTA-STS mode of a domain differs from the four weeks before, as"
+        " reporters say."
+    )
+    return Monitor("changed", "2", ("dmarc-aggregate", "smtp-tls"), what, query, script)
+
+
+def _values(field: str, inner: Json, **more: Any) -> Json:
+    """The values of a field. missing: what stands for none."""
+    return {"terms": {"field": field, "size": _MOST, **more}, "aggregations": inner}
 
 
 def _silent(thresholds: Mapping[str, float], ours: Sequence[str]) -> Monitor:
@@ -268,11 +306,11 @@ def _silent(thresholds: Mapping[str, float], ours: Sequence[str]) -> Monitor:
         " return false;"
     ).replace(".length", ".size()")
     what = "A reporter that came daily is silent."
-    return Monitor("silent_reporter", "3", "report", what, query, script)
+    return Monitor("silent_reporter", "3", ("report",), what, query, script)
 
 
 def _stands_still(thresholds: Mapping[str, float], ours: Sequence[str]) -> Monitor:
     query = _ask(f"{int(thresholds['store_stands_still'])}h")
     script = "return ctx.results[0].hits.total.value == 0;"
     what = "No report was stored for a day."
-    return Monitor("store_stands_still", "1", "report", what, query, script)
+    return Monitor("store_stands_still", "1", ("report",), what, query, script)

@@ -25,6 +25,7 @@ _COMPRESS_ABOVE = 1024  # bytes of a body
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _NO_WAY = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN})
 _ANY_STATUS = range(1000)  # none is an exception
+_SEARCHING = 6  # times the limit of a request: sums over ten million rows on a busy node take half a minute
 
 
 class OpenSearchOptions(NamedTuple):
@@ -41,7 +42,7 @@ class OpenSearchOptions(NamedTuple):
     aws_service: str = "es"  # es, or aoss for OpenSearch Serverless
     pipelines: Mapping[str, str] = {}  # dataset -> ingest pipeline
     replicas: int = -1  # copies of a new index beside the first; -1: none on a single node, one on several
-    timeout: float = 20.0  # seconds for one request
+    timeout: float = 20.0  # seconds for one request; a search may take six times as long
     bulk_bytes: int = 4 * 1024**2  # documents sent in one request, at least one
     compress: bool = True  # gzip for requests above 1 KiB that leave this machine
 
@@ -77,14 +78,20 @@ class Client:
         return Patience(self.name, self._budget, self._sleep, self._clock, 0 if self._insists else len(self._places))
 
     def request(
-        self, method: str, path: str, content: Any = None, parameters: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        content: Any = None,
+        parameters: Mapping[str, str] | None = None,
+        *,
+        searches: bool = False,
     ) -> Answer:
-        """See OpenSearchStore.request."""
+        """See OpenSearchStore.request. searches: it may take long, and is not sent again when it took too long."""
         kind = "application/x-ndjson" if isinstance(content, bytes) else "application/json"
         data = content if content is None or isinstance(content, bytes) else compact(content)
         patience = self.patience()
         while True:
-            answer = self.send(method, path, parameters or {}, data, patience, kind)
+            answer = self.send(method, path, parameters or {}, data, patience, kind, searches=searches)
             trouble = answer if isinstance(answer, Trouble) else bulk.overload(answer)
             if trouble is None:
                 assert isinstance(answer, Answer)
@@ -98,7 +105,7 @@ class Client:
             if isinstance(answer, Trouble):
                 raise StoreError(f"{self.name} {answer.reason}: run it again")
         else:
-            answer = self.request("POST", path, content)
+            answer = self.request("POST", path, content, searches=True)
         value = answer.json
         if answer.status != 200 or not isinstance(value, dict) or "hits" not in value:
             raise bulk.refusal(self.name, answer)
@@ -112,6 +119,8 @@ class Client:
         data: bytes | None,
         patience: Patience,
         content_type: str = "application/json",
+        *,
+        searches: bool = False,
     ) -> Answer | Trouble:
         """One request to the node whose turn it is. Raises StoreError when sending it again is of no use."""
         import opensearchpy.exceptions as theirs  # 165 ms, and only where something is sent
@@ -121,12 +130,15 @@ class Client:
             data = zlib.compress(data, level=3, wbits=31)
             headers["content-encoding"] = "gzip"
         connection = self._connection()
-        timeout = min(self._options.timeout, patience.left())
+        timeout = self._options.timeout * _SEARCHING if searches else min(self._options.timeout, patience.left())
         try:
             status, received, text = connection.perform_request(
                 method, path, parameters, data, timeout=timeout, ignore=_ANY_STATUS, headers=headers
             )
         except theirs.ConnectionTimeout:
+            if searches:
+                remedy = "ask about less time, or raise [opensearch] timeout"
+                raise StoreError(f"{self.name} gave no answer within {timeout:g} s: {remedy}") from None
             trouble = Trouble(f"gave no answer within {timeout:g} s")
         except theirs.SSLError as error:
             trouble = self._tls_trouble(error)

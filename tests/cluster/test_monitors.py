@@ -164,6 +164,44 @@ def test_tls_failures_are_told_sooner_where_mail_is_lost(node: Node, prefix: str
     assert asked(node, prefix, "tls_failures", documents) is True
 
 
+def signed(selector: str, days: float, count: int = 100, domain: str = "example.org") -> list[dict[str, Any]]:
+    """What two reporters saw so many days ago."""
+    more = {"policy_evaluated.dkim": "pass", "dkim.signatures": [f"{domain} / {selector} / pass"], "count": count}
+    return [row(days, report__org_name=who, **more) for who in ("one", "two")]
+
+
+def mode(word: str, days: float) -> list[dict[str, Any]]:
+    """An MTA-STS policy as two reporters saw it so many days ago."""
+    lines = ["version: STSv1", f"mode: {word}"]
+    return [row(days, report__org_name=who, policy__domain="example.org", policy__string=lines) for who in "ab"]
+
+
+OLD = [one for days in (3, 9, 20) for one in signed("s1", days) + mode("testing", days)]
+
+
+@pytest.mark.parametrize(
+    ("new", "told"),
+    [
+        (signed("s1", 0.1), False),
+        (signed("s2", 0.1), True),
+        (signed("s2", 0.1, count=19), False),  # too few to mean anything
+        (signed("s2", 0.1)[:1], False),  # one reporter
+        (signed("s2", 0.1, domain="mail.example.org"), True),
+        (signed("k1", 0.1, domain="service.example"), False),  # somebody else's key
+        (signed("k1", 0.1, domain="notexample.org"), False),
+        (mode("testing", 0.1), False),
+        (mode("enforce", 0.1), True),
+        (mode("enforce", 0.1)[:1], False),
+        (two(policy_published__sp="none"), True),  # which there was not
+        (two(policy_published__testing=False), False),  # which nobody having said is the same
+        (two(policy_published__testing=True), True),
+        (two(policy_published__adkim="s"), True),
+    ],
+)
+def test_what_changed(node: Node, prefix: str, new: list[dict[str, Any]], told: bool) -> None:
+    assert asked(node, prefix, "changed", [*OLD, *new]) is told
+
+
 @pytest.mark.parametrize("rule", ["pass_rate", "spoofing", "changed"])
 def test_one_reporter_moves_nothing(node: Node, prefix: str, rule: str) -> None:
     documents = [one | {"report.org_name": "one"} if one not in MONTH else one for one in CASES[rule][1]]
@@ -179,12 +217,13 @@ def asked(node: Node, prefix: str, rule: str, documents: Iterable[dict[str, Any]
     """What the trigger says of what the query finds."""
     monitor = ALL[rule]
     body = monitors.body(prefix, monitor, "")
-    index = f"{prefix}{monitor.dataset}-2026.11"
-    node.request("DELETE", f"/{index}")
-    node.ask("PUT", f"/{index}")
+    for dataset in monitor.datasets:
+        node.request("DELETE", f"/{prefix}{dataset}-2026.11")
+        node.ask("PUT", f"/{prefix}{dataset}-2026.11")
     for number, one in enumerate(documents):
-        node.ask("PUT", f"/{index}/_doc/{number}", one)
-    node.ask("POST", f"/{index}/_refresh")
+        dataset = "smtp-tls" if "policy.domain" in one else monitor.datasets[0]
+        node.ask("PUT", f"/{prefix}{dataset}-2026.11/_doc/{number}", one)
+    node.ask("POST", f"/{prefix}*/_refresh")
     search = body["inputs"][0]["search"]
     answer = node.ask("POST", f"/{','.join(search['indices'])}/_search", search["query"])
     script = body["triggers"][0]["query_level_trigger"]["condition"]["script"]["source"]
