@@ -164,7 +164,9 @@ def as_stix(listed: Sequence[Listed], now: datetime, zone: Zone) -> str:
         }
         for one in listed
     ]
-    return json.dumps({"type": "bundle", "id": f"bundle--{uuid5(_STIX, at)}", "objects": indicators}, indent=1) + "\n"
+    bundle = {"type": "bundle", "id": f"bundle--{uuid5(_STIX, at)}"}
+    some = {"objects": indicators} if indicators else {}  # no list is empty (STIX 2.1 §2.9)
+    return json.dumps({**bundle, **some}, indent=1) + "\n"
 
 
 def _stix_date(text: str) -> str:

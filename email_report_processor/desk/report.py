@@ -107,10 +107,11 @@ def _subject(draft: Draft) -> str:
 
 def _sentence(draft: Draft, options: ReportOptions) -> str:
     """What a person reads: who sent what, why we say so, and what we ask for. ASCII, lines below 78 columns."""
-    what = f"{_what(draft)} This host is not ours: most such hosts are taken over. Please stop it."
+    whose, stop = ("These hosts are", "them") if _others(draft) else ("This host is", "it")
+    what = f"{_what(draft)} {whose} not ours: most such hosts are taken over. Please stop {stop}."
     paragraphs = ["Hello,", what]
     if _others(draft):
-        paragraphs.append(f"More hosts of your network took part: {_hosts(draft)}.")
+        paragraphs.append(f"The others are {_hosts(draft)}.")
     paragraphs = ["\n".join(wrap(_SAFE.sub("?", one), 76)) for one in paragraphs]
     if draft.urls:
         paragraphs.append("They lead to:\n" + "\n".join(f"    {_short(defang(url))}" for url in draft.urls[:MOST_URLS]))
@@ -129,7 +130,9 @@ def _what(draft: Draft) -> str:
     first, last = draft.messages[0], draft.messages[-1]
     messages = sum(one.count for one in draft.messages)
     when = f"at {first.at}" if first.at == last.at else f"between {first.at} and {last.at}"
-    sent = f"The host {first.source_ip} in your network sent {messages} message{'s' if messages > 1 else ''} {when}"
+    others = len(_others(draft))
+    hosts = f"The host {first.source_ip}" + (f" and {others} other{'s' if others > 1 else ''}" if others else "")
+    sent = f"{hosts} in your network sent {messages} message{'s' if messages > 1 else ''} {when}"
     if draft.kind == "fraud":
         claimed = " and ".join(draft.domains[:3]) or "a domain of ours"
         return f"{sent} that claimed to be from {claimed} and failed every check of it (DMARC)."

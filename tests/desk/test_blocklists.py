@@ -112,6 +112,7 @@ def test_stix() -> None:
     assert [one["pattern"] for one in bundle["objects"]][1] == "[url:value = 'https://münchen.example/x\\'y']"
     again = json.loads(FORMATS["stix"](LISTED[:1], NOW, ZONE))
     assert again["objects"][0]["id"] == bundle["objects"][0]["id"]
+    assert json.loads(FORMATS["stix"]([], NOW, ZONE)).keys() == {"type", "id"}, "no list is empty (STIX 2.1 §2.9)"
 
 
 @pytest.mark.parametrize("form", FORMATS)

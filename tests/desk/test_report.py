@@ -51,6 +51,18 @@ def test_its_form() -> None:
     assert sample.get_content_type() == "text/rfc822-headers"
 
 
+def test_how_many_hosts_sent_how_many_messages() -> None:
+    """One host did not send what two of them sent."""
+    _, (text, _) = parts(compose(DRAFT, OPTIONS, NOW))
+    said = " ".join(str(text.get_payload()).split())
+    assert "The host 192.0.2.1 and 1 other in your network sent 4 messages between" in said
+    assert "Please stop them. The others are 192.0.2.9." in said
+    _, (text, _) = parts(compose(DRAFT._replace(messages=(FIRST,)), OPTIONS, NOW))
+    said = " ".join(str(text.get_payload()).split())
+    assert "The host 192.0.2.1 in your network sent 2 messages at" in said
+    assert "This host is not ours" in said
+
+
 def test_its_fields() -> None:
     _, (_, fields, _) = parts(compose(DRAFT, OPTIONS, NOW, HEADER))
     assert inside(fields).items() == [
