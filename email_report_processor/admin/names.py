@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..advice.names import Named, UnansweredError, namer, read_map
+from ..advice.names import Named, namer, read_map
+from ..checking.resolver import UnansweredError
 from ..documents.encode import decode, encode
 from ..job import choose_store
 from ..settings import Settings, SettingsError

@@ -2,17 +2,19 @@
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from ..advice import answer
 from ..advice.asking import rows, seen
-from ..advice.cost import Site, reckon
+from ..advice.cost import Cost, Site, reckon
 from ..advice.record import Record, stricter, tried
 from ..checking.record import read_name
+from ..checking.resolver import UnansweredError
 from ..flags import now
 from ..job import choose_senders, choose_store
 from ..pages.figure import Period
 from ..settings import Settings
+from ..stores.store import Store
 from .asking_dns import add_dns, resolver
 from .showing import add_forms, show
 from .summary import when
@@ -46,9 +48,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         domain = read_name(arguments.domain)
         before = seen(store, domain, period)
         record = _tried(arguments, before)
-        site = Site(choose_senders(settings), made[:10], loses_spf=_without(arguments, domain))
-        cost = reckon(rows(store, period, record, site), record, site)
-        page = answer.page(cost, period, store.name, made)
+        site = Site(choose_senders(settings), made[:10], _absent(arguments, record), _without(arguments, domain))
+        cost, site = _reckoned(store, period, record, site)
+        page = answer.page(cost, period, store.name, made, site.absent)
     except ValueError as error:
         return fail(str(error), 2)
     finally:
@@ -64,6 +66,25 @@ def _tried(arguments: argparse.Namespace, before: Record) -> Record:
     if arguments.tags:
         return tried(arguments.tags, before)
     return before if arguments.without else stricter(before) or before
+
+
+def _reckoned(store: Store, period: Period, record: Record, site: Site) -> tuple[Cost, Site]:
+    """The cost; where the DNS does not tell which names exist, as far as that can be said without it."""
+    try:
+        return reckon(rows(store, period, record, site), record, site), site
+    except UnansweredError as error:
+        fail(f"{error}; whether subdomains exist is left open", 0)
+        site = site._replace(absent=None)
+        return reckon(rows(store, period, record, site), record, site), site
+
+
+def _absent(arguments: argparse.Namespace, record: Record) -> Container[str] | None:
+    """Which names do not exist, where it matters."""
+    if not record.asks_what_exists:
+        return None
+    from ..advice.absent import Absent  # 80 ms with dnspython
+
+    return Absent(resolver(arguments))
 
 
 def _without(arguments: argparse.Namespace, domain: str) -> Callable[[str, str], bool] | None:

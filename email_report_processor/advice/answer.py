@@ -2,9 +2,8 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import date, timedelta
-from ipaddress import ip_address
 
 from ..pages import words
 from ..pages.figure import Answer, Column, Figure, Fix, Host, Level, Page, Period
@@ -21,8 +20,8 @@ LEAST_REPORTERS = 2
 _FEW = 0.99  # of the mail that one reporter may report before it is said to move the answer alone
 
 
-def page(cost: Cost, period: Period, store: str, made: str) -> Page:
-    """Everything about one record that was tried."""
+def page(cost: Cost, period: Period, store: str, made: str, absent: Container[str] | None = None) -> Page:
+    """Everything about one record that was tried. absent: as of cost.Site."""
     record = cost.record
     return Page(
         f"{record.domain}: {record.text()}",
@@ -30,7 +29,7 @@ def page(cost: Cost, period: Period, store: str, made: str) -> Page:
         record.domain,
         period,
         made,
-        (verdict(cost), *_without_spf(cost), _stopped(cost), _way(cost, made), confidence(cost)),
+        (verdict(cost), *_without_spf(cost), _stopped(cost), _way(cost, made, absent), confidence(cost, absent)),
         tuple(_fixes(cost)),
         (*_spf_gone(cost), _by_day(cost), _by_sender(cost), _by_reporter(cost)),
     )
@@ -97,9 +96,9 @@ def _spf_gone(cost: Cost) -> Iterator[Figure]:
         yield Figure("spf-gone", "What would no longer pass SPF", columns, rows)
 
 
-def _way(cost: Cost, made: str) -> Answer:
+def _way(cost: Cost, made: str, absent: Container[str] | None) -> Answer:
     """The strictest record that loses nothing, and the step behind it."""
-    question, found = "How strict can it be today?", cost.strictest()
+    question, found = "How strict can it be today?", cost.strictest(absent)
     if found is None:
         return Answer(question, "-", "Without reports nobody can say.")
     text = f"The strictest that loses nothing of this is {found.text()}, with your rua."
@@ -114,11 +113,13 @@ def _way(cost: Cost, made: str) -> Answer:
     return Answer(question, f"p={found.p}", f"{text} Ask again on {later.isoformat()}.", "none")
 
 
-def confidence(cost: Cost) -> Answer:
+def confidence(cost: Cost, absent: Container[str] | None = None) -> Answer:
     """How far the reports carry."""
     reporters = len(cost.reporters)
     text = f"{words.count(reporters, 'reporter')} on {words.count(len(cost.days), 'day')}."
     doubts = _doubts(cost)
+    if absent is None and cost.record.asks_what_exists:
+        doubts.append("Which subdomains exist is not known here: the stricter of sp and np was taken for each.")
     return Answer("How sure is that?", words.number(reporters), " ".join([text, *doubts]), "warn" if doubts else "ok")
 
 
@@ -150,22 +151,27 @@ def _fix(cost: Cost, group: Group, turn: str, number: int) -> Fix:
     advice = how(group.class_ or "spoof")
     if advice.startswith("Nothing"):  # it passes today
         advice = _BROKEN
-    if group.fate == "unknown" and group.sender:
-        word = "stranger (or mine, service)" if group.class_ == "spoof" else "service (or mine, forwarder, stranger)"
-        advice = f"Say whose it is: email-report-admin verdict {_named(group.sender)} {word}. {advice}"
+    judged_by = (group.judged_by or group.sender) if group.fate == "unknown" else ""
+    word, others = _WORDS["spoof" if group.class_ == "spoof" else ""]
+    if judged_by:
+        advice = f"Say whose it is, by the command below or with {others} in the place of {word}. {advice}"
     shown = tuple(Host(address or "-", "", messages) for address, messages in hosts.most_common(_SHOWN))
-    subject = " · ".join(one for one in (group.sender, group.author) if one) or "-"
     return Fix(
-        turn, group.class_ or "unknown", subject, number, len(hosts), len(cost.reporters), evidence, advice, shown
+        turn,
+        group.class_ or "unknown",
+        " · ".join(one for one in (group.sender, group.author) if one) or "-",
+        number,
+        len(hosts),
+        len(cost.reporters),
+        evidence,
+        advice,
+        shown,
+        command=f"email-report-admin verdict {shlex.quote(judged_by)} {word}" if judged_by else "",
+        judged_by=judged_by,
     )
 
 
-def _named(sender: str) -> str:
-    """A sender as the command takes it."""
-    try:
-        return str(ip_address(sender))
-    except ValueError:
-        return f"sender:{shlex.quote(words.plain(sender, 60))}"
+_WORDS = {"spoof": ("stranger", "mine or service"), "": ("service", "mine, forwarder or stranger")}  # the likely one
 
 
 def _columns(first: Column) -> tuple[Column, ...]:

@@ -4,7 +4,7 @@ The question is not how much mail passes but which wanted mail would be lost, an
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ..documents.senders import OURS, Senders, verdict
@@ -38,6 +38,7 @@ class Group(NamedTuple):
     fate: str  # a key of FATES
     class_: str
     author: str  # From domain
+    judged_by: str  # what a verdict about it names, as `email-report-admin verdict` takes it; '' the address
 
 
 class Cost(NamedTuple):
@@ -65,13 +66,15 @@ class Cost(NamedTuple):
         wanted = sum(self.fates[name] for name in _WANTED)
         return self.messages > 0 and not (wanted or self.unsure)
 
-    def strictest(self, absent: Collection[str] = ()) -> Record | None:
-        """The strictest record with this alignment that loses nothing; None without messages."""
+    def strictest(self, absent: Container[str] | None = None) -> Record | None:
+        """The strictest record with this alignment that loses nothing; None without messages. absent: as of Site."""
         if not self.messages:
             return None
         fails = {author for author, number in self.failing.items() if number} - {""}
         own = self.record.domain in fails
-        missing, below = bool(fails & set(absent)), bool(fails - {self.record.domain} - set(absent))
+        others = fails - {self.record.domain}
+        missing = any(absent is None or one in absent for one in others)  # each may be one, where nobody knows
+        below = any(absent is None or one not in absent for one in others)
         p, sp, np = ("none" if one else "reject" for one in (own, below, missing))
         return self.record._replace(p=p, sp=sp if sp != p else "", np=np if np != sp else "", t="n")
 
@@ -81,7 +84,7 @@ class Site(NamedTuple):
 
     senders: Senders | None = None
     day: str = ""  # today, for verdicts that end
-    absent: Collection[str] = ()  # names below the domain that do not exist
+    absent: Container[str] | None = None  # names below the domain that do not exist; None: nobody knows which
     loses_spf: Callable[[str, str], bool] | None = None  # address and envelope domain: see judge
 
 
@@ -190,7 +193,7 @@ class _Finder:
     def _found(self, fields: Mapping[str, Any], judged: Judged) -> _Found:
         fate = fate_of(fields, judged, self._site)
         author = str(fields.get("identifiers.header_from") or self._record.domain)
-        group = Group(_sender(fields), fate, str(fields.get("class", "")), author)
+        group = Group(_sender(fields), fate, str(fields.get("class", "")), author, _judged_by(fields))
         strict = judged._replace(policy="reject")
         then = fate if strict.does == judged.does else fate_of(fields, strict, self._site)
         would_fail = then in _WANTED or not (judged.passes or judged.sure_results or then in _SURE)
@@ -228,6 +231,13 @@ def _authenticates_as_ours(fields: Mapping[str, Any]) -> bool:
     author = str(fields.get("identifiers.header_from", ""))
     results = [*fields.get("auth_results.dkim", ()), *fields.get("auth_results.spf", ())]
     return any(one.get("result") == "pass" and aligned(one.get("domain", ""), author) for one in results)
+
+
+def _judged_by(fields: Mapping[str, Any]) -> str:
+    """A verdict about `sender:` is about the name that documents have, which the name of a network is not."""
+    if fields.get("source.name"):
+        return f"sender:{fields['source.name']}"
+    return f"AS{fields['source.as.number']}" if fields.get("source.as.number") else ""
 
 
 def _sender(fields: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ Where the record that is tried asks for the alignment that the receiver saw, the
 more than it reports. Else the verdict is worked out from the results.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, NamedTuple
 
 from ..values.domains import aligned
@@ -40,13 +40,14 @@ def judge(
     fields: Mapping[str, Any],
     record: Record,
     *,
-    absent: Collection[str] = (),
+    absent: Container[str] | None = None,
     loses_spf: Callable[[str, str], bool] | None = None,
 ) -> Judged:
     """Judge one row.
 
     fields: flat, of a document of dmarc-aggregate. absent: names that do not exist in the DNS (RFC 9989 §3.2.13), for
-    which np counts. loses_spf: whether an address would no longer pass SPF for a domain, as a mechanism would be gone.
+    which np counts; None where nobody knows: then the stricter of sp and np counts. loses_spf: whether an address would
+    no longer pass SPF for a domain, as a mechanism would be gone.
     """
     author = str(fields.get("identifiers.header_from") or fields.get("policy_published.domain", ""))
     before = observed(fields)
@@ -64,16 +65,21 @@ def _loses(fields: Mapping[str, Any], author: str, mode: str, loses_spf: Callabl
     return all(loses_spf(str(fields.get("source.ip", "")), domain) for domain in passed)
 
 
-def applying(record: Record, author: str, absent: Collection[str] = ()) -> str:
+def applying(record: Record, author: str, absent: Container[str] | None = None) -> str:
     """The policy for a From domain: p, sp or np, one level lower in test mode (RFC 9989 §4.7)."""
+    below = record.sp or record.p
+    missing = record.np or below
     if author == record.domain:
-        policy = record.p
-    elif author in absent:
-        policy = record.np or record.sp or record.p
+        level = _level(record.p)
+    elif absent is None:
+        level = max(_level(below), _level(missing))
     else:
-        policy = record.sp or record.p
-    level = LEVELS.index(policy) if policy in LEVELS else 0
+        level = _level(missing if author in absent else below)
     return LEVELS[max(0, level - 1)] if record.t == "y" else LEVELS[level]
+
+
+def _level(policy: str) -> int:
+    return LEVELS.index(policy) if policy in LEVELS else 0
 
 
 def _verdict(fields: Mapping[str, Any], method: str, author: str, mode: str, before: str) -> tuple[bool, bool]:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
-from ..checking.resolver import Look, Records
+from ..checking.resolver import Look, Records, UnansweredError
 from ..checking.spf import check_host
 from ..values.domains import organizational_domain
 from ..values.fields import clean, read_domain
@@ -23,10 +23,6 @@ from .large_senders import LARGE_SENDERS
 
 RULES = ("spf", "table", "map", "ptr", "as")
 _MOST_HOSTS = 5  # names of one address that are looked at
-
-
-class UnansweredError(Exception):
-    """The DNS could not tell; it is asked again another time."""
 
 
 class Named(NamedTuple):

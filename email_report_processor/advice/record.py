@@ -19,6 +19,11 @@ class Record(NamedTuple):
     aspf: str = "r"
     t: str = "n"
 
+    @property
+    def asks_what_exists(self) -> bool:
+        """Whether subdomains that do not exist have a policy of their own."""
+        return bool(self.np) and self.np != (self.sp or self.p)
+
     def text(self) -> str:
         """As it is published, without the addresses for reports."""
         tags = [f"{name}={getattr(self, name)}" for name in ("p", "sp", "np") if getattr(self, name)]

@@ -6,6 +6,10 @@ from typing import Any, NamedTuple
 from ..values.fields import read_port
 
 
+class UnansweredError(Exception):
+    """The DNS could not tell; it is asked again another time."""
+
+
 class Records(NamedTuple):
     """The answer of the DNS to one question: texts, and why there may be more than we know."""
 

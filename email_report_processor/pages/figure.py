@@ -96,6 +96,8 @@ class Fix(NamedTuple):
     shown: tuple[Host, ...] = ()  # the largest of the hosts
     things: int = 1  # how many it stands for: small ones are told together
     records: tuple[Record, ...] = ()
+    command: str = ""  # to paste into a shell
+    judged_by: str = ""  # what a verdict about it names, as `email-report-admin verdict` takes it; '' for none
 
 
 class Page(NamedTuple):

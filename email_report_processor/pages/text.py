@@ -45,7 +45,7 @@ def fix(one: Fix, width: int = 80) -> str:
     if one.hosts > len(one.shown) and one.shown:
         lines.append(f"    … and {words.count(one.hosts - len(one.shown), 'more host')}")
     lines.append(wrap("→ " + one.how, width, "    "))
-    lines += [f"      {record.line}" for record in one.records]
+    lines += [f"      {line}" for line in (*(record.line for record in one.records), one.command) if line]
     return "\n".join(lines)
 
 

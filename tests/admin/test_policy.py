@@ -90,6 +90,39 @@ def test_without_a_mechanism(run_filter: Program, run_admin: Program) -> None:
         assert "there are include:spf.example.net, ip4:198.51.100.0/24, -all" in wrong.stderr
 
 
+def test_subdomains_that_do_not_exist(run_filter: Program, run_admin: Program) -> None:
+    """The DNS says which; where it says nothing, that is said and the stricter policy counts."""
+    for number, name in enumerate(("there.example.org", "gone.example.org")):
+        report = (
+            AGGREGATE.replace("COUNT", "7")
+            .replace("<spf>pass", "<spf>fail")
+            .replace("<report_id>1", f"<report_id>{number}")
+        )
+        report = report.replace("<header_from>example.org", f"<header_from>{name}")
+        assert run_filter(report.encode()).status == 0
+    settings = '[[senders]]\nnetwork = "192.0.2.0/24"\nverdict = "mine"\n'
+    with dns_server.running() as server:
+        server.records["there.example.org", "A"] = ["192.0.2.1"]
+
+        def ask(tags: str) -> tuple[int, dict[str, int], str]:
+            usual = ("policy", "example.org", "--since", "all", "--server", server.address, "--timeout", "0.5")
+            done = run_admin(b"", *usual, "--json", "--try", tags, settings=settings)
+            figure = next(one for one in json.loads(done.stdout)["figures"] if one["name"] == "cost-by-day")
+            (row,) = figure["rows"]
+            return done.status, {"kept": row[1], "lost": row[2]}, done.stderr
+
+        assert ask("p=none; sp=none; np=reject")[:2] == (1, {"kept": 7, "lost": 7})
+        assert ask("p=none; sp=reject; np=none")[:2] == (1, {"kept": 7, "lost": 7})
+        server.seen.clear()
+        assert ask("p=none; sp=none; np=none")[:2] == (0, {"kept": 14, "lost": 0})
+        assert ask("p=none; sp=reject")[:2] == (1, {"kept": 0, "lost": 14})
+        assert server.seen == [], "the DNS is asked where it matters"
+        server.records["gone.example.org", "MX"] = [dns_server.SERVFAIL]
+        status, fates, said = ask("p=none; sp=none; np=reject")
+        assert (status, fates) == (1, {"kept": 0, "lost": 14})
+        assert "whether subdomains exist is left open" in said
+
+
 AGGREGATE = """<?xml version="1.0"?>
 <feedback><report_metadata><org_name>Example</org_name><email>a@example.com</email><report_id>1</report_id>
 <date_range><begin>1763510400</begin><end>1763596800</end></date_range></report_metadata>

@@ -1,6 +1,8 @@
 """What a record would have cost: no wanted message that would be lost is ever overlooked."""
 
 import random
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from email_report_processor.advice import cost as costs
 from email_report_processor.advice.cost import FATES, Cost, Site
 from email_report_processor.advice.judge import applying
 from email_report_processor.advice.record import LEVELS, Record
+from email_report_processor.desk.verdicts import make_entry
 from email_report_processor.documents.senders import read_senders
 from email_report_processor.pages import text
 from email_report_processor.pages.figure import Period
@@ -161,7 +164,7 @@ def test_the_answer_in_words() -> None:
     assert "192.0.2.1" in lost
     unknown = shown(reckon([row(count=3)], REJECT, SITE))
     assert "nobody has said whose 3 messages are" in unknown
-    assert "email-report-admin verdict 198.51.100.1 stranger (or mine, service)" in unknown
+    assert "email-report-admin verdict 198.51.100.1 stranger" in unknown
     nothing = shown(reckon([row(policy_evaluated__dkim="pass", count=5)], REJECT, SITE))
     assert "It loses nothing." in nothing
     assert "One reporter alone says all of this." in nothing
@@ -198,6 +201,51 @@ def test_what_was_refused_and_looks_like_ours_is_said() -> None:
     assert "7 messages were refused already. 6 of those look like yours" in shown(cost)
     assert "with p=quarantine first" not in shown(cost)
     assert "look like yours" not in shown(reckon([strange], REJECT, SITE))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"source__name": 'It\'s "Ours"; rm -rf $HOME & co.'},
+        {"source__name": "x" * 300, "class": "third-party-unaligned"},
+        {"source__name": "mail.example"},
+        {"source__as__organization__name": "Example Hosting", "source__as__number": 64511},
+        {"source__ip": "2001:db8::1"},
+        {},
+    ],
+)
+def test_the_command_that_is_shown_gives_the_verdict_that_it_says(fields: dict[str, Any], tmp_path: Path) -> None:
+    """Through a shell, as a person pastes it; and with the verdict nothing is left to judge."""
+    given = row(**fields)
+    (fix,) = answer.page(reckon([given], REJECT, Site()), Period(), "store", "2026-11-28T09:00:00Z").fixes
+    assert fix.command in text.fix(fix, 80)
+    said = subprocess.run(["sh", "-c", f"printf '%s\\n' {fix.command}"], capture_output=True, text=True, check=True)
+    program, command, what, word = said.stdout.splitlines()
+    assert (program, command, what) == ("email-report-admin", "verdict", fix.judged_by)
+    senders = read_senders({}, [make_entry(what, {"verdict": word, "by": "", "at": ""})])
+    assert +reckon([given], REJECT, Site(senders)).fates == {"stopped" if word == "stranger" else "lost": 1}
+
+
+def test_mail_from_names_that_may_not_exist_is_never_said_to_be_safe() -> None:
+    """np is for names that the DNS has not: where nobody knows which these are, the stricter policy counts."""
+    fields = row(source__ip="192.0.2.1", identifiers__header_from="gone.example.org")
+    for record, absent, fate in [
+        (Record("example.org", "reject", "none", "reject"), None, "lost"),
+        (Record("example.org", "reject", "none", "reject"), {"gone.example.org"}, "lost"),
+        (Record("example.org", "reject", "none", "reject"), frozenset(), "kept"),
+        (Record("example.org", "reject", "reject", "none"), None, "lost"),
+        (Record("example.org", "reject", "reject", "none"), {"gone.example.org"}, "kept"),
+        (Record("example.org", "reject", "reject", "none"), frozenset(), "lost"),
+    ]:
+        site = SITE._replace(absent=absent)
+        cost = reckon([fields], record, site)
+        assert +cost.fates == {fate: 1}, (record, absent)
+        strict = cost.strictest(absent)
+        assert strict is not None
+        for other in (frozenset(), {"gone.example.org"}) if absent is None else (absent,):
+            assert reckon([fields], strict, site._replace(absent=other)).loses_nothing
+    said = answer.confidence(reckon([fields], Record("example.org", np="reject"), SITE)).sentence
+    assert "Which subdomains exist is not known here" in said
 
 
 def test_what_keeps_a_record_from_being_stricter() -> None:

@@ -426,6 +426,25 @@ def test_the_policy_page_is_the_answer_of_the_command(made: Made, users: Made) -
     assert net.get("/policy?domain=example.org").status_code == 404
 
 
+def test_a_verdict_on_the_policy_page_is_a_click(made: Made, users: Made) -> None:
+    """Whoever may not give one sees the command; after the click the page says so, and the mail is judged."""
+    owner = made.owner()
+    page = "/policy?domain=example.org&try=p%3Dreject&since=all"
+    text = owner.text(page)
+    assert "email-report-admin verdict" not in text
+    form = next(one for one in re.findall(r"<form.*?</form>", text, re.DOTALL) if 'name="verdict"' in one)
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form))
+    assert fields.keys() == {"form_token", "what", "domain", "try", "since"}
+    assert re.findall(r'<button name="verdict" value="(\w+)"', form) == ["mine", "service", "forwarder", "stranger"]
+    clicked = owner.client.post("/senders", data={**fields, "verdict": "stranger"})
+    assert clicked.status_code == 303
+    assert clicked.headers["Location"].startswith("/policy?domain=example.org&try=p%3Dreject&since=all&said=")
+    after = owner.text(clicked.headers["Location"])
+    assert "Written down:" in after
+    assert form not in after
+    assert "email-report-admin verdict" in users.logged_in("net").text("/policy?domain=example.net&since=all")
+
+
 # POST /reports
 
 TOKEN = "a-token-of-this-site-0123456789"

@@ -5,6 +5,7 @@ from ....advice.asking import rows, seen
 from ....advice.cost import Site, reckon
 from ....advice.record import stricter, tried
 from ....checking.record import read_name
+from ....documents.senders import VERDICTS
 from ....pages.asking import Scope
 from ....pages.figure import Page, Period
 from ....pages.overview import seen_domains
@@ -14,6 +15,9 @@ from ..route import Route
 from .overview import PERIODS, period_of
 
 _DOMAINS = 200  # of the form
+
+
+_CLICKS = tuple(word for word in VERDICTS if word != "ignore")  # which takes a day
 
 
 def show(asked: Asked) -> Answer:
@@ -26,7 +30,17 @@ def show(asked: Asked) -> Answer:
         return asked.page("policy.html", page=None, domain="", **values)
     domain = read_name(asked.args["domain"])
     before, page = _answer(asked, domain, period)
-    return asked.page("policy.html", page=page, domain=domain, before=before, **values)
+    return asked.page(
+        "policy.html",
+        page=page,
+        domain=domain,
+        before=before,
+        may=asked.user.may("analyst") and not asked.user.domains,
+        back=(("domain", domain), ("try", asked.args.get("try", "")), ("since", since)),
+        clicks=_CLICKS,
+        said=asked.args.get("said", ""),
+        **values,
+    )
 
 
 def _answer(asked: Asked, domain: str, period: Period) -> tuple[str, Page]:

@@ -83,7 +83,13 @@ def say(asked: Asked) -> Answer:
     asked.note("verdict", about=what, verdict=entry.get("verdict", ""))
     path = give(asked.desk.settings, entry)
     asked.desk.log("info", f"desk: {asked.user.name} says {entry.get('verdict', '')} of {what}, in {path}")
-    back = redirect(link("/senders", since=asked.form.get("since") or None, said=what), 303)
+    since, domain = asked.form.get("since") or None, asked.form.get("domain")
+    place = link("/senders", since=since, said=what)
+    if domain:  # the click was on the page of the policy
+        place = link(
+            "/policy", **{"domain": domain, "try": asked.form.get("try") or None, "since": since, "said": what}
+        )
+    back = redirect(place, 303)
     return Response(back.get_data(), back.status, back.headers)
 
 
