@@ -2,6 +2,7 @@
 
 import random
 import subprocess
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,31 @@ def test_it_never_says_nothing_is_lost_where_something_wanted_is() -> None:
     assert said == {True, False}
 
 
+def test_nor_where_it_comes_from_subdomains_that_may_not_exist() -> None:
+    """A record of any levels, mail of any of the domains; whichever of them exist, what is wanted is not lost."""
+    said = set()
+    for seed in range(1000):
+        dice = random.Random(seed)
+        record = Record("example.org", dice.choice(LEVELS), dice.choice(["", *LEVELS]), dice.choice(["", *LEVELS]))
+        rows, _ = month(seed)
+        rows = [one | {"identifiers.header_from": dice.choice(AUTHORS)} for one in rows]
+        wanted = [
+            str(one["identifiers.header_from"])
+            for one in rows
+            if one["source.ip"].startswith("192.0.2.")
+            and (one["policy_evaluated.dkim"], one["policy_evaluated.disposition"]) == ("fail", "none")
+        ]
+        worlds: list[Collection[str]] = [[], AUTHORS[1:2], AUTHORS[2:], AUTHORS[1:]]
+        lost = any(applying(record, author, absent) != "none" for author in wanted for absent in worlds)
+        cost = reckon(rows, record, SITE)
+        assert not (lost and cost.loses_nothing), seed
+        strict = cost.strictest()
+        assert strict is not None
+        assert not any(applying(strict, author, absent) != "none" for author in wanted for absent in worlds), seed
+        said.add(cost.loses_nothing)
+    assert said == {True, False}
+
+
 def shown(cost: Cost) -> str:
     return " ".join(text.page(answer.page(cost, Period(), "reports.sqlite", "2026-11-28T09:00:00Z")).split())
 
@@ -229,14 +255,15 @@ def test_the_command_that_is_shown_gives_the_verdict_that_it_says(fields: dict[s
 def test_mail_from_names_that_may_not_exist_is_never_said_to_be_safe() -> None:
     """np is for names that the DNS has not: where nobody knows which these are, the stricter policy counts."""
     fields = row(source__ip="192.0.2.1", identifiers__header_from="gone.example.org")
-    for record, absent, fate in [
+    cases: list[tuple[Record, Collection[str] | None, str]] = [
         (Record("example.org", "reject", "none", "reject"), None, "lost"),
         (Record("example.org", "reject", "none", "reject"), {"gone.example.org"}, "lost"),
         (Record("example.org", "reject", "none", "reject"), frozenset(), "kept"),
         (Record("example.org", "reject", "reject", "none"), None, "lost"),
         (Record("example.org", "reject", "reject", "none"), {"gone.example.org"}, "kept"),
         (Record("example.org", "reject", "reject", "none"), frozenset(), "lost"),
-    ]:
+    ]
+    for record, absent, fate in cases:
         site = SITE._replace(absent=absent)
         cost = reckon([fields], record, site)
         assert +cost.fates == {fate: 1}, (record, absent)
