@@ -80,6 +80,7 @@ def _carried(domain: str, hosts: Counter[tuple[str, str]], look: Look) -> Carrie
     """The messages of each mechanism, by the records that the DNS has now."""
     terms: Counter[tuple[str, str]] = Counter()
     outside: Counter[str] = Counter()
+    errors: dict[str, str] = {}
     void = 0
     for (address, envelope), messages in hosts.items():
         if not envelope or not address:
@@ -89,7 +90,9 @@ def _carried(domain: str, hosts: Counter[tuple[str, str]], look: Look) -> Carrie
         terms.update(dict.fromkeys(outcome.path, messages) if outcome.result == "pass" else {})
         if outcome.result != "pass":
             outside[address] += messages
-    return Carried(terms, outside, void)
+        if outcome.why:
+            errors[address] = outcome.why
+    return Carried(terms, outside, void, errors)
 
 
 def _signatures(store: Store, domain: str) -> set[tuple[str, str]]:

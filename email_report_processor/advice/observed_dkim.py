@@ -94,4 +94,5 @@ def _state(about: str, name: str, said: str, key: Key) -> Finding:
         return warning(about, f"{said}; {key.bits} bits", f"sign with {GOOD} bits: a new selector")
     if key.testing:
         return warning(about, f"{said}; t=y: it is being tested, and may count for nothing", "leave out t=y")
-    return ok(about, f"{said}; {f'{key.bits} bits' if key.kind == 'rsa' else key.kind}")
+    strict = "; t=s: for addresses at this domain itself" if key.strict else ""
+    return ok(about, f"{said}; {f'{key.bits} bits' if key.kind == 'rsa' else key.kind}{strict}")

@@ -1,11 +1,12 @@
 """The SPF tree of a domain with the messages that each mechanism carried."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ..checking.finding import Finding, failure, ok, warning
-from ..checking.record import publish
+from ..checking.record import is_name, publish
 from ..checking.resolver import Look
 from ..checking.spf import MOST_LOOKUPS, MOST_VOID, Branch, SpfError, Term, record_of, tree
 from ..pages import words
@@ -20,6 +21,7 @@ class Carried(NamedTuple):
     terms: Counter[tuple[str, str]]  # domain of the record and text of the term
     outside: Counter[str]  # address -> messages
     void: int = 0  # look-ups of names with nothing, of the check that met the most
+    errors: Mapping[str, str] = MappingProxyType({})  # of addresses outside: why the check ends in an error
 
 
 def findings(domain: str, carried: Carried, look: Look) -> Iterator[Finding]:
@@ -36,7 +38,8 @@ def findings(domain: str, carried: Carried, look: Look) -> Iterator[Finding]:
         yield failure(about, f"{domain}: no SPF record", publish(domain, "v=spf1 mx -all"))
         return
     for branch in branches:
-        yield _finding(about, branch, carried, domain, record)
+        yield _finding(about, branch._replace(fault=branch.fault or _fault(branch, look)), carried, domain, record)
+        yield from _worse(about, branch, domain, record, look)
     yield from _limits(about, branches, carried)
     yield from _end(about, domain, record, branches)
     yield from _outside(about, carried)
@@ -62,10 +65,36 @@ def _finding(about: str, branch: Branch, carried: Carried, domain: str, record: 
     return ok(about, said)
 
 
+def _fault(branch: Branch, look: Look) -> str:
+    """Why a check that comes to this term ends in an error."""
+    term = branch.term
+    if term.name == "mx" and "%" not in term.value and len(look(_name(branch), "MX").texts) > MOST_LOOKUPS:
+        return f"it has more than {MOST_LOOKUPS} mail servers (RFC 7208 §4.6.4)"
+    return ""
+
+
+def _worse(about: str, branch: Branch, domain: str, record: str, look: Look) -> Iterator[Finding]:
+    """What costs receivers something and brings nothing."""
+    term, where = branch.term, f"{'  ' * branch.depth}{branch.term.text}"
+    remedy = _without(branch, domain, record)
+    if term.name == "ptr":
+        yield warning(about, f"{where}: slow, and some receivers skip it: not to be used (RFC 7208 §5.5)", remedy)
+    kind = {"a": "ADDRESS", "mx": "MX", "exists": "A"}.get(term.name)
+    if kind and "%" not in term.value and is_name(_name(branch)):
+        answer = look(_name(branch), kind)
+        if not answer.texts and not answer.fault:
+            text = f"{where}: the DNS has nothing there; a check with more than {MOST_VOID} of such ends in an error"
+            yield warning(about, text, remedy)
+
+
+def _name(branch: Branch) -> str:
+    return branch.term.value.rstrip(".").lower() or branch.domain
+
+
 def _without(branch: Branch, domain: str, record: str) -> str:
     if branch.depth:
         return f"it stands in the record of {branch.domain}: tell them, or leave out what names it"
-    return _instead(domain, record, branch.term, "")
+    return _instead(domain, record, branch.term, "-all" if branch.term.name == "redirect" else "")
 
 
 def _instead(domain: str, record: str, term: Term, text: str) -> str:
@@ -103,9 +132,12 @@ def _end(about: str, domain: str, record: str, branches: list[Branch]) -> Iterat
 def _outside(about: str, carried: Carried) -> Iterator[Finding]:
     most = carried.outside.most_common(_SHOWN)
     for address, messages in most:
-        text = f"{address} sends with your envelope and passes through no mechanism: {words.count(messages, 'message')}"
+        why = carried.errors.get(address)
+        becomes = f"its check ends in an error ({why})" if why else "passes through no mechanism"
+        text = f"{address} sends with your envelope and {becomes}: {words.count(messages, 'message')}"
         version = 6 if ":" in address else 4
-        yield warning(about, text, f"if it is yours or serves you, add ip{version}:{address}, or its include")
+        remedy = f"if it is yours or serves you, add ip{version}:{address}, or its include"
+        yield warning(about, text, "mend the record: see above" if why else remedy)
     rest = len(carried.outside) - len(most)
     if rest:
         messages = carried.outside.total() - sum(number for _, number in most)

@@ -19,6 +19,7 @@ class Key(NamedTuple):
     bits: int = 0  # of an RSA key
     revoked: bool = False  # p= is empty
     testing: bool = False  # t=y
+    strict: bool = False  # t=s: not for subdomains in i=
     fault: str = ""  # why it is no key
 
 
@@ -31,7 +32,26 @@ def read_key(text: str) -> Key:
     """Read a record."""
     tags = dict(part.strip(WSP).partition("=")[::2] for part in text.split(";") if "=" in part)
     tags = {name.strip(WSP): value.strip(WSP) for name, value in tags.items()}
-    kind, testing = tags.get("k", "rsa").lower(), "y" in tags.get("t", "").split(":")
+    flags = _words(tags.get("t", ""))
+    found = _read(tags)._replace(testing="y" in flags, strict="s" in flags)
+    return found if found.fault or found.revoked else found._replace(fault=_unfit(tags))
+
+
+def _words(value: str) -> list[str]:
+    return [word.strip(WSP).lower() for word in value.split(":")]
+
+
+def _unfit(tags: dict[str, str]) -> str:
+    """Why a key that can be read is of no use for mail."""
+    if "h" in tags and "sha256" not in _words(tags["h"]):
+        return f"h={tags['h']:.40}: no signature with SHA-256 passes, and receivers take no other (RFC 8301 §3.1)"
+    if "s" in tags and not {"*", "email"} & set(_words(tags["s"])):
+        return f"s={tags['s']:.40}: it is not for mail (RFC 6376 §3.6.1)"
+    return ""
+
+
+def _read(tags: dict[str, str]) -> Key:
+    kind = tags.get("k", "rsa").lower()
     if tags.get("v", "DKIM1") != "DKIM1":
         return Key(kind, fault=f"v={tags['v']} is none of DKIM's versions")
     if "p" not in tags:
@@ -41,13 +61,13 @@ def read_key(text: str) -> Key:
     except (binascii.Error, ValueError):
         return Key(kind, fault="p= is no base64")
     if not data:
-        return Key(kind, revoked=True, testing=testing)
+        return Key(kind, revoked=True)
     if kind == "ed25519":
-        return Key(kind, testing=testing, fault="" if len(data) == 32 else f"{len(data)} bytes are no Ed25519 key")
+        return Key(kind, fault="" if len(data) == 32 else f"{len(data)} bytes are no Ed25519 key")
     if kind != "rsa":
         return Key(kind, fault=f"k={kind} is known to nobody")
     bits = _rsa_bits(data)
-    return Key(kind, bits, testing=testing, fault="" if bits else "p= is no RSA key")
+    return Key(kind, bits, fault="" if bits else "p= is no RSA key")
 
 
 def _rsa_bits(data: bytes) -> int:

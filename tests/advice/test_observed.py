@@ -1,6 +1,7 @@
 """What a domain publishes against what reports say of it: SPF, DKIM, and who is silent."""
 
 import base64
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from email_report_processor.advice.observed import check_observed
+from email_report_processor.advice import observed_spf
+from email_report_processor.advice.observed import check_observed, read
+from email_report_processor.advice.observed_spf import Carried
 from email_report_processor.checking.dkim_key import is_key, read_key
 from email_report_processor.checking.finding import Finding
 from email_report_processor.checking.resolver import Look, Records
@@ -17,6 +20,7 @@ from email_report_processor.documents.document import make_id
 from email_report_processor.documents.encode import encode
 from email_report_processor.documents.senders import read_senders
 from email_report_processor.pages.figure import Period
+from email_report_processor.stores.kinds import Combined
 from email_report_processor.stores.opening import open_store
 from email_report_processor.stores.store import Row, Store
 from tests.nodes import Node
@@ -65,7 +69,8 @@ DNS: Mapping[tuple[str, str], tuple[str, ...]] = {
 
 
 def look(name: str, kind: str) -> Records:
-    return Records(DNS.get((name, kind), ()))
+    kinds = ("A", "AAAA") if kind == "ADDRESS" else (kind,)
+    return Records(tuple(text for one in kinds for text in DNS.get((name, one), ())))
 
 
 def rows(prefix: str) -> Iterator[Row]:
@@ -141,7 +146,7 @@ def test_everything(store: Store) -> None:
         ("spf", "  include:inner.example: 30 messages", "ok"),
         ("spf", "    ip4:198.51.100.0/24: 30 messages", "ok"),
         ("spf", "include:unused.example: 0 messages, 3 look-ups: no message", "warning"),
-        ("spf", "include:gone.example: there is no record", "failure"),
+        ("spf", "include:gone.example: there is no record: every check", "failure"),
         ("spf", "ip4:192.0.2.0/24: 30 messages", "ok"),
         ("spf", "7 look-ups of 10", "ok"),
         ("spf", "?all: of others it says nothing", "warning"),
@@ -204,3 +209,129 @@ def test_any_text_may_stand_where_a_key_should(text: str) -> None:
 def test_any_bytes_may_stand_where_a_key_should(data: bytes) -> None:
     key = read_key(f"v=DKIM1; p={base64.b64encode(data).decode()}")
     assert key.fault or key.revoked or 0 < key.bits <= 8 * len(data)
+
+
+# Every kind of mechanism, with who passes through it
+
+TERMS = (
+    "a:web.example.org/28//64",
+    "mx:other.example/30",
+    "exists:%{ir}.%{v}.l.example",
+    "include:%{d1r}.nested.example",
+    "ptr:hosts.example",
+    "redirect=_spf.example.org",
+)
+MECHANISMS: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("example.org", "TXT"): (" ".join(["v=spf1", *TERMS]),),
+    ("_spf.example.org", "TXT"): ("v=spf1 include:one.example ip6:2001:db8:6::/48 ~all",),
+    ("one.example", "TXT"): ("v=spf1 include:two.example -all",),
+    ("two.example", "TXT"): ("v=spf1 ip4:203.0.113.0/24 -all",),
+    ("example.nested.example", "TXT"): ("v=spf1 ip4:198.51.100.128/25 -all",),
+    ("web.example.org", "A"): ("192.0.2.17",),
+    ("web.example.org", "AAAA"): ("2001:db8:1::1",),
+    ("web.example.org", "ADDRESS"): ("192.0.2.17", "2001:db8:1::1"),
+    ("other.example", "MX"): ("a.other.example", "b.other.example"),
+    ("a.other.example", "A"): ("192.0.2.101",),
+    ("a.other.example", "AAAA"): ("2001:db8:2::1",),
+    ("b.other.example", "A"): ("192.0.2.201",),
+    ("7.100.51.198.in-addr.l.example", "A"): ("127.0.0.2",),
+    ("9.9.9.9.in-addr.arpa", "PTR"): ("nine.hosts.example",),
+    ("nine.hosts.example", "A"): ("9.9.9.9",),
+}
+
+
+@pytest.mark.parametrize(
+    ("address", "path"),
+    [
+        ("192.0.2.30", "a:web.example.org/28//64"),  # of the same /28
+        ("192.0.2.32", ""),
+        ("2001:db8:1::ffff", "a:web.example.org/28//64"),  # of the same /64
+        ("2001:db8:1:1::1", ""),
+        ("192.0.2.203", "mx:other.example/30"),
+        ("192.0.2.204", ""),
+        ("198.51.100.7", "exists:%{ir}.%{v}.l.example"),
+        ("198.51.100.130", "include:%{d1r}.nested.example"),
+        ("9.9.9.9", "ptr:hosts.example"),
+        ("203.0.113.5", "redirect=_spf.example.org > include:one.example > include:two.example > ip4:203.0.113.0/24"),
+        ("2001:db8:6::1", "redirect=_spf.example.org > ip6:2001:db8:6::/48"),
+        ("8.8.8.8", ""),
+    ],
+)
+def test_each_mechanism_with_the_messages_that_it_carried(address: str, path: str) -> None:
+    def ask(name: str, kind: str) -> Records:
+        return Records(MECHANISMS.get((name, kind), ()))
+
+    fields = {"policy_evaluated.dkim": "pass", "auth_results.spf": [{"domain": "example.org", "scope": "mfrom"}]}
+    seen = read("example.org", [Combined(fields, address, "Here", "2026-11-20", 7)], ask)
+    found = list(observed_spf.findings("example.org", seen.carried, ask))
+    carried = [one.text.partition(": 7 messages")[0].strip() for one in found if ": 7 messages" in one.text]
+    outside = f"{address} sends with your envelope and passes through no mechanism"
+    if path:
+        shown = path.split(" > ")
+        assert carried == (shown if "%" not in path or "exists" in path else shown[:1])
+        assert not any(outside in one.text for one in found)
+    else:
+        assert carried == [outside]
+
+
+def test_what_costs_receivers_something_and_brings_nothing() -> None:
+    dns = {
+        ("example.org", "TXT"): ("v=spf1 ptr a:gone.example mx:many.example exists:gone.example redirect=s.example",),
+        ("s.example", "TXT"): ("v=spf1 a mx:gone.example -all",),
+        ("many.example", "MX"): tuple(f"m{n}.example" for n in range(11)),
+    }
+    found = list(
+        observed_spf.findings("example.org", Carried(Counter(), Counter()), lambda *asked: Records(dns.get(asked, ())))
+    )
+    for result, words in [
+        ("warning", "ptr: slow"),
+        ("warning", "a:gone.example: the DNS has nothing there"),
+        ("failure", "mx:many.example: it has more than 10 mail servers"),
+        ("warning", "exists:gone.example: the DNS has nothing there"),
+        ("warning", "  a: the DNS has nothing there"),
+        ("warning", "  mx:gone.example: the DNS has nothing there"),
+        ("warning", "redirect=s.example: 0 messages"),
+    ]:
+        assert [one.result for one in found if one.text.startswith(words)] == [result], words
+    (redirect,) = [one for one in found if one.text.startswith("redirect=")]
+    assert redirect.remedy == 'example.org. IN TXT "v=spf1 ptr a:gone.example mx:many.example exists:gone.example -all"'
+
+
+@pytest.mark.parametrize(
+    ("tags", "fault", "strict"),
+    [
+        ("", "", False),
+        ("h=sha256; ", "", False),
+        ("h=sha1 : SHA256; ", "", False),
+        ("h=sha1; ", "h=sha1: no signature with SHA-256 passes", False),
+        ("s=email; ", "", False),
+        ("s=* : other; ", "", False),
+        ("s=tlsrpt; ", "s=tlsrpt: it is not for mail", False),
+        ("t=s; ", "", True),
+        ("t=y:s; ", "", True),
+        ("k=dsa; ", "k=dsa is known to nobody", False),
+    ],
+)
+def test_tags_of_a_key(tags: str, fault: str, *, strict: bool) -> None:
+    key = read_key(f"v=DKIM1; {tags}p={rsa(2048).partition('p=')[2]}")
+    assert (fault in key.fault, bool(key.fault), key.strict) == (True, bool(fault), strict)
+
+
+def test_a_key_of_ed25519() -> None:
+    wrapped = bytes.fromhex("302a300506032b6570032100") + bytes(32)  # as OpenSSL writes it, which receivers do not take
+    assert read_key(f"v=DKIM1; k=ed25519; p={base64.b64encode(bytes(32)).decode()}").fault == ""
+    assert "44 bytes are no Ed25519 key" in read_key(f"k=ed25519; p={base64.b64encode(wrapped).decode()}").fault
+
+
+def test_an_error_is_not_told_as_a_host_that_nothing_names() -> None:
+    """An IPv6 host, and hosts of A records only: three look-ups find nothing, and receivers give up."""
+    dns = {("example.org", "TXT"): ("v=spf1 a:a.example a:b.example a:c.example ip6:2001:db8::/32 -all",)}
+    fields = {"policy_evaluated.dkim": "pass", "auth_results.spf": [{"domain": "example.org", "scope": "mfrom"}]}
+
+    def ask(name: str, kind: str) -> Records:
+        return Records(dns.get((name, kind), ("192.0.2.1",) if kind == "A" else ()))
+
+    seen = read("example.org", [Combined(fields, "2001:db8::1", "Here", "2026-11-20", 7)], ask)
+    found = [one for one in observed_spf.findings("example.org", seen.carried, ask) if "2001:db8::1" in one.text]
+    assert "its check ends in an error (more than 2 look-ups of names with nothing" in found[-1].text
+    assert found[-1].remedy == "mend the record: see above"
