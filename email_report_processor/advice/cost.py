@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ..documents.senders import OURS, Senders, verdict
 from ..stores.kinds import Combined
 from ..values.domains import aligned
-from ..values.networks import is_in
+from ..values.networks import tester
 from .judge import Judged, judge
 from .record import Record
 
@@ -95,34 +95,47 @@ class _Found(NamedTuple):
     unsure: bool
     would_fail: bool  # under a policy, whatever it is that is tried
     judged: Judged
-    wanted: bool  # as far as can be told
+    wanted: bool  # refused, and as far as can be told mail of the site's own
 
 
-_Key = tuple[int, str]  # kind and address
+class _Host:
+    """What is added up for the rows of one kind at one host."""
+
+    __slots__ = ("address", "days", "found", "messages", "reporters")
+
+    def __init__(self, found: _Found, address: str, reporters: Counter[str], days: Counter[str]) -> None:
+        self.found = found
+        self.address = address
+        self.messages = 0
+        self.reporters = reporters  # of all that have its fate
+        self.days = days
 
 
 def reckon(rows: Iterable[Combined], record: Record, site: Site) -> Cost:
     """The cost over sums of rows: each kind is judged once for each of its hosts."""
     find = _Finder(record, site)
-    known: dict[_Key, _Found] = {}
-    hosts: dict[_Key, int] = defaultdict(int)
-    reporters: dict[tuple[str, str], int] = defaultdict(int)
-    days: dict[tuple[str, str], int] = defaultdict(int)
-    number = -1
-    for fields, address, reporter, day, messages, kind, like in rows:  # a million of them
+    kinds: dict[int, dict[str, _Host]] = {}
+    reporters: dict[str, Counter[str]] = {fate: Counter() for fate in FATES}
+    days: dict[str, Counter[str]] = {fate: Counter() for fate in FATES}
+    hosts: dict[str, _Host] = {}
+    number, last = -1, None
+    for fields, address, reporter, day, messages, kind, like in rows:  # a million of them, so nothing is made for each
         if kind is None:
             kind, number = number, number - 1  # noqa: PLW2901  # a kind of its own
-        key = (kind, like if address is None else address)
-        found = known.get(key)
-        if found is None:
-            found = known[key] = find(kind, fields, key[1])
-        fate = found.group.fate
+        if kind != last:
+            hosts, last = kinds.setdefault(kind, {}), kind
+        host = hosts.get(like if address is None else address)
+        if host is None:
+            name = like if address is None else address
+            found = find(kind, fields, name)
+            fate = found.group.fate
+            host = hosts[name] = _Host(found, name, reporters[fate], days[fate])
         if address is not None:
-            hosts[key] += messages
+            host.messages += messages
         if reporter is not None:
-            reporters[reporter, fate] += messages
+            host.reporters[reporter] += messages
         if day is not None:
-            days[day, fate] += messages
+            host.days[day] += messages
     cost = Cost(
         record,
         Counter(),
@@ -135,31 +148,39 @@ def reckon(rows: Iterable[Combined], record: Record, site: Site) -> Cost:
         Counter(),
         Counter(),
     )
-    return _summed(cost, ((known[key], key[1], messages) for key, messages in hosts.items()))
+    return _summed(cost, [one for hosts in kinds.values() for one in hosts.values() if one.messages])
 
 
-def _by_name(sums: Mapping[tuple[str, str], int]) -> dict[str, Counter[str]]:
+def _by_name(sums: Mapping[str, Mapping[str, int]]) -> dict[str, Counter[str]]:
+    """Name -> fates."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
-    for (name, fate), messages in sums.items():
-        found[name][fate] += messages
+    for fate, messages in sums.items():
+        for name, number in messages.items():
+            found[name][fate] += number
     return found
 
 
-def _summed(cost: Cost, hosts: Iterable[tuple[_Found, str, int]]) -> Cost:
-    """With what the hosts add up to: what was found, address, messages."""
+def _summed(cost: Cost, hosts: Iterable[_Host]) -> Cost:
+    """With what the hosts add up to."""
+    sums: dict[
+        int, tuple[_Found, int]
+    ] = {}  # by identity: hosts of a kind have one and the same, but where verdicts differ
+    for host in hosts:
+        found, messages = host.found, host.messages
+        sums[id(found)] = found, messages + sums.get(id(found), (found, 0))[1]
+        if found.group.fate in _TOLD:
+            cost.addresses[found.group][host.address] += messages
     unsure = 0
-    for (group, is_unsure, would_fail, judged, wanted), address, messages in hosts:
+    for (group, is_unsure, would_fail, judged, wanted), messages in sums.values():
         cost.groups[group] += messages
         cost.fates[group.fate] += messages
         unsure += messages if is_unsure else 0
-        if wanted and group.fate == "refused":
+        if wanted:
             cost.refused_wanted[group.sender] += messages
         if judged.spf_gone:
             cost.spf_gone[group.sender][judged.dkim] += messages
         if would_fail:
             cost.failing[group.author] += messages
-        if group.fate in _TOLD:
-            cost.addresses[group][address] += messages
     return cost._replace(unsure=unsure)
 
 
@@ -169,7 +190,7 @@ class _Finder:
     def __init__(self, record: Record, site: Site) -> None:
         self._record = record
         self._site = site
-        self._networks = tuple(network for network, _ in site.senders.networks) if site.senders else ()
+        self._is_named = tester(tuple(network for network, _ in site.senders.networks) if site.senders else ())
         self._kinds: dict[int, _Found] = {}
 
     def __call__(self, kind: int, fields: Mapping[str, Any], address: str) -> _Found:
@@ -179,7 +200,7 @@ class _Finder:
         if address:
             if self._site.loses_spf is not None:
                 found = self._find(fields, address)
-            elif is_in(address, self._networks):
+            elif self._is_named(address):
                 found = self._found({**fields, "source.ip": address}, found.judged)
         if address and not found.group.sender:  # who has no name is called by the address
             found = found._replace(group=found.group._replace(sender=address))
@@ -197,7 +218,8 @@ class _Finder:
         strict = judged._replace(policy="reject")
         then = fate if strict.does == judged.does else fate_of(fields, strict, self._site)
         would_fail = then in _WANTED or not (judged.passes or judged.sure_results or then in _SURE)
-        return _Found(group, not (judged.sure or fate in _SURE), would_fail, judged, _is_wanted(fields, self._site))
+        wanted = fate == "refused" and _is_wanted(fields, self._site)
+        return _Found(group, not (judged.sure or fate in _SURE), would_fail, judged, wanted)
 
 
 def fate_of(fields: Mapping[str, Any], judged: Judged, site: Site) -> str:
