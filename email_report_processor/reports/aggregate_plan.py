@@ -15,11 +15,17 @@ _SINGLE = {wire.rpartition("/")[2]: field for wire, field in _BY_WIRE.items() if
 _ANYWHERE = frozenset({"source_ip", "count", "disposition", "header_from", "envelope_from", "envelope_to"})
 _GROUPS = ("reason", "dkim", "spf")  # elements of which a record may have several
 _OVERRIDES = ("policy_override", "policy_override_reason", "override", "override_reason")
-_NAMES = Names.of(
-    RECORD,
-    [wire.rpartition("/")[2] for wire in _BY_WIRE],
-    dict.fromkeys(_OVERRIDES, "reason"),
-)
+_OTHERS = {
+    **dict.fromkeys(_OVERRIDES, "reason"),
+    "reason_type": "type",
+    "reason_comment": "comment",
+    "authentication_results": "auth_results",
+    **dict.fromkeys(("ip", "ip_address", "source_address"), "source_ip"),
+    **dict.fromkeys(("message_count", "messages"), "count"),
+    **dict.fromkeys(("from", "from_domain"), "header_from"),
+    **dict.fromkeys(("mail_from", "envelope_sender"), "envelope_from"),
+}
+_NAMES = Names.of(RECORD, [wire.rpartition("/")[2] for wire in _BY_WIRE], _OTHERS)
 
 # Texts of one element: the key in its object, the field's name, the number of the text.
 Group = tuple[tuple[str, str, int], ...]
@@ -62,7 +68,12 @@ class _Draft:
         """Put a text where it belongs; those with unknown names belong nowhere."""
         *above, name = found.path
         inner = above[-1] if above else ""
-        if inner in self.groups and not (name in {"result", "value"} and "policy_evaluated" in above[:-1]):
+        if inner == "policy_evaluated" and name in {"type", "comment"}:
+            outside = found._replace(warning=found.warning or f"{name}: it stands outside of a reason")
+            self._take(self.groups["reason"].setdefault(found.within[-1], {}), name, outside)
+        elif inner == "reason" and name in {"value", "text", "name"}:
+            self.bare.append((inner, found.number))
+        elif inner in self.groups and not (name in {"result", "value"} and "policy_evaluated" in above[:-1]):
             self._take(self.groups[inner].setdefault(found.within[-1], {}), name, found)
         elif inner in {"dkim", "spf"}:  # <policy_evaluated><dkim><result>pass</result>
             self._take(self.singles, inner, found)

@@ -41,7 +41,7 @@ def read(payload: Payload, context: Context) -> Report | Problem | None:
         return Problem(payload.place, f"DMARC aggregate report refused: {error}")
     if found is None:
         return None
-    surveyed = found.survey
+    surveyed = found.survey._replace(sha256=found.sha256 or found.survey.sha256)
     if reports_in(surveyed) > 1:
         return Problem(payload.place, "several DMARC aggregate reports in one file, which cannot be told apart")
     values = head_values(surveyed)
@@ -59,6 +59,7 @@ class _Read(NamedTuple):
 
     payload: Payload  # without what follows the first report in it
     survey: Survey
+    sha256: str = ""  # of the payload as it came, where something in it was changed
     rows: Recognised | None = None  # when they are usual ones; where they are kept, there is no second pass
 
 
@@ -70,6 +71,8 @@ def _survey(payload: Payload, bounds: Bounds) -> _Read | None:
         return usual
     again = partial(survey, bounds=bounds, containers=CONTAINERS, rows_in=reader.rows_in, kind_of=kind_of)
     surveyed = again(payload)
+    if surveyed is not None and not (surveyed.rows or surveyed.damage):
+        return _without_records(payload, surveyed, again)
     if surveyed is not None and reports_in(surveyed) > 1:
         payload = payload._replace(chunks=_first_report(payload.chunks))
         surveyed = again(payload)
@@ -88,7 +91,42 @@ def _usual(payload: Payload, bounds: Bounds, reader: RowReader) -> _Read | None:
         surveyed = survey_usual(payload, bounds, CONTAINERS, rows)
     except (DefusedXmlException, OverBound):  # `survey` says it, where it is the first thing to be said
         return None
-    return _Read(payload, surveyed, rows) if surveyed is not None and reports_in(surveyed) < 2 else None
+    return _Read(payload, surveyed, rows=rows) if surveyed is not None and reports_in(surveyed) < 2 else None
+
+
+def _without_records(payload: Payload, surveyed: Survey, again: Callable[[Payload], Survey | None]) -> _Read:
+    """A report in which no record was found: it may have none, or its records have another name."""
+    beginning = head_of(payload, CHUNK)
+    if re.search(rb"(?i)<(?:[^\s<>/:]{1,40}:)?records?[\s>]", beginning):
+        renamed = payload._replace(chunks=_renamed(payload.chunks))
+        found = again(renamed)
+        if found is not None and found.rows:
+            return _Read(renamed, found._replace(warnings=(*found.warnings, _RENAMED)), surveyed.sha256)
+    if re.search(rb"(?i)source[_-]?ip|<row[\s>]", beginning):
+        return _Read(payload, surveyed._replace(strict=False, warnings=(*surveyed.warnings, _NO_RECORD)))
+    return _alone(payload, surveyed, again)
+
+
+_RENAMED = "record: its name is written otherwise"
+_NO_RECORD = "salvaged: there are rows outside of any record, which were not read"
+_RECORD = rb"(?i)<(/?)((?:[^\s<>/:]{1,40}:)?)records?(?=[\s/>])"
+_LONGEST_TAG = 100  # bytes that it can match
+
+
+def _renamed(chunks: Callable[[], Iterator[bytes]]) -> Callable[[], Iterator[bytes]]:
+    """The file with its records named as the schema has it."""
+
+    def pieces() -> Iterator[bytes]:
+        rest = b""
+        for chunk in chunks():
+            data = rest + chunk
+            cut = data.rfind(b"<", max(len(data) - _LONGEST_TAG, 0))
+            cut = cut if cut >= 0 else len(data)
+            rest = data[cut:]
+            yield re.sub(_RECORD, rb"<\1\2record", data[:cut])
+        yield re.sub(_RECORD, rb"<\1\2record", rest)
+
+    return pieces
 
 
 def _alone(payload: Payload, surveyed: Survey, again: Callable[[Payload], Survey | None]) -> _Read:

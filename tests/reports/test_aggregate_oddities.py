@@ -3,7 +3,9 @@
 The value is used, or a warning says that it was not; no row is lost; and none of it changes an id.
 """
 
+import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,10 @@ def documents(data: bytes) -> list[Document]:
         ("<policy_override_reason><type>mailing_list</type></policy_override_reason>", ["mailing_list"], None),
         ("<Reason><Type>mailing_list</Type></Reason>", ["mailing_list"], None),
         ("<reason><type><value>mailing_list</value></type></reason>", ["mailing_list"], None),
+        ("<reason><value>mailing_list</value></reason>", ["mailing_list"], None),
+        ("<reason><reason_type>mailing_list</reason_type></reason>", ["mailing_list"], None),
+        ("<type>mailing_list</type><comment>x</comment>", ["mailing_list"], ["x"]),
+        ("<reason_type>mailing_list</reason_type>", ["mailing_list"], None),
     ],
 )
 def test_reasons_in_other_shapes(reason: str, types: list[str], comments: list[str] | None) -> None:
@@ -93,6 +99,10 @@ def test_results_in_other_shapes(results: str, expected: dict[str, object], warn
         ("<row><source_ip>192.0.2.1</source_ip><count>1</count>", "<row source_ip='192.0.2.1' count='1'>"),
         ("<count>1</count>", "<count><value>1</value></count>"),
         ("<row>", "<Row>"),
+        ("auth_results>", "authentication_results>"),
+        ("source_ip>", "ip>"),
+        ("count>", "message_count>"),
+        ("header_from>", "from>"),
     ],
 )
 def test_names_written_otherwise(before: str, after: str) -> None:
@@ -103,6 +113,30 @@ def test_names_written_otherwise(before: str, after: str) -> None:
     fields = only(data)
     assert {name: value for name, value in fields.items() if name != "warnings"} == plain
     assert fields["warnings"]
+
+
+def upper(data: bytes) -> bytes:
+    return re.sub(rb"</?[a-z_]+", lambda tag: tag[0].upper(), data)
+
+
+@pytest.mark.parametrize(("name", "change"), [(b"Record>", bytes), (b"records>", bytes), (b"record>", upper)])
+def test_records_of_another_name(name: bytes, change: Callable[[bytes], bytes]) -> None:
+    plain = xml(row() * 3)
+    written = change(plain.replace(b"record>", name))
+    expected, found = read_bytes(plain), read_bytes(written)
+    assert found.rows == expected.rows == 3
+    assert not found.head["salvaged"]
+    assert found.head["report.sha256"] == hashlib.sha256(written).hexdigest()
+    for one, other in zip(found.documents(), expected.documents(), strict=True):
+        fields, same = ({**document.layers[1], **document.own} if document.layers else {} for document in (one, other))
+        assert {key: value for key, value in fields.items() if key != "warnings"} == same
+
+
+def test_rows_outside_of_records_are_said() -> None:
+    found = read_bytes(xml(row()).replace(b"<record>", b"").replace(b"</record>", b""))
+    assert found.rows == 0
+    assert found.head["salvaged"]
+    assert "outside of any record" in found.head["warnings"][-1]
 
 
 @pytest.mark.parametrize("after", ["id='7'", "lang='en'", "xsi:type='x'", "xml:lang='en'", "xmlns:q='urn:q'"])

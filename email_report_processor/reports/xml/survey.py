@@ -1,6 +1,7 @@
 """The two passes over a payload: `survey` judges it and finds its head, `bodies` gives its records."""
 
 import hashlib
+import re
 from collections.abc import Callable, Hashable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,8 +23,8 @@ UNCLOSED = 1000  # records without an end tag, after which expat is asked no mor
 CHUNK = 64 * 1024  # bytes given to expat and decoded at once
 MOST_TAGS = 20_000  # of one record, or outside of all: a tag costs 300 bytes of memory while a shape is worked out
 
-_REPORT = pattern(rf"<{PREFIX}(?:feedback|report_metadata|policy_published)[\s/>]")
-ROOT = pattern(rf"\s*<{PREFIX}feedback[\s/>]")
+_REPORT = pattern(rf"<{PREFIX}(?:feedback|report_metadata|policy_published)[\s/>]", re.IGNORECASE)
+ROOT = pattern(rf"\s*<{PREFIX}feedback[\s/>]", re.IGNORECASE)
 _HTML = ("<html", "<!doctype html")
 _QUOTED_BEFORE = pattern(r"(?:\A|[\r\n])[ \t]*+>++[ \t][ \t>]*+\Z")  # a mail that quotes a report is none
 
