@@ -15,9 +15,8 @@ def settle_period(metadata: Fields, reported_end: str, warnings: Warnings) -> Fi
     begin, end = _date(metadata, "report.begin"), _date(metadata, "report.end")
     if not (begin and end):
         return {}
-    if (
-        begin == end and reported_end[4:5] == "-" and len(reported_end) == len("2026-11-19")
-    ):  # a day named twice is that day
+    if begin == end and any(text.startswith("report.end: a day alone") for text in warnings.texts):
+        # a day named twice is that day
         end = begin + _DAY - timedelta(seconds=1)
         metadata["report.end"] = write_date(end)
     if begin <= end <= begin + LONGEST:

@@ -35,6 +35,23 @@ DAY = "2026-11-19T00:00:00Z"
         ("20261119T000000Z", (DAY, "a date, not Unix time")),
         ("Thu, 19 Nov 2026 01:00:00 +0100", (DAY, "a date, not Unix time")),
         ("2026-11-19", (DAY, "a day alone, read as its beginning")),
+        ("20261119", (DAY, "a day alone, read as its beginning")),
+        ("2026/11/19", (DAY, "a day alone, read as its beginning")),
+        ("19.11.2026", (DAY, "a day alone, read as its beginning")),
+        ("11/19/2026", (DAY, "a day alone, read as its beginning")),
+        ("19/11/2026", (DAY, "a day alone, read as its beginning")),
+        ("20261119000000", (DAY, "a date, not Unix time, in UTC as it names no zone")),
+        ('"1795046400"', (DAY, "marks around it taken away")),
+        ("+1795046400", (DAY, "marks around it taken away")),
+        ("1795046400 UTC", (DAY, "marks around it taken away")),
+        ("1795046400s", (DAY, "marks around it taken away")),
+        ("\ufeff1795046400\u200b", (DAY, "marks around it taken away")),
+        ("1,795,046,400", (DAY, "read without marks between its digits")),
+        ("1 795 046 400", (DAY, "read without marks between its digits")),
+        ("1.7950464e9", (DAY, "read as a whole number")),
+        ("1.7950464E+09", (DAY, "read as a whole number")),
+        ("/Date(1795046400000)/", (DAY, "read as milliseconds")),
+        ("134395200000000000", (DAY, "read as time of Windows")),
     ],
 )
 def test_dates_that_can_be_told(text: str, expected: tuple[str, str]) -> None:
@@ -43,7 +60,20 @@ def test_dates_that_can_be_told(text: str, expected: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "0", "86400", "20261119", "999999999", "17950464000", "soon", "11/12/2026", "2026-11", "2026-13-01", "-1"],
+    [
+        "",
+        "0",
+        "86400",
+        "20261319",
+        "999999999",
+        "1,795,046",
+        "17950464000",
+        "soon",
+        "11/12/2026",
+        "2026-11",
+        "2026-13-01",
+        "-1",
+    ],
 )
 def test_dates_that_are_none(text: str) -> None:
     with pytest.raises(ValueError, match=r"date|Unix|month"):
@@ -76,6 +106,10 @@ def test_units_of_unix_time(seconds: int, zeros: int, rest: int) -> None:
         ('"192.0.2.10"', ("192.0.2.10", "marks around it taken away")),
         ("192.0.2.10.", ("192.0.2.10", "marks around it taken away")),
         ("ip4:192.0.2.10", ("192.0.2.10", "marks around it taken away")),
+        ("dns; 192.0.2.10", ("192.0.2.10", "marks around it taken away")),
+        ("\ufeff192.0.2.10\u200b", ("192.0.2.10", "marks around it taken away")),
+        ("192.0.2.10#25", ("192.0.2.10", "its port left out")),
+        ("192.0.2.10 port 25", ("192.0.2.10", "its port left out")),
     ],
 )
 def test_addresses_with_one_meaning(text: str, expected: tuple[str, str]) -> None:
@@ -125,6 +159,7 @@ def test_what_is_written_around_an_address_does_not_matter(address: ipaddress.IP
         ("https://u@example.org:8443/path?x", "example.org"),
         ("a.example<b@example.org", "example.org"),  # a name in front of an address
         ("<>", ""),
+        ('"a@b"@example.org', "example.org"),
     ],
 )
 def test_the_one_domain_in_a_text(text: str, domain: str) -> None:
