@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..values.patterns import pattern
 from .blob import CHUNK, Blob, Damaged, Scratch, chunks
-from .forms import SNIFFED, form_of, is_cms
+from .forms import SNIFFED, TEXT_MARKS, form_of, is_cms
 from .headers import (
     FIELD_NAME,
     HEADER_BYTES,
@@ -76,6 +76,7 @@ _NO_ESCAPE = pattern(rb"=(?![0-9A-Fa-f]{2}|[ \t]*(?:[\r\n]|\Z)|[0-9A-Fa-f]\Z)") 
 _ESCAPED = pattern(rb"=3D|=[ \t]*(?:\r\n|\n|\r)")
 # gzip, zip; with a whole line of it also `<?xml`, `<feedback` and `{`
 _BASE64 = pattern(rb"H4sI|UEsDB|(?:77u/)?(?:PD94bWw|PGZlZWRi|ey[AJ]|ew[ok]|ew0K)[A-Za-z0-9+/]{48}")
+_BANNER = pattern(rb"[A-Za-z0-9+/=]*+[ \t]*+[^A-Za-z0-9+/=\s>|]")  # a line that is not of base64
 _BASE64_LINE = pattern(rb"[A-Za-z0-9+/]{40,76}(?=[\r\n])")
 _NO_MAIL = (b"<", b"{", b"[", b"PK", b"\x1f\x8b", b"\xff\xfe", b"\xfe\xff", b"H4sI", b"UEsDB")
 
@@ -153,8 +154,15 @@ class Part:
         if self.encoding == "quoted-printable":
             plain = _ARCHIVE.match(first) or (_TEXT.match(first) and _NO_ESCAPE.search(first))
         else:  # neither base64 nor uuencode begins with these characters
+            if self.encoding not in UUENCODE and _BANNER.match(first) and self._has_files(start, stop):
+                return "binary"
             plain = _ARCHIVE.match(first) or _TEXT.match(first) or _FIELD_START.match(first)
         return "binary" if plain else self.encoding
+
+    def _has_files(self, start: int, stop: int) -> bool:
+        """Whether files seem to begin behind a banner that a gateway put in front of base64: `inline` looks closer."""
+        beginning = self._blob.read(start, min(start + BEGINNING, stop))
+        return any(beginning.find(mark) > 0 for mark in TEXT_MARKS)
 
     def _unlabelled_encoding(self, first: bytes) -> str:
         if _BASE64.match(first) or _is_base64_of_field(first) or _is_base64_of_cms(first):

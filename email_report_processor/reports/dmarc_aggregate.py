@@ -102,7 +102,7 @@ def _without_records(payload: Payload, surveyed: Survey, again: Callable[[Payloa
         found = again(renamed)
         if found is not None and found.rows:
             return _Read(renamed, found._replace(warnings=(*found.warnings, _RENAMED)), surveyed.sha256)
-    if re.search(rb"(?i)source[_-]?ip|<row[\s>]", beginning):
+    if surveyed.strict and re.search(rb"(?i)source[_-]?ip|<row[\s>]", beginning):
         return _Read(payload, surveyed._replace(strict=False, warnings=(*surveyed.warnings, _NO_RECORD)))
     return _alone(payload, surveyed, again)
 
@@ -150,8 +150,9 @@ def _from_the_root(chunks: Callable[[], Iterator[bytes]]) -> Callable[[], Iterat
     def rest() -> Iterator[bytes]:
         pieces = chunks()
         first = next(pieces, b"")
-        begin = re.search(_BEGINNING, first)
-        yield first[begin.start() :] if begin else first
+        metadata = first.find(b"report_metadata")  # a banner may ask for <feedback>, too
+        begins = [begin.start() for begin in re.finditer(_BEGINNING, first) if begin.start() < metadata or metadata < 0]
+        yield first[begins[-1 if metadata >= 0 else 0] :] if begins else first
         yield from pieces
 
     return rest

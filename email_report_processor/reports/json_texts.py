@@ -34,16 +34,20 @@ def read_texts(payload: Payload, beginning: bytes, bounds: Bounds) -> Texts | No
         return None
     data, fault = _bytes(payload, bounds)
     data = _as_utf8(data)
-    if not _MENTIONS.search(data) or not (array or _ANOTHER.search(data)):
+    first = _MENTIONS.search(data)
+    level = _depth(data, first.start()) - 1 if first else 0  # arrays and objects around the reports
+    if not first or not (level > 0 or _ANOTHER.search(data)):
         return None
     ranges = []
-    for start, stop in _objects(data, 1 if array else 0):
+    for start, stop in _objects(data, level):
         ranges.append((start, stop))
         if len(ranges) > bounds.archive_members:
             fault = f"more reports than bounds.archive_members = {bounds.archive_members}"
             break
-    if not ranges or not (array or len(ranges) > 1):
+    if not ranges or not (level > 0 or len(ranges) > 1):
         return None
+    if not array and level > 0 and not all(b'"policies"' in data[start:stop] for start, stop in ranges):
+        return None  # an object with something like a report in it
     return Texts(data, tuple(ranges[: bounds.archive_members]), fault)
 
 
@@ -69,6 +73,12 @@ def _as_utf8(data: bytes) -> bytes:
     if encoding in {"utf-8", "utf-8-sig"}:
         return data
     return data.decode(encoding, "replace").encode("utf-8", "replace")
+
+
+def _depth(data: bytes, at: int) -> int:
+    """How many arrays and objects are open at a place."""
+    marks = [token[0] for token in _TOKEN.finditer(data, 0, at)]
+    return sum(mark in {b"{", b"["} for mark in marks) - sum(mark in {b"}", b"]"} for mark in marks)
 
 
 def _objects(data: bytes, level: int) -> Iterator[tuple[int, int]]:

@@ -41,7 +41,7 @@ _LATE = pattern(
     rb"(?:<\?xml\s[^<>]{0,200}>\s{0,100})?<(?:[A-Za-z_][A-Za-z0-9_.-]{0,40}:)?feedback[\s>]"
     rb'|\{\s{0,100}"(?:organization.name|date.range|contact.info|report.id|policies)"',
 )
-_IN_PAGES = (*TEXT_MARKS, b"&lt;feedback", b"&lt;?xml", b"organization-name&", b"report-id&")
+_IN_PAGES = (*TEXT_MARKS, b"&lt;feedback", b"&lt;?xml", b"organization-name&", b"report-id&", b'"report-id"')
 _LATE_MARKS = (b"feedback", b'"organization', b'"date', b'"contact', b'"report', b'"policies')  # one of them is in it
 _LONGEST_LATE = 1024  # bytes that it can match
 
@@ -266,7 +266,7 @@ class Search:
             self.unlooked -= marks.size
             if marks.files:
                 yield from self._files_in(found, level, marks.size)
-            if marks.report >= CHUNK // 2:  # nearer ones were seen by the kinds
+            if marks.report >= (1 if marks.json else CHUNK // 2):  # nearer ones were seen by the kinds
                 yield from self._report_behind(found, marks.report)
         except (Damaged, OverBound) as fault:
             yield Problem(found.place, str(fault))
@@ -343,11 +343,12 @@ class _Marks(NamedTuple):
     size: int  # bytes that were looked at
     files: bool
     report: int  # where one seems to begin, -1 for nowhere
+    json: bool  # it is JSON, which may stand behind other braces
 
 
 def _find_marks(found: Payload, most: int) -> _Marks:
     """Look at the first `most` bytes of a text. Raises Damaged, OverBound."""
-    size, files, report = 0, False, -1
+    size, files, report, is_json = 0, False, -1, False
     data = b""
     for piece in found.chunks():
         if size >= most:
@@ -356,8 +357,8 @@ def _find_marks(found: Payload, most: int) -> _Marks:
         size += len(piece)
         files = files or any(mark in data for mark in TEXT_MARKS)
         if report < 0 and any(mark in data for mark in _LATE_MARKS) and (match := _LATE.search(data)):
-            report = size - len(data) + match.start()
-    return _Marks(size, files, report)
+            report, is_json = size - len(data) + match.start(), match[0].startswith(b"{")
+    return _Marks(size, files, report, is_json)
 
 
 def _is_notification(part: Part) -> bool:

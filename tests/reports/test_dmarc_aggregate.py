@@ -389,7 +389,7 @@ def test_format_by_namespace(attribute: str) -> None:
         ("<begin>x</begin><end>-1</end>", "2026-11-20T07:00:00Z", "2026-11-20T07:00:00Z", "report.end: not a date"),
         ("", "", None, "@timestamp: when it was stored, as neither the report nor a message has a date"),
         ("<begin>0</begin><end>0</end>", "", None, "report.begin: not a date"),
-        ("<begin>20261119</begin><end>20261120</end>", "", None, "report.end: not a date"),
+        ("<begin>20261399</begin><end>20261398</end>", "", None, "report.end: not a date"),
     ],
 )
 def test_time(dates: str, received: str, stamp: str | None, warning: str | None) -> None:

@@ -220,6 +220,8 @@ TLS_TEXTS: dict[str, Callable[[list[dict[str, Any]]], bytes]] = {
     "array over lines": lambda reports: b"\r\n" + json.dumps(reports, indent=2).encode() + b"\r\n",
     "array with a mark": lambda reports: b"\xef\xbb\xbf" + json.dumps(reports).encode(),
     "array in UTF-16": lambda reports: json.dumps(reports).encode("utf-16"),
+    "object around them": lambda reports: json.dumps({"count": 3, "reports": reports}).encode(),
+    "object around each": lambda reports: json.dumps([{"report": one} for one in reports]).encode(),
     "lines": lambda reports: b"\n".join(json.dumps(one).encode() for one in reports) + b"\n",
     "RFC 7464": lambda reports: b"".join(b"\x1e" + json.dumps(one).encode() + b"\n" for one in reports),
 }
@@ -302,6 +304,30 @@ def test_text_around_a_tls_report_is_no_damage(before: bytes, behind: bytes) -> 
         assert any("text b" in warning for warning in report.head["warnings"])
     (report,) = read_message(json.dumps(tls("t")).encode() + b" and {more").reports
     assert report.head["salvaged"]
+
+
+@pytest.mark.parametrize(
+    "around",
+    ["<html><style>a {b: c}</style>%s</html>", "<html><body><pre>%s</pre></body></html>", "f(%s);", "{EXT} %s"],
+)
+def test_a_tls_report_behind_other_braces(around: str) -> None:
+    data = (around % json.dumps(tls("t"), indent=1)).encode()
+    assert only(data) == only(plain(data)) == only(attached(gzip.compress(data))) == ["t"]
+
+
+@pytest.mark.parametrize(
+    "page", [b"<html><body>%b</body></html>", b"Send us <feedback> today!\n%b", b"<p>%b\n<feedback>"]
+)
+def test_a_page_or_a_banner_with_our_words_around_an_xml_report(page: bytes) -> None:
+    data = page % xml("1")
+    assert only(plain(data)) == only(attached(gzip.compress(data))) == ["1"]
+
+
+@pytest.mark.parametrize("file", [gzip.compress, zipped, bytes])
+def test_a_banner_in_front_of_base64(file: Callable[[bytes], bytes]) -> None:
+    """A gateway wrote into the part without looking at its encoding."""
+    raw = plain(BANNER + base64.encodebytes(file(b"<?xml version='1.0'?>" + xml("1"))) + b"\n-- \nA footer, too\n")
+    assert only(raw.replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: base64\r\n\r\n", 1)) == ["1"]
 
 
 # Behind much of something else

@@ -25,6 +25,7 @@ MOST_TAGS = 20_000  # of one record, or outside of all: a tag costs 300 bytes of
 
 _REPORT = pattern(rf"<{PREFIX}(?:feedback|report_metadata|policy_published)[\s/>]", re.IGNORECASE)
 ROOT = pattern(rf"\s*<{PREFIX}feedback[\s/>]", re.IGNORECASE)
+_IN_A_PAGE = pattern(rf"<{PREFIX}feedback[\s/>][^<>]{{0,1000}}<{PREFIX}report_metadata[\s/>]")
 _HTML = ("<html", "<!doctype html")
 _QUOTED_BEFORE = pattern(r"(?:\A|[\r\n])[ \t]*+>++[ \t][ \t>]*+\Z")  # a mail that quotes a report is none
 
@@ -101,7 +102,7 @@ def survey(
 def may_be_report(start: str) -> bool:
     """Whether a text that begins like this may be a report, or what is left of one."""
     found = _REPORT.search(start)
-    if not found or start.lstrip()[:20].lower().startswith(_HTML):
+    if not found or (start.lstrip()[:20].lower().startswith(_HTML) and not _IN_A_PAGE.search(start)):
         return False
     return not _QUOTED_BEFORE.search(start, 0, found.start())
 
