@@ -17,6 +17,7 @@ from ..desk.drafts import Held
 from ..desk.history import Standing
 from ..desk.message import Message
 from ..desk.preparing import LeftOut
+from ..desk.rdap import is_address
 from ..desk.replies import LARGEST
 from ..desk.reporting import OUTCOMES, Desk, ReportingError, close_report, open_desk, prepare_reports
 from ..desk.sending import SEARCH, Result, send_reports, send_unseen
@@ -53,6 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     prepare.add_argument(
         "--eml", metavar="FILE", action="append", default=[],
         help="about the spam in this file, which is stored; - is standard input; again for more",
+    )  # fmt: skip
+    prepare.add_argument(
+        "--copy-to", metavar="ADDRESS", action="append", default=[],
+        help="who gets a copy of each report, beside [abuse] copy_to; again for more",
     )  # fmt: skip
     command("drafts", "list the drafts, and what keeps them from leaving")
     show = command("show", "print drafts as they will be sent; whoever looks may send")
@@ -114,8 +119,12 @@ def _prepare(arguments: argparse.Namespace, settings: Settings) -> int:
     messages = _brought(arguments.eml, settings) if arguments.eml else reported(arguments, settings)
     if arguments.eml and not messages:
         return fail("nothing of it can be reported", 1)
+    if wrong := [one for one in arguments.copy_to if not is_address(one)]:
+        return fail(f"--copy-to {wrong[0]}: that is no address", 2)
     with _desk(settings) as desk:
-        made = prepare_reports(desk, messages, _user(), campaign=arguments.campaign)
+        copies = tuple(dict.fromkeys([*desk.sending.copy_to, *arguments.copy_to]))
+        copying = desk._replace(sending=desk.sending._replace(copy_to=copies))
+        made = prepare_reports(copying, messages, _user(), campaign=arguments.campaign)
     print(_drafts_table(made.prepared) or "no report was prepared")
     if made.left_out:
         print("\nleft out:\n" + _left_out(made.left_out))

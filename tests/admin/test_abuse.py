@@ -179,6 +179,16 @@ def test_spam_that_somebody_got(admin: Admin, tmp_path: Path) -> None:
     assert admin(b"", "abuse", "prepare", "--eml", "-", ALL).status == 2
 
 
+def test_copies_that_are_asked_for(admin: Admin, sendmail: Path) -> None:
+    ok(admin, "prepare", ALL, "--copy-to", "feed@copies.example", "--copy-to", "other@copies.example")
+    ok(admin, "show", token_of(admin))
+    ok(admin, "send", "--all")
+    to = [line.split()[-1] for line in (sendmail.parent / "sendmail.arguments").read_text().splitlines()]
+    assert to == ["abuse@us-net.example", "feed@copies.example", "other@copies.example"]
+    assert len(set(mails(sendmail))) == 1, "the same as it went out"
+    assert admin(b"", "abuse", "prepare", ALL, "--copy-to", "nobody").status == 2
+
+
 def test_without_a_query_the_usual_one_is_meant(admin: Admin) -> None:
     assert admin(b"", "abuse", "prepare").status == 0
 

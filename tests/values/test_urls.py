@@ -73,6 +73,7 @@ def test_length_is_bounded() -> None:
         ("http://./", ""),
         ("tel:+49123", ""),
         ("http://a b/", ""),
+        ("http://shop.email/", "shop.email"),
         ("http://" + "a" * 254, ""),
         ("", ""),
     ],
