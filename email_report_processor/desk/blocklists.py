@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -64,6 +65,7 @@ def _listed(url: str, messages: Sequence[Message]) -> Listed:
     return Listed(url, _host(url), sum(one.count for one in messages), times[0], times[-1])
 
 
+@lru_cache(maxsize=3000)
 def _host(url: str) -> str:
     """The host by its name, '' when it is an address or nothing that a resolver could be asked for."""
     name = host_of(url)

@@ -7,6 +7,7 @@ beside many others, as w3.org, a logo or a webmail's host does; the host of a bo
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -63,7 +64,8 @@ def find_campaigns(
     return sorted(real, key=lambda one: (-len(one.messages), one.name))
 
 
-def plain_subject(subject: str, recipients: Iterable[str] = (), names: frozenset[str] = frozenset()) -> str:
+@lru_cache(maxsize=3000)
+def plain_subject(subject: str, recipients: tuple[str, ...] = (), names: frozenset[str] = frozenset()) -> str:
     """A subject without digits, codes, addresses and names, which differ by recipient; '' when too little is left."""
     text = _ADDRESS.sub(" ", _PREFIX.sub("", subject.strip()))
     own = {word.lower() for one in recipients for word in _WORD.findall(one.partition("@")[0])} | names

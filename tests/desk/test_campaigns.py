@@ -91,7 +91,7 @@ def test_own_domains_join_nothing() -> None:
     ],
 )
 def test_plain_subjects(subject: str, plain: str) -> None:
-    assert plain_subject(subject, ["anna@example.org"]) == plain
+    assert plain_subject(subject, ("anna@example.org",)) == plain
 
 
 @given(

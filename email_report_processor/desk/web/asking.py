@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ...stores.query import Node, Or, Text, field_of, parse
@@ -90,6 +91,11 @@ def listing(asked: Asked, node: Node, datasets: tuple[str, ...] = DATASETS, size
     return Listing(found[:size], write_place(found[size - 1].place) if more else "")
 
 
+# A campaign is looked at page by page, and the same thousand messages are behind each: a document that says the same is
+# read once. Without header and text a message takes some kilobytes.
+_brief = lru_cache(maxsize=3 * MOST)(from_row)
+
+
 class Newest(NamedTuple):
     """The newest messages that a query finds."""
 
@@ -99,7 +105,7 @@ class Newest(NamedTuple):
 
 def newest(asked: Asked, node: Node, most: int = MOST) -> Newest:
     """As many as a view looks at together, without header and text: what belongs together is found in memory."""
-    found = [from_row(one.row) for one in asked.store.select(Selection(node, DATASETS, most + 1, BRIEF))]
+    found = [_brief(one.row) for one in asked.store.select(Selection(node, DATASETS, most + 1, BRIEF))]
     return Newest(tuple(found[:most]), len(found) > most)
 
 
