@@ -51,7 +51,7 @@ function _shtab_email_report_admin_using
 end
 
 set -g _shtab_email_report_admin_commands abuse 'abuse prepare' 'abuse drafts' 'abuse show' 'abuse send' 'abuse auto' 'abuse close' 'abuse answers' 'abuse reports' 'abuse contacts' 'abuse league' alert campaigns check copy demo desk digest dns doctor erase explain inbox init journal kept logins 'logins read' 'logins follow' 'logins policy' 'logins check' 'logins events' 'logins stop' 'logins release' 'logins answer' 'logins stopped' 'logins audit' metrics names policy prune reclassify search setup summary urls verdict
-set -g _shtab_email_report_admin_opts_with_value --address --after --by --campaign --category --channel --comment --config --csv --dashboards-tenant --dashboards-url --dataset --domain --eml --every --file --format --from --from-prefix --hours --html --identifier --index-prefix --least --limit --listen --mail-server --map --message --mode --name --only --own --password-file --period --port --prefix --remove --retention --server --since --smtp --stale --state --store --tenant --timeout --to --to-config --top --try --until --user --username --wait --weeks --why --window --without --workspace --zone
+set -g _shtab_email_report_admin_opts_with_value --address --after --by --campaign --category --channel --comment --config --copy-to --csv --dashboards-tenant --dashboards-url --dataset --domain --eml --every --file --format --from --from-prefix --hours --html --identifier --index-prefix --least --limit --listen --mail-server --map --message --mode --name --only --own --password-file --period --port --prefix --remove --retention --server --since --smtp --stale --state --store --tenant --timeout --to --to-config --top --try --until --user --username --wait --weeks --why --window --without --workspace --zone
 
 complete -c email-report-admin -e
 complete -c email-report-admin -f
@@ -72,6 +72,7 @@ complete -c email-report-admin -n '_shtab_email_report_admin_using abuse prepare
 complete -c email-report-admin -n '_shtab_email_report_admin_using abuse prepare' -l tenant -x -d 'one of [[tenants]] (docs/tenants.md)'
 complete -c email-report-admin -n '_shtab_email_report_admin_using abuse prepare' -l campaign -x -d 'only the messages of this campaign'
 complete -c email-report-admin -n '_shtab_email_report_admin_using abuse prepare' -l eml -xka "(__fish_complete_path (commandline -ct))" -d 'about the spam in this file, which is stored; - is standard input; again for more'
+complete -c email-report-admin -n '_shtab_email_report_admin_using abuse prepare' -l copy-to -x -d 'who gets a copy of each report, beside [abuse] copy_to; again for more'
 complete -c email-report-admin -n '_shtab_email_report_admin_using abuse; and test $_shtab_email_report_admin_npos -eq 0' -a drafts -d 'List the drafts, and what keeps them from leaving.'
 complete -c email-report-admin -n '_shtab_email_report_admin_using abuse drafts' -s h -l help -d 'show this help message and exit'
 complete -c email-report-admin -n '_shtab_email_report_admin_using abuse drafts' -l store -x -d 'https://host:9200 or sqlite:PATH'
