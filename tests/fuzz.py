@@ -18,6 +18,7 @@ import io
 import json
 import lzma
 import random
+import re
 import resource
 import signal
 import sys
@@ -249,6 +250,25 @@ def _swell(data: bytearray, chance: random.Random) -> None:
     data[:] = zlib.compress(raw, 1, 31) if chance.random() < 0.8 else bz2.compress(raw)
 
 
+_COUNTER = re.compile(rb"\d+")
+
+
+def _kinds(data: bytearray, chance: random.Random) -> None:
+    """A record many times, each with another number somewhere in it, and then alike ones; compressed."""
+    begin, end = data.find(b"<record>"), data.find(b"</record>")
+    numbers = [*_COUNTER.finditer(data, begin, end)] if 0 <= begin < end else []
+    if not numbers:
+        return
+    end += len(b"</record>")
+    place = chance.choice(numbers)
+    before, behind = bytes(data[begin : place.start()]), bytes(data[place.end() : end])
+    kinds = chance.choice((10, 127, 129, 1023, 1025, 2049))
+    turns = chance.choice((1, 1, 2, 3))
+    many = [before + b"%d" % number + behind for number in range(kinds)] * turns + [bytes(data[begin:end])] * kinds
+    raw = bytes(data[:begin]) + b"".join(many)[:SWOLLEN] + bytes(data[end:])
+    data[:] = zlib.compress(raw, 1, 31) + b"\0" * chance.choice((0, 4 * len(many)))
+
+
 def _unwrap(data: bytearray, chance: random.Random) -> None:
     """What lies within, so that it is mutated too."""
     at = bytes(data).find(b"\r\n\r\n")
@@ -258,7 +278,7 @@ def _unwrap(data: bytearray, chance: random.Random) -> None:
 
 MUTATE: tuple[Callable[[bytearray, random.Random], None], ...] = (
     _flip, _cut, _remove, _remove, _insert, _insert, _repeat, _move, _replace, _replace, _line_ends, _wrap, _unwrap,
-    _swell,
+    _swell, _kinds,
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import base64
 import bz2
 import gzip
 import io
+import itertools
 import json
 import lzma
 import os
@@ -16,7 +17,7 @@ import sys
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,34 @@ def small_reports(number: int) -> bytes:
     return attached(buffer.getvalue())
 
 
+def row(address: str, kind: int = 0, more: str = "") -> bytes:
+    """An aggregate report's record, of one of many kinds."""
+    return (
+        f"<record><row><source_ip>{address}</source_ip><count>1</count><policy_evaluated><dkim>pass</dkim>"
+        f"</policy_evaluated>{more}</row><identifiers><header_from>example.org</header_from></identifiers><auth_results>"
+        f"<dkim><domain>d{kind}.example.org</domain><result>pass</result></dkim></auth_results></record>"
+    ).encode()
+
+
+def ipv4(number: int) -> str:
+    return f"{number % 223 + 1}.{number // 7 % 256}.{number // 1792 % 256}.{number % 251}"
+
+
+def ipv6(number: int) -> str:
+    return f"2001:db8:{number % 65521 + 1:x}:{number % 251 + 1:x}:{number % 257 + 1:x}:1:2:{number % 241 + 1:x}"
+
+
+def rows(*kinds: Sequence[int], address: Callable[[int], str] = ipv4, more: str = "") -> bytes:
+    """A report of one record for each kind, in a mail that is long enough for them."""
+    deflater = zlib.compressobj(6, zlib.DEFLATED, 31)
+    pieces = [deflater.compress(REPORT)]
+    pieces += [deflater.compress(row(address(at), kind, more)) for at, kind in enumerate(itertools.chain(*kinds))]
+    data = b"".join(pieces) + deflater.compress(b"</feedback>") + deflater.flush()
+    text = b"--b\r\n\r\n" + b"a text that makes the message longer\r\n" * (4 * sum(map(len, kinds)) // 38)
+    file = b"\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(data)
+    return MIXED + text + file + b"--b--\r\n"
+
+
 DETAIL = b'{"result-type":"certificate-expired","failed-session-count":1},'
 FILES = [containers.File(str(number), bytes(30_000)) for number in range(900)]
 TNEF = struct.pack("<LH", 0x223E9F78, 1)
@@ -174,6 +203,16 @@ MESSAGES: dict[str, Callable[[], bytes]] = {
     "lines of base64 that may begin a file": lambda: HEAD + b"\r\n" + (b"UEsDB" + b"A" * 71 + b"\n") * 600_000,
     "marks of files": lambda: HEAD + b"\r\n" + b"eyA W3 begin 7 x H4s PD94 feedback \"report\r\n" * 1_100_000,
     "reports behind 70 KB": lambda: HEAD + b"\r\n" + b"x" * 70_000 + b"<feedback>" * 4_000_000,
+    "rows of one kind": lambda: rows([1] * 400_000),
+    "rows of IPv6": lambda: rows([1] * 100_000, address=ipv6),
+    "1.2 million rows of one kind": lambda: rows([1] * 1_200_000),
+    "kinds, then alike rows": lambda: rows(range(49_000), [1] * 400_000),
+    "kinds that change when tables are full": lambda: rows(range(1024), [1] * 300_000, range(1024, 1030)),
+    "kinds in turn": lambda: rows(*[range(1000)] * 300),
+    "rows of an unusual address": lambda: rows([1] * 200_000, address=lambda at: ipv6(at).replace(":db8", ":0db8")),
+    "rows of two rows": lambda: rows(
+        [1] * 200_000, more="</row><row><source_ip>192.0.2.1</source_ip><count>2</count>"
+    ),
     "noise": lambda: os.urandom(20 * MEBI),
     "noise in base64": lambda: (
         HEAD + b"Content-Type: application/zip\r\nContent-Transfer-Encoding: base64\r\n\r\n"
@@ -185,6 +224,7 @@ MEMORY = 96  # MiB
 SLOW = {"50 MiB of blanks", "end tags alone", "comments", "zips in zips in zips", "200,000 gzip members"} | {
     "an Outlook message of 900 files", "winmail.dat of 900 files", "octet strings of one byte", "marks of files",
     "sequences 17 million deep", "tar headers", "uuencoded files", "beginnings of base64", "attributes of nothing",
+    "rows of one kind", "kinds, then alike rows", "1.2 million rows of one kind", "kinds that change when tables are full", "kinds in turn",
     "lines of base64 that may begin a file", "bzip2 of nothing at all", "xz of nothing at all",
 }  # fmt: skip
 ALL = [pytest.param(name, marks=pytest.mark.long if name in SLOW else ()) for name in MESSAGES]

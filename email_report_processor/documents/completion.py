@@ -36,7 +36,7 @@ class _Noted(NamedTuple):
     about: _About
     layer: Layer  # with the class
     sender: Fields
-    forms: dict[tuple[str, ...], Form | None]  # by the names of the own fields; None: seen once, or there is no form
+    forms: dict[tuple[str, ...], Form | None]  # by the names of the other fields; None: seen once, or there is no form
 
 
 class Completion:
@@ -84,14 +84,13 @@ class Completion:
         if self._databases is not None and "source.ip" in own:
             own |= self._databases.look_up(own["source.ip"])
         noted = self._noted(layers[1], dataset)
-        own |= noted.sender
         names = tuple(own)
         form = noted.forms.get(names)
         if form is not None:
             return fill(form, self._before, own.values())
         completed = (self._stamped, noted.layer)
-        _note_form(noted.forms, names, completed)
-        return encode(own, completed)
+        _note_form(noted, names, completed)
+        return encode(own | noted.sender, completed)
 
     def _place(self, own: Fields) -> None:
         if self._databases is not None and "source.ip" in own:
@@ -131,9 +130,10 @@ def said_of(fields: Mapping[str, Any], site: Site, senders: Senders | None) -> F
     return said
 
 
-def _note_form(forms: dict[tuple[str, ...], Form | None], names: tuple[str, ...], layers: tuple[Layer, ...]) -> None:
+def _note_form(noted: _Noted, names: tuple[str, ...], layers: tuple[Layer, ...]) -> None:
     """A form is made when documents like this one come again: most kinds come once in a report."""
+    forms = noted.forms
     if names in forms:
-        forms[names] = form_of(names, layers)
+        forms[names] = form_of(names, noted.sender, layers)
     elif len(forms) < _FORMS:
         forms[names] = None

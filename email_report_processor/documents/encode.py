@@ -82,15 +82,22 @@ class Form(NamedTuple):
 
     layer: bytes  # with the commas around it
     own: str  # with %s for the JSON of each value
-    order: Callable[[list[str]], Any] | None  # of the values, as in _Layout
+    order: Callable[[list[Any]], Any] | None  # of the values, as in _Layout
 
 
-def form_of(names: tuple[str, ...], layers: Sequence[Layer]) -> Form | None:
-    """The form of documents with own fields of these names; None when their JSON is not one layer behind the other."""
-    if not _stand_alone(names, *map(_TOPS, layers)):
+def form_of(names: tuple[str, ...], same: Fields, layers: Sequence[Layer]) -> Form | None:
+    """The form of documents with own fields of these names, and those of `same`, which are the same in all of them.
+
+    None when their JSON is not one layer behind the other.
+    """
+    if not _stand_alone((*names, *same), *map(_TOPS, layers)):
         return None
-    text, order = _layout(names)
-    return Form(b",%b," % written(layers[-1]), text[1:], order)
+    text, order = _layout((*names, *same))
+    gaps = [*["%s"] * len(names), *(value.replace("%", "%%") for value in _written(same.values()))]
+    places = [*range(len(names)), *[-1] * len(same)]
+    left = [place for place in (places if order is None else order(places)) if place >= 0]
+    own = text[1:].replace("%%", "%%%%") % tuple(gaps if order is None else order(gaps))
+    return Form(b",%b," % written(layers[-1]), own, None if left == sorted(left) else itemgetter(*left))
 
 
 def fill(form: Form, before: bytes, values: Iterable[Any]) -> bytes:
@@ -116,7 +123,7 @@ def _stand_alone(names: tuple[str, ...], *tops: frozenset[str]) -> bool:
 
 class _Layout(NamedTuple):
     text: str  # nested objects with %s in the place of each value
-    order: Callable[[list[str]], Any] | None  # puts the values into the order of the gaps; None when they are in it
+    order: Callable[[list[Any]], Any] | None  # puts the values into the order of the gaps; None when they are in it
 
 
 def _object(fields: Mapping[str, Any]) -> str:

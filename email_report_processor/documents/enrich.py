@@ -3,7 +3,7 @@
 No DNS and no network. Nothing here loses a row: a database that is missing or broken is a warning.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
@@ -73,7 +73,9 @@ class Databases:
         self.databases = list(databases)
         self.broken = broken
         self.faults: list[str] = []  # of databases that turned out to be broken while they were used, each once
-        self.look_up = lru_cache(maxsize=4096)(self._look_up)
+        self.look_up: Callable[[str], Mapping[str, Any]] = lru_cache(maxsize=4096)(self._look_up)
+        if len(databases) == 1 and isinstance(table := databases[0].reader, Allocation):
+            self.look_up = lambda address: _allocated(table.country(address))  # as quick as what is remembered
 
     def _look_up(self, address: str) -> Mapping[str, Any]:
         """The fields of an address in canonical form; they are shared, copy them."""

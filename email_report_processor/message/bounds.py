@@ -19,7 +19,8 @@ class Bounds(NamedTuple):
     record_bytes: int = 1024**2  # one record of an aggregate report
     json_depth: int = 32  # arrays and objects within each other
     json_values: int = 500_000  # values of one JSON report, counted by its commas and brackets; 41 in a real one
-    rows: int = 800_000  # rows of one report, and of all reports of a message: 20 s of CPU
+    rows: int = 1_250_000  # rows of one report, and of all reports of a message
+    cost: int = 1_250_000  # the same, where a record unlike those before it counts as 20 or more: 20 s of CPU
     kinds: int = 50_000  # records of one report unlike each other but for address and count; fewer when they are long
     rows_floor: int = 10_000  # rows of all reports of a message, and
     bytes_per_row: int = 4  # one more for so many bytes of the message; real ones have 23 at the least

@@ -24,6 +24,7 @@ class Budget:
         self._kept = KEPT * bounds.message_bytes
         self._inflated = bounds.inflated_floor + min(bounds.inflated_per_byte * size, bounds.xml_bytes)
         self._rows = min(bounds.rows_floor + size // max(bounds.bytes_per_row, 1), bounds.rows)
+        self._cost = bounds.cost
         self._tls_rows = bounds.tls_rows
         self._files = FILES * bounds.archive_members
         self._parts = PARTS * bounds.mime_parts
@@ -74,9 +75,14 @@ class Budget:
         """How many rows the next report may have."""
         return max(min(self._bounds.rows, self._rows, self._tls_rows if tls else self._rows), 0)
 
-    def take_rows(self, rows: int, *, tls: bool) -> None:
-        """Count the rows of a report that was read."""
+    def cost(self) -> int:
+        """How much the next report may cost, in rows."""
+        return max(self._cost, 0)
+
+    def take_rows(self, rows: int, cost: int, *, tls: bool) -> None:
+        """Count the rows of a report that was read, and what its records cost beyond that."""
         self._rows -= rows
+        self._cost -= rows + cost
         self._tls_rows -= rows if tls else 0
 
     def why_rows(self, *, tls: bool) -> str:

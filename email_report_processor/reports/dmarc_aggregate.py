@@ -18,7 +18,7 @@ from ..message.payload import Payload
 from ..message.payload import head as head_of
 from ..values.fields import Fields, Layer
 from .aggregate_head import Head, head_values, read_head, reports_in
-from .aggregate_kinds import Kinds, Recognised, kind_of
+from .aggregate_kinds import Kinds, Recognised
 from .aggregate_names import CONTAINERS
 from .aggregate_rows import RowReader, row_reader
 from .repetitions import repetitions
@@ -51,7 +51,7 @@ def read(payload: Payload, context: Context) -> Report | Problem | None:
     if not named and not (surveyed.rows and surveyed.is_report):
         return _nothing(payload, surveyed)
     head = read_head(values, surveyed, context)
-    return Report(AGGREGATE.name, head.report, surveyed.rows, partial(_documents, found, head, bounds))
+    return Report(AGGREGATE.name, head.report, surveyed.rows, partial(_documents, found, head, bounds), surveyed.cost)
 
 
 class _Read(NamedTuple):
@@ -69,7 +69,9 @@ def _survey(payload: Payload, bounds: Bounds) -> _Read | None:
     usual = _usual(payload, bounds, reader)
     if usual is not None:
         return usual
-    again = partial(survey, bounds=bounds, containers=CONTAINERS, rows_in=reader.rows_in, kind_of=kind_of)
+    again = partial(
+        survey, bounds=bounds, containers=CONTAINERS, rows_in=reader.rows_in, kind_of=kinds_of(reader).kind_of
+    )
     surveyed = again(payload)
     if surveyed is not None and not (surveyed.rows or surveyed.damage):
         return _without_records(payload, surveyed, again)
@@ -192,7 +194,7 @@ def _documents(found: _Read, head: Head, bounds: Bounds) -> Iterator[Document]:
     """The rows, then the report: the second pass.
 
     The id of a row is make_id(*identity, record, n), where `record` is the list of xml.shape.Shape and n how often the
-    same record came before in this payload.
+    same record came before in this payload: what is counted is the id with 0.
     """
     start = hashlib.sha256((canonical(head.identity)[:-1] + ",").encode("utf-8", "surrogatepass"))
     repeated = repetitions(found.survey.rows)
@@ -200,9 +202,14 @@ def _documents(found: _Read, head: Head, bounds: Bounds) -> Iterator[Document]:
     rows = found.rows.rows() if found.rows is not None and found.rows.kept else _rows(found, bounds)
     for record, own, shared in rows:
         digest = start.copy()
-        digest.update(record)
-        digest.update(b",%d]" % repeated.count(digest.digest()))
-        number = digest.digest()[:20]
+        digest.update(record + b",0]")
+        number = digest.digest()
+        before = repeated.count(number)
+        if before:
+            digest = start.copy()
+            digest.update(b"%b,%d]" % (record, before))
+            number = digest.digest()
+        number = number[:20]
         total += int.from_bytes(number, "big")
         messages += own.get("count", 0)
         yield Document(AGGREGATE.name, number.hex(), own, (head.row, shared))

@@ -61,6 +61,7 @@ class Report(NamedTuple):
     head: Fields
     rows: int  # the documents that `documents` yields before the last
     documents: Callable[[], Iterator[Document]]
+    cost: int = 0  # of reading it, in rows, beside its rows
 
 
 class Reading(NamedTuple):

@@ -174,14 +174,18 @@ class Search:
         tls = kind.name == "smtp-tls"
         options = self.context.options
         rows = self.budget.rows(tls=tls)
-        context = self.context._replace(options=options._replace(bounds=options.bounds._replace(rows=rows)))
+        bounds = options.bounds._replace(rows=rows, cost=self.budget.cost())
+        context = self.context._replace(options=options._replace(bounds=bounds))
         result = kind.read(found, context)
         self.reported = self.reported or result is not None
         if isinstance(result, Report):
-            self.budget.take_rows(result.rows, tls=tls)
+            self.budget.take_rows(result.rows, result.cost, tls=tls)
         elif result is not None and rows < options.bounds.rows:
             why = self.budget.why_rows(tls=tls)
             result = result._replace(reason=result.reason.replace(f"bounds.rows = {rows}", why))
+        if isinstance(result, Problem) and bounds.cost < options.bounds.cost:
+            why = f"bounds.cost = {options.bounds.cost} in all reports of the message together"
+            result = result._replace(reason=result.reason.replace(f"bounds.cost = {bounds.cost}", why))
         return result
 
     def _messages_in(self, file: Payload, level: int) -> Iterator[Result]:

@@ -189,6 +189,7 @@ CASES = [
     Case("json_depth", 10, deep_json),
     Case("kinds", 10, lambda kinds: aggregate(unlike(kinds))),
     Case("rows", 10, lambda rows: aggregate(distinct(rows)), "xml"),
+    Case("cost", 70, lambda cost: aggregate(costing(cost))),
     Case("rows", 10, lambda rows: tls(policies=rows), "tls"),
     Case("json_values", 100, lambda values: tls(extra=[0] * (values - 14))),
     Case("rows_floor", 10, lambda rows: aggregate(distinct(rows)), "xml", {"bytes_per_row": 10**9}),
@@ -201,6 +202,11 @@ CASES = [
 def unlike(kinds: int) -> str:
     """Records of 40 tags of which no two are of one kind."""
     return "".join(f"<record><a{number}/>{'<b/>' * 39}</record>" for number in range(kinds))
+
+
+def costing(cost: int) -> str:
+    """Two records like no other, which count as 21 rows each, and then alike ones, of which the first counts as 11."""
+    return unlike(2) + "<record><c/></record>" * (cost - 52)
 
 
 def one_record(size: int) -> str:

@@ -20,6 +20,7 @@ from email_report_processor.reports.dmarc_aggregate import read
 from email_report_processor.reports.reading import read_message
 from email_report_processor.reports.report import Context, Envelope, Options
 from email_report_processor.reports.xml import unlike
+from email_report_processor.values.fields import read_ip
 from tests.places import CORPUS, GOLDEN
 from tests.reports.test_dmarc_aggregate import CONTEXT, HEAD, payload, row, xml
 
@@ -257,3 +258,48 @@ def test_records_unlike_each_other_are_bounded() -> None:
     assert isinstance(over, Problem)
     assert "bounds.kinds = 7" in over.reason
     assert isinstance(found(6, Bounds(kinds=7), "<y/>" * 100), Problem)
+
+
+@given(st.ip_addresses(v=6) | st.from_regex(r"(?:(?:0|1|ffff|2001){0,1}:){2,7}(?:0|1)?", fullmatch=True).map(str))
+def test_addresses_that_are_stored_as_they_are_reported(address: Any) -> None:
+    """What is found out in a tenth of the time is what read_ip says, or leads to it."""
+    text = str(address)
+    try:
+        canonical = read_ip(text) == text
+    except ValueError:
+        canonical = False
+    quick = aggregate_kinds._is_canonical(text)
+    assert quick == canonical or (canonical and text.startswith("::"))
+
+
+@pytest.mark.parametrize("odd", ["2001:0db8::{:x}", "2001:DB8::{:x}"])
+def test_rows_that_are_read_one_by_one_are_bounded(odd: str) -> None:
+    """They have one text around address and count, and none of them is known before it is read."""
+    data = xml(*[row(odd.format(number)) for number in range(60)])
+    found = read(payload(data), Context(Envelope(bare=True), Options(bounds=Bounds(kinds=40))))
+    assert isinstance(found, Problem)
+    assert "bounds.kinds = 40" in found.reason
+    assert_alike(data)
+
+
+@pytest.mark.parametrize("more", ["<row><source_ip>192.0.2.2</source_ip></row>", "<recordings/>", "<y/>" * 60])
+def test_so_are_records_that_are_no_kind(more: str) -> None:
+    data = xml(*[row(f"192.0.2.{number}", more=more) for number in range(90)])
+    found = read(payload(data), Context(Envelope(bare=True), Options(bounds=Bounds(kinds=40))))
+    assert isinstance(found, Problem)
+    assert "bounds.kinds = 40" in found.reason
+
+
+def test_what_reports_cost_is_added_up() -> None:
+    """Of two reports in a message, each with as many kinds as one may have."""
+
+    def report(name: str) -> bytes:
+        rows = [row(evaluated=f"<x>{name}{number}</x>") for number in range(30)]
+        return xml(*rows, head=HEAD.replace("r-1", name))
+
+    parts = (b"\r\n--b\r\nContent-Type: text/xml\r\n\r\n" + report(name) for name in ("r-1", "r-2", "r-3"))
+    mail = b"From: a@b.example\r\nContent-Type: multipart/mixed; boundary=b\r\n" + b"".join(parts) + b"\r\n--b--\r\n"
+    found = read_message(mail, Options(bounds=Bounds(cost=800)))
+    assert [report.rows for report in found.reports] == [30]
+    assert "bounds.cost = 800 in all reports of the message together" in found.problems[0].reason
+    assert read_message(mail, Options(bounds=Bounds(cost=3000))).problems == ()

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Protocol
 
-from ...message.bounds import Bounds, OverBound
+from ...message.bounds import Bounds
 from ...message.payload import Payload
 from ...values.patterns import pattern
 from .encoding import Text, guess_encoding
@@ -18,6 +18,7 @@ from .judge import DefusedXmlException, Judge
 from .plain import DECLARATION, may_be_special
 from .records import Outside
 from .survey import ROOT, Survey, pieces_of, read_head
+from .unlike import check_rows
 
 __all__ = ["DefusedXmlException", "survey_usual"]
 
@@ -30,6 +31,10 @@ _UTF_8 = pattern(r"(?!.*\sencoding)|.*\sencoding\s*=\s*[\"']utf-?8[\"']", re.IGN
 
 class Sink(Protocol):
     """Who knows usual records."""
+
+    @property
+    def cost(self) -> int:
+        """What unusual ones cost until now (see unlike.py)."""
 
     def take(self, body: str) -> bool | None:
         """Take a record: whether records like it are known to be well-formed; None when it is not a usual one."""
@@ -70,8 +75,7 @@ class _Skeleton:
         if not all(self._record(part, shown) for part in parts):
             return False
         self.rows += len(parts)
-        if self.rows > self.bounds.rows:
-            raise OverBound(f"the report has more rows than bounds.rows = {self.bounds.rows}")
+        check_rows(self.rows, self.sink.cost, self.bounds)
         if final and not self._outside(self.rest, shown):
             return False
         self.judge.feed("".join(shown).encode(), final)
@@ -125,6 +129,7 @@ def survey_usual(payload: Payload, bounds: Bounds, containers: frozenset[str], s
         True,
         "",
         tuple(payload.warnings),
+        sink.cost,
     )
 
 

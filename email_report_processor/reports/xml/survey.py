@@ -14,7 +14,7 @@ from .plain import plain
 from .reader import Shapes
 from .records import PREFIX, Outside, records
 from .shape import RECORD_LEVEL, Shape, read_shape, split
-from .unlike import Unlike
+from .unlike import Unlike, check_rows
 
 if TYPE_CHECKING:
     from .judge import Judge
@@ -47,6 +47,7 @@ class Survey(NamedTuple):
     strict: bool  # well-formed; else salvaged
     damage: str  # why the payload ends early, '' when it does not
     warnings: tuple[str, ...]
+    cost: int = 0  # of unusual records, in rows (see unlike.py)
 
 
 def _one_row(_: str) -> int:
@@ -80,7 +81,7 @@ def survey(
     small: list[str] = []
     found = records(plain(_watched(first, pieces, judge, text, outside), unfinished), outside, bounds.record_bytes)
     try:
-        rows = _count(_numbered(_noted(found, small), bounds, kind_of), bounds, containers, rows_in)
+        rows, cost = _count(_noted(found, small), bounds, containers, rows_in, kind_of)
     except DefusedXmlException as error:
         raise ForbiddenError(why_forbidden(error)) from error
     if len(small) == rows:
@@ -96,6 +97,7 @@ def survey(
         not complaint,
         "".join(damage),
         (*payload.warnings, *_warnings(complaint, text, outside, "".join(unfinished))),
+        cost,
     )
 
 
@@ -156,29 +158,28 @@ def _watched(first: bytes, pieces: Iterator[bytes], judge: "Judge", text: Text, 
         piece = following
 
 
-def _numbered(found: Iterator[str], bounds: Bounds, kind_of: Callable[[str], Hashable]) -> Iterator[str]:
-    """The records, as long as there are not too many that are unlike those before them. Raises OverBound."""
-    unlike = Unlike(bounds.kinds)
-    for body in found:
-        unlike.is_new(kind_of(body), body)
-        yield body
-
-
-def _count(found: Iterator[str], bounds: Bounds, containers: frozenset[str], rows_in: Callable[[str], int]) -> int:
-    """How many rows there are. Raises OverBound, also for a record that is too deep."""
+def _count(
+    found: Iterator[str],
+    bounds: Bounds,
+    containers: frozenset[str],
+    rows_in: Callable[[str], int],
+    kind_of: Callable[[str], Hashable],
+) -> tuple[int, int]:
+    """How many rows there are, and what the unusual ones cost. Raises OverBound, also for a record that is too deep."""
     rows = 0
+    unlike = Unlike(bounds.kinds)
     most = bounds.xml_depth - RECORD_LEVEL
     for body in found:
+        unlike.is_new(kind_of(body), body)
         rows += 1 if body.count("<row") + body.count(":row") < 2 else rows_in(body)
-        if rows > bounds.rows:
-            raise OverBound(f"the report has more rows than bounds.rows = {bounds.rows}")
+        check_rows(rows, unlike.cost, bounds)
         tags = body.count("<")
         if tags > MOST_TAGS:
             raise OverBound(f"a record has more than {MOST_TAGS} tags")
         # No element is deeper than there are start tags: few records need the exact answer.
         if tags > most and tags - body.count("</") > most:
             read_shape(split(body)[1::2], "record", containers, bounds.xml_depth)
-    return rows
+    return rows, unlike.cost
 
 
 def _hashed(pieces: Iterator[bytes], sha256: "hashlib._Hash") -> Iterator[bytes]:
