@@ -224,7 +224,8 @@ MEMORY = 96  # MiB
 SLOW = {"50 MiB of blanks", "end tags alone", "comments", "zips in zips in zips", "200,000 gzip members"} | {
     "an Outlook message of 900 files", "winmail.dat of 900 files", "octet strings of one byte", "marks of files",
     "sequences 17 million deep", "tar headers", "uuencoded files", "beginnings of base64", "attributes of nothing",
-    "rows of one kind", "kinds, then alike rows", "1.2 million rows of one kind", "kinds that change when tables are full", "kinds in turn",
+    "rows of one kind", "kinds, then alike rows", "1.2 million rows of one kind", "kinds in turn",
+    "kinds that change when tables are full",
     "lines of base64 that may begin a file", "bzip2 of nothing at all", "xz of nothing at all",
 }  # fmt: skip
 ALL = [pytest.param(name, marks=pytest.mark.long if name in SLOW else ()) for name in MESSAGES]
