@@ -35,19 +35,20 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _serve(settings: Settings, log: Log) -> int:
-    from ..desk.web.app import make_app
+    from ..desk.web.front import make_front
     from ..desk.web.serving import listen, serving
     from ..desk.web.start import make_desk
 
     made = make_desk(settings, log)
     listening = listen(made.desk.options, os.environ)
     signal.signal(signal.SIGTERM, _end)
-    with serving(make_app(made.desk), listening, made.desk.options) as server:
+    with serving(make_front(made.desk), listening, made.desk.options) as server:
         if made.token:
             _tell(f"{listening.url}/enter/{made.token}", state_dir(settings, os.environ))
         else:
             _say(f"The desk is at {listening.url}")
-        log("info", f"desk: listens on {listening.url}, shows {made.choice.url}")
+        others = f"; tenants: {', '.join(made.desk.tenants)}" if made.desk.tenants else ""
+        log("info", f"desk: listens on {listening.url}, shows {made.choice.url}{others}")
         systemd.notify(os.environ, "READY=1")
         server.run()
     log("info", "desk: ends")

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from flask import Request, Response
@@ -54,13 +55,25 @@ class Desk(NamedTuple):
     log: Log
     token: str = ""  # of POST /reports; '' there is no such thing
     pending: Pending = Pending()  # what was looked at and may be stored; made anew for each server
+    tenants: "Mapping[str, Desk]" = MappingProxyType(
+        {}
+    )  # the desks of tenants that this server has beside its own, see front.py
 
     @property
     def way(self) -> str:
         """How people come in: `proxy`, `users` or `token`."""
         if self.options.user_header:
             return "proxy"
-        return "users" if any(one.password for one in self.users.values()) else "token"
+        return "users" if any(one.password for desk in self.all for one in desk.users.values()) else "token"
+
+    @property
+    def all(self) -> "tuple[Desk, ...]":
+        """This one, and those of tenants."""
+        return (self, *self.tenants.values())
+
+    def home_of(self, name: str) -> "Desk":
+        """Whose user it is; this one for a name that nobody has."""
+        return next((desk for desk in self.all if name in desk.users), self)
 
 
 class Asked(NamedTuple):

@@ -3,6 +3,7 @@
 import os
 import secrets
 import time
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from ...flags import now
@@ -16,7 +17,7 @@ from .desk import Desk, Stores
 from .options import WebOptions
 from .pending import Pending
 from .sessions import Entrance, Sessions
-from .users import User, read_users
+from .users import ANYBODY, User, read_users
 
 _HOUR = 3600
 _SHORTEST = 20  # characters of the token of POST /reports
@@ -42,6 +43,10 @@ def make_desk(settings: Settings, log: Log) -> Made:
     choice = choose_store(settings, os.environ, budget=_PATIENCE)
     stores = Stores(choice.open)
     job = make_job(settings, os.environ, choice._replace(open=stores.get), now, lambda text: log("warning", text))
+    if job.routes is not None:
+        if not settings.tenant:
+            job.routes.check()
+        job = job._replace(open_store=Stores(job.open_store).get)
     state = state_dir(settings, os.environ)
     make_directory(state)
     token = secrets.token_urlsafe(32)
@@ -59,9 +64,42 @@ def make_desk(settings: Settings, log: Log) -> Made:
         _token(settings),
         Pending(),
     )
+    if settings.has_tenants and not settings.tenant:
+        desk = desk._replace(tenants=_tenants(desk, log))
     if desk.way == "token":
         return Made(desk, choice, token)
     return Made(desk._replace(entrance=Entrance("")), choice, "")
+
+
+def _tenants(site: Desk, log: Log) -> dict[str, Desk]:
+    """The desks of tenants that have users: in this server, so by its options. Raises SettingsError, OSError."""
+    from ...tenants import Tenants
+
+    tenants = Tenants(site.settings, os.environ)
+    found = {}
+    for name in tenants.names:
+        theirs = tenants.settings(name)
+        if theirs.tables("users") or theirs.mapping("users"):
+            found[name] = make_desk(theirs, log).desk._replace(options=site.options, entrance=Entrance(""))
+    _check_names(site, found)
+    return found
+
+
+def _check_names(site: Desk, tenants: Mapping[str, Desk]) -> None:
+    """By the name alone is known whose desk somebody sees. Raises SettingsError."""
+    seen = dict.fromkeys(site.users, "the site itself")
+    tokens = {site.token} - {""}
+    for tenant, desk in tenants.items():
+        for name in desk.users:
+            if name in seen or name == ANYBODY:
+                raise SettingsError(
+                    f"[[tenants.users]] of {tenant}: {name!r} is {seen.get(name, 'everybody')}'s too, and one server tells "
+                    f"desks apart by names: write another, or start this desk alone by `desk --tenant {tenant}`"
+                )
+            seen[name] = f"tenant {tenant}"
+        if desk.token in tokens:
+            raise SettingsError(f"[tenants.web] reports_token_file of {tenant}: another desk has this token")
+        tokens |= {desk.token} - {""}
 
 
 def _token(settings: Settings) -> str:

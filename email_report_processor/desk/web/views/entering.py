@@ -4,7 +4,7 @@ from flask import Response, redirect
 
 from .. import guard, rendering
 from ..attempts import place
-from ..desk import Answer, Asked
+from ..desk import Answer, Asked, Desk
 from ..guard import Refused, Wait
 from ..route import Route
 from ..users import User, is_password
@@ -21,7 +21,8 @@ def log_in(asked: Asked) -> Answer:
     """A session for the right password."""
     name, password = asked.form.get("name", ""), asked.form.get("password", "")
     _may_try(asked, name)
-    user = asked.desk.users.get(name)
+    home = asked.desk.home_of(name)
+    user = home.users.get(name)
     if asked.desk.way != "users" or not is_password(user, password):
         asked.desk.attempts.fail(f"name {name}", f"address {place(asked.address)}")
         asked.desk.audit(name, asked.address, "log-in refused")
@@ -31,7 +32,7 @@ def log_in(asked: Asked) -> Answer:
         return Response(page, 401, content_type="text/html; charset=utf-8")
     assert user is not None
     asked.desk.attempts.forget(f"name {name}")
-    return _come_in(asked, user, asked.form.get("next", "/"))
+    return _come_in(asked, user, asked.form.get("next", "/"), home)
 
 
 def entrance_page(asked: Asked, token: str) -> Answer:
@@ -47,7 +48,7 @@ def enter(asked: Asked) -> Answer:
         asked.desk.attempts.fail(f"address {place(asked.address)}")
         asked.desk.audit("", asked.address, "entrance refused")
         raise Refused(401, "this address was used already, or is none: start `email-report-admin desk` again")
-    return _come_in(asked, user, "/")
+    return _come_in(asked, user, "/", asked.desk)
 
 
 def leave(asked: Asked) -> Answer:
@@ -71,12 +72,12 @@ def _may_try(asked: Asked, name: str) -> None:
         raise Wait("too many log-ins failed", wait)
 
 
-def _come_in(asked: Asked, user: User, path: str) -> Answer:
+def _come_in(asked: Asked, user: User, path: str, home: Desk) -> Answer:
     """A new session, so that nobody can have planted it; then to the page that was asked for."""
-    asked.desk.audit(user.name, asked.address, "came in")
+    home.audit(user.name, asked.address, "came in")
     made = redirect(_path(path), 303)
     response = Response(made.get_data(), made.status, made.headers)
-    guard.set_cookie(asked.desk, response, asked.desk.sessions.begin(user))
+    guard.set_cookie(asked.desk, response, home.sessions.begin(user))
     return response
 
 
