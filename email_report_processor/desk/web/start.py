@@ -93,8 +93,8 @@ def _check_names(site: Desk, tenants: Mapping[str, Desk]) -> None:
         for name in desk.users:
             if name in seen or name == ANYBODY:
                 raise SettingsError(
-                    f"[[tenants.users]] of {tenant}: {name!r} is {seen.get(name, 'everybody')}'s too, and one server tells "
-                    f"desks apart by names: write another, or start this desk alone by `desk --tenant {tenant}`"
+                    f"[[tenants.users]] of {tenant}: {name!r} is {seen.get(name, 'everybody')}'s too, and one server "
+                    f"tells desks apart by names: write another, or start this desk alone by `desk --tenant {tenant}`"
                 )
             seen[name] = f"tenant {tenant}"
         if desk.token in tokens:
