@@ -66,7 +66,8 @@ def namer(look: Look, names: Mapping[str, str]) -> Callable[[Mapping[str, Any]],
 
     @lru_cache(maxsize=100_000)
     def by_table(address: str) -> str:
-        passes = (one.name for one in LARGE_SENDERS if check_host(address, one.spf, heard).result == "pass")
+        records = ((one.name, domain) for one in LARGE_SENDERS for domain in one.spf)
+        passes = (name for name, domain in records if check_host(address, domain, heard).result == "pass")
         return next(passes, "")
 
     confirmed = lru_cache(maxsize=100_000)(lambda address: host_of(address, heard))

@@ -11,6 +11,7 @@ from ..checking.resolver import Look
 from ..pages import words
 from ..stores.kinds import Combined
 from ..values.domains import aligned
+from .large_senders import maker_of
 
 _MOST = 30  # keys of one domain that are looked at, the busiest first
 _LATER = "ask again later, or another resolver: --server ADDRESS"
@@ -69,7 +70,9 @@ def _key(signer: str, selector: str, look: Look) -> tuple[str, Key | str | None]
 def _finding(about: str, signer: str, selector: str, used: Used, look: Look) -> Finding:
     name, key = _key(signer, selector, look)
     passed, failed = used.results["pass"], used.results.total() - used.results["pass"]
-    said = f"{name}: {words.count(passed, 'message')} passed, {words.number(failed)} did not"
+    maker = maker_of(selector)
+    whose = f" (as {maker} names its keys)" if maker else ""
+    said = f"{name}{whose}: {words.count(passed, 'message')} passed, {words.number(failed)} did not"
     if isinstance(key, str):
         return warning(about, f"{said}; {key}", _LATER)
     if key is None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from email_report_processor.advice.large_senders import LARGE_SENDERS
+from email_report_processor.advice.large_senders import LARGE_SENDERS, maker_of
 from email_report_processor.advice.names import RULES, host_of, read_map
+from email_report_processor.checking.record import is_name
 from email_report_processor.checking.resolver import Records
 from email_report_processor.documents.document import make_id
 from email_report_processor.documents.encode import decode, encode
@@ -156,6 +157,26 @@ def test_a_name_is_confirmed() -> None:
 
 
 def test_the_table_names_its_sources() -> None:
-    assert len({one.spf for one in LARGE_SENDERS}) == len({one.name for one in LARGE_SENDERS}) == len(LARGE_SENDERS)
-    assert all(one.source.startswith("https://") and one.name and "." in one.spf for one in LARGE_SENDERS)
+    domains = [domain for one in LARGE_SENDERS for domain in one.spf]
+    assert len(domains) == len(set(domains)) >= len({one.name for one in LARGE_SENDERS}) == len(LARGE_SENDERS)
+    assert all(one.source.startswith("https://") and one.name for one in LARGE_SENDERS)
+    assert all(is_name(domain) and "." in domain for domain in domains)
     assert json.dumps(RULES) == '["spf", "table", "map", "ptr", "as"]'
+
+
+@pytest.mark.parametrize(
+    ("selector", "maker"),
+    [
+        ("selector1", "Microsoft 365"),
+        ("k2", "Mailchimp"),
+        ("zendesk2", "Zendesk"),
+        ("protonmail", "Proton"),
+        ("20260101093000pm", "Postmark"),
+        ("abcdefghijklmnopqrstuvwxyz234567", "Amazon SES"),
+        ("s1", ""),
+        ("selector10", ""),
+        ("", ""),
+    ],
+)
+def test_who_names_keys_so(selector: str, maker: str) -> None:
+    assert maker_of(selector) == maker
