@@ -179,7 +179,11 @@ def test_a_password_opens_a_session_and_leads_back(users: Made) -> None:
     assert [one["what"] for one in audit(users)] == ["came in", "logged out"]
 
 
-@pytest.mark.parametrize("next_", ["//evil.example", "/\\evil.example", "https://evil.example/", "evil", ""])
+_ELSEWHERE = ("//evil.example", "/\\evil.example", "https://evil.example/", "evil", "")
+_BLANKS = ("/\t/evil.example", "/\t\\evil.example", "/\n/evil.example", "/\r/evil.example", "\t//evil.example")
+
+
+@pytest.mark.parametrize("next_", [*_ELSEWHERE, *_BLANKS])
 def test_a_log_in_leads_to_no_other_site(users: Made, next_: str) -> None:
     assert users.person().log_in("ana", PASSWORD, next=next_).headers["Location"] == "/"
 

@@ -82,8 +82,9 @@ def _come_in(asked: Asked, user: User, path: str, home: Desk) -> Answer:
 
 
 def _path(said: str) -> str:
-    """A path of this server: never another host's."""
-    return said if said.startswith("/") and not said.startswith(("//", "/\\")) else "/"
+    """A path of this server: never another host's. Browsers leave tabs out of it, and take a backslash for a slash."""
+    plain = said.isprintable() and "\\" not in said
+    return said if plain and said.startswith("/") and not said.startswith("//") else "/"
 
 
 ROUTES = (
