@@ -136,7 +136,7 @@ def _unpacked(group: Sequence[bytes]) -> Iterator[bytes]:
         while parts:
             part = parts.pop()
             parts += part.parts
-            found = () if part.parts else find_payloads("", "", part.chunks, BOUNDS)
+            found = () if part.parts else find_payloads(Payload("", "", part.chunks), BOUNDS)
             for payload in found:
                 if isinstance(payload, Payload) and len(data := head(payload, LONGEST)) > 200:
                     yield data

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
 from ..values.fields import Fields, Layer, merged
@@ -27,7 +28,15 @@ class Document(NamedTuple):
         return merged(self.own, self.layers) if self.layers else self.own
 
 
-canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+def canonical(value: Any) -> str:
+    """Canonical JSON: compact, in the order of its keys, without escapes that need not be."""
+    if type(value) is not tuple:
+        return _other(value)
+    return f"[{','.join([_WRITERS.get(type(one), _other)(one) for one in value])}]"  # in half the time for texts
+
+
+_other = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_WRITERS: Mapping[type, Callable[[Any], str]] = {str: encode_basestring, int: int.__repr__}
 
 
 def make_id(*values: Any) -> str:

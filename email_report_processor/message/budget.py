@@ -35,6 +35,10 @@ class Budget:
         if self.exhausted:
             raise OverBound(self.reason)
 
+    def has_room(self, size: int) -> bool:
+        """Whether so many bytes may be inflated."""
+        return size <= self._inflated
+
     @property
     def exhausted(self) -> bool:
         """Whether nothing more may be inflated."""

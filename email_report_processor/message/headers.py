@@ -51,13 +51,17 @@ class Headers:
         self.raw = raw
         self._fields: list[tuple[str, bytes]] = []
         self._values: dict[str, list[bytes]] = {}  # by name in lower case
-        break_ = _FIELD_BREAK_WITH_CR if b"\r" in raw else _FIELD_BREAK
+        fields, values = self._fields, self._values
+        break_ = _FIELD_BREAK if raw.find(b"\r") < 0 else _FIELD_BREAK_WITH_CR
         for line in break_.split(raw[:HEADER_BYTES], HEADER_FIELDS)[:HEADER_FIELDS]:
             start, colon, value = line.partition(b":")
-            name = _name(start) if colon else ""
+            name, lower = _name(start) if colon else ("", "")
             if name:
-                self._fields.append((name, value))
-                self._values.setdefault(name.lower(), []).append(value)
+                fields.append((name, value))
+                if lower in values:
+                    values[lower].append(value)
+                else:
+                    values[lower] = [value]
             elif self._fields and _STRAY_PARAMETER.match(line):  # Microsoft 2024: name="…" in column 0
                 self._continue(b" " + line)
 
@@ -91,10 +95,11 @@ class Headers:
 
 
 @remembered(most=1024, longest=40)
-def _name(start: bytes) -> str:
-    """The name of the field whose line begins so, up to its colon; '' when it is none."""
+def _name(start: bytes) -> tuple[str, str]:
+    """The name of the field whose line begins so, up to its colon, and that in lower case; '' when it is none."""
     match = _NAME.match(start)
-    return match[1].decode("ascii") if match else ""
+    name = match[1].decode("ascii") if match else ""
+    return name, name.lower()
 
 
 def read_value(value: bytes) -> str:
@@ -104,7 +109,8 @@ def read_value(value: bytes) -> str:
 
 def decode_header(value: str) -> str:
     """Undo RFC 2047 and collapse white space; an unknown character set is read as UTF-8, else as Latin-1."""
-    value = _SPACE.sub(" ", value).strip()
+    plain = value.isprintable() and "  " not in value  # most are
+    value = value.strip() if plain else _SPACE.sub(" ", value).strip()
     if "=?" not in value:
         return value
     return _SPACE.sub(" ", "".join(_decode_words(value))).strip()

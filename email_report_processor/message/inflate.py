@@ -90,7 +90,7 @@ def gunzip(pieces: Iterable[bytes], notes: list[str]) -> Iterator[bytes]:
     """
     arriving = iter(pieces)
     first = next(arriving, b"")
-    if whole := _small(first):
+    if whole := small_member(first):
         yield whole
         source = Source(arriving)
         if not next_member(source, notes, "the gzip data", _GZIP):
@@ -104,8 +104,8 @@ def gunzip(pieces: Iterable[bytes], notes: list[str]) -> Iterator[bytes]:
             return
 
 
-def _small(data: bytes) -> bytes:
-    """What a small member holds that the data are, at a third of the cost; '' when they are anything else."""
+def small_member(data: bytes) -> bytes:
+    """What the small member holds that the data are, at a third of the cost; b"" when they are anything else."""
     if len(data) > _SLICE:
         return b""
     inflater = zlib.decompressobj(GZIP_OR_ZLIB)

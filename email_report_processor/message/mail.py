@@ -11,7 +11,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from ..values.patterns import pattern
-from .blob import CHUNK, Blob, Damaged, Scratch, chunks
+from .blob import CHUNK, Blob, Damaged, Memory, Scratch, chunks
 from .forms import SNIFFED, TEXT_MARKS, form_of, is_cms
 from .headers import (
     FIELD_NAME,
@@ -25,7 +25,7 @@ from .headers import (
     read_parameters,
 )
 from .line_ends import mended
-from .transfer import DECODERS, UUENCODE, decoded, unbase64
+from .transfer import DECODERS, UUENCODE, decoded, unbase64, undone
 
 __all__ = [
     "Headers",
@@ -95,6 +95,7 @@ class Part:
         self._header = header
         self._body = body
         self._beginning: bytes | None = None  # BEGINNING bytes of the decoded body: several want to see them
+        self._encoding = ""  # what its encoding really is, once somebody wanted to know
         headers = self._read_headers()
         self._headers = None if place else headers  # of the whole message they are looked at again
         kind, parameters = read_parameters(headers.raw_value("content-type"))
@@ -138,17 +139,35 @@ class Part:
 
     def file_chunks(self) -> Iterator[bytes]:
         """The body as `chunks` gives it, but files in a text as they stand: there may be several of them."""
+        return self.raw_chunks() if self._may_hold_files() else self.chunks()
+
+    def file_whole(self) -> bytes | None:
+        """What `file_chunks` gives, all of it, where it is small; None where it has to be read as a stream."""
         start, stop = self._body
-        first = self._blob.read(start, min(start + 256, stop)).lstrip()
-        several = self.encoding in UUENCODE or (
-            self.encoding not in DECODERS and (_BASE64.match(first) or _is_base64_of_cms(first))
-        )
-        return self.raw_chunks() if several else self.chunks()
+        if stop - start > CHUNK:
+            return None
+        encoding = "binary" if self._may_hold_files() else self._real_encoding()
+        return undone(self._blob.read(start, stop), encoding)
+
+    def _may_hold_files(self) -> bool:
+        if self.encoding in DECODERS:
+            return self.encoding in UUENCODE
+        first = self._first()
+        return _BASE64.match(first) is not None or _is_base64_of_cms(first)
+
+    def _first(self) -> bytes:
+        """What the body begins with, as it stands, without blanks before it."""
+        start, stop = self._body
+        return self._blob.read(start, min(start + 256, stop)).lstrip()
 
     def _real_encoding(self) -> str:
+        if not self._encoding:
+            self._encoding = self._look_for_encoding()
+        return self._encoding
+
+    def _look_for_encoding(self) -> str:
         """Content decides: XML, JSON, archives and header fields under a false label, base64 and others under none."""
-        start, stop = self._body
-        first = self._blob.read(start, min(start + 256, stop)).lstrip()
+        first = self._first()
         if self.encoding not in DECODERS:
             return self._unlabelled_encoding(first)
         if self.encoding == "quoted-printable":
@@ -183,6 +202,9 @@ class Part:
         return self._beginning
 
     def _read_body(self, limit: int) -> bytes:
+        start, stop = self._body
+        if stop - start <= CHUNK and (whole := undone(self._blob.read(start, stop), self._real_encoding())) is not None:
+            return whole[:limit]
         pieces: list[bytes] = []
         size = 0
         try:
@@ -237,6 +259,7 @@ class _Scan:
     def __init__(self, blob: Blob, end: int, tally: _Tally, level: int) -> None:
         self.blob = blob
         self.end = end
+        self.data = blob.data if isinstance(blob, Memory) and end < CHUNK else b""  # where all of it is at hand
         self.tally = tally
         self.level = level  # times that the blob was decoded out of another
         self.open: list[_Open] = []
@@ -331,17 +354,18 @@ class _Scan:
         """The next line from `at` on that is a delimiter of an open multipart."""
         at = max(at - 1, 0)  # the line break before it belongs to it
         while self.delimiters and at < self.end:
-            window = self._read(at, at + CHUNK + MARGIN)
-            dashes = _DASHES_BEHIND_CR if b"\r--" in window else _DASHES
-            if b"\n--" in window or dashes is _DASHES_BEHIND_CR:
-                for match in dashes.finditer(window):
-                    found = self.delimiters.get(match[1].rstrip(b" \t"))
-                    if match.start() >= CHUNK:
-                        break
-                    if found and (match.end() < len(window) or at + len(window) == self.end):
-                        line_break = _LINE_BREAK.match(window, match.end())
-                        stop = line_break.end() if line_break else match.end()
-                        return _Delimiter(at + match.start(1), at + stop, *found)
+            window, base = (self.data, 0) if self.data else (self._read(at, at + CHUNK + MARGIN), at)
+            dashes = _DASHES if window.find(b"\r--", at - base) < 0 else _DASHES_BEHIND_CR
+            last = min(base + len(window), self.end) - base
+            there = dashes is _DASHES_BEHIND_CR or window.find(b"\n--", at - base, last) >= 0
+            for match in dashes.finditer(window, at - base, last) if there else ():
+                found = self.delimiters.get(match[1].rstrip(b" \t"))
+                if match.start() >= CHUNK:
+                    break
+                if found and (match.end() < last or base + last == self.end):
+                    line_break = _LINE_BREAK.match(window, match.end(), last)
+                    stop = line_break.end() if line_break else match.end()
+                    return _Delimiter(base + match.start(1), base + stop, *found)
             at += CHUNK
         return None
 
@@ -389,6 +413,9 @@ class _Scan:
 
     def _skip(self, pattern: re.Pattern[bytes], at: int) -> int:
         """Behind all whole lines from `at` on that the pattern takes."""
+        if self.data:
+            match = pattern.match(self.data, at, self.end)
+            return match.end() if match else at
         while window := self._read(at, at + CHUNK):
             match = pattern.match(window)
             taken = match.end() if match else 0
@@ -414,7 +441,8 @@ class _Scan:
         return line, at
 
     def _read(self, start: int, stop: int) -> bytes:
-        return self.blob.read(start, min(stop, self.end))
+        stop = min(stop, self.end)
+        return self.data[start:stop] if self.data else self.blob.read(start, stop)
 
     # The end of parts
 

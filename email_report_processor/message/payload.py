@@ -1,6 +1,7 @@
 """Archives undone by content, bounded, as chunks: what is left is a report or is none of ours."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
 from .blob import CHUNK, Blob, Damaged, Memory, Slice
@@ -8,6 +9,7 @@ from .bounds import Bounds, OverBound, Problem
 from .budget import Budget
 from .containers import COSTS, Contents, Inside, open_container
 from .forms import BLANKS, SNIFFED, STREAMS, form_of, sealed
+from .inflate import small_member
 from .streams import undone
 
 __all__ = ["Damaged", "OverBound", "Payload", "find_payloads", "head"]
@@ -49,24 +51,33 @@ class Payload(NamedTuple):
     chunks: Open  # opened anew at each call; raises Damaged or OverBound while it is read
     warnings: Sequence[str] = ()  # complete once the file was read to its end
     message: bool = False  # it is a message, whatever its header looks like
+    whole: bytes | None = None  # all of it, when it has CHUNK bytes at the most and was there at once
+
+    def holding(self, chunks: Open) -> "Payload":
+        """A file of the same name with other bytes."""
+        return self._replace(chunks=chunks, whole=None)
 
 
 def head(payload: Payload, size: int) -> bytes:
     """The first bytes of a file, fewer when it is shorter, damaged or over a bound."""
-    return _first_bytes(payload.chunks, size)[0]
+    return _first_bytes(payload.chunks, size)[0] if payload.whole is None else payload.whole[:size]
 
 
-def find_payloads(
-    place: str, name: str, open_: Open, bounds: Bounds, budget: Budget | None = None
-) -> Iterator[Payload | Problem]:
+def find_payloads(outer: Payload, bounds: Bounds, budget: Budget | None = None) -> Iterator[Payload | Problem]:
     """The files in one attachment: itself, or what archives hold, in each other up to bounds.archive_depth.
 
     All of them together may hold TOTAL times bounds.archive_members, and inflate to what is left of `budget`, which
-    all attachments of a message share. `open_` gives the bytes of the attachment, anew at each call; it may raise
-    Damaged while they are read. What cannot be opened (7z, encrypted) is a Problem.
+    all attachments of a message share. Its bytes may raise Damaged while they are read. What cannot be opened (7z,
+    encrypted) is a Problem.
     """
     attachment = _Attachment(bounds, budget or Budget(bounds.message_bytes, bounds))
-    yield from attachment.find(_File(place, name, _remembering(open_), []), 0)
+    whole = outer.whole if outer.whole is not None and attachment.fits(outer.whole) else None
+    open_ = _remembering(outer.chunks) if whole is None else partial(_at_once, whole)
+    return attachment.find(_File(outer.place, outer.name, open_, [], whole=whole), 0)
+
+
+def _at_once(whole: bytes) -> Iterator[bytes]:
+    return iter((whole,) if whole else ())
 
 
 class _File(NamedTuple):
@@ -75,6 +86,7 @@ class _File(NamedTuple):
     open: Open
     notes: list[str]
     message: bool = False
+    whole: bytes | None = None  # as in Payload
 
 
 class _Attachment:
@@ -85,16 +97,21 @@ class _Attachment:
         self.budget = budget
         self.members = TOTAL * bounds.archive_members
 
+    def fits(self, whole: bytes) -> bool:
+        """Whether a file is small enough to be handed on at once."""
+        return len(whole) <= min(CHUNK, self.bounds.xml_bytes)
+
     def find(self, file: _File, depth: int) -> Iterator[Payload | Problem]:
         """The files in a file that lies in `depth` archives."""
-        first, fault = _first_bytes(file.open, SNIFFED)
+        first, fault = _first_bytes(file.open, SNIFFED) if file.whole is None else (file.whole[:SNIFFED], None)
         form = "" if file.message else form_of(first)
         if fault and not first and depth:
             yield Problem(file.place, str(fault))
         elif reason := "" if form else sealed(first):
             yield Problem(file.place, f"{reason}, which cannot be opened")
         elif not form:
-            yield Payload(file.place, file.name, self._whole(file.open), file.notes, file.message)
+            open_ = self._checked(file.open) if file.whole is None else file.open
+            yield Payload(file.place, file.name, open_, file.notes, file.message, file.whole)
         elif depth >= self.bounds.archive_depth:
             yield Problem(file.place, f"more archives in each other than bounds.archive_depth = {depth}")
         elif form in STREAMS:
@@ -103,12 +120,16 @@ class _Attachment:
             yield from self._contents(file, form, depth)
 
     def _inflated(self, file: _File, form: str) -> _File:
+        name = _without_ending(file.name)
+        whole = small_member(file.whole) if file.whole is not None and form in {"gzip", "zlib"} else b""
+        if whole and self.fits(whole) and self.budget.has_room(len(whole)):
+            self.budget.inflate(len(whole))
+            return file._replace(name=name, open=partial(_at_once, whole), whole=whole)
+
         def unpacked() -> Iterator[bytes]:
             return undone(form, file.open(), file.notes)
 
-        return file._replace(
-            name=_without_ending(file.name), open=_remembering(self._metered(unpacked, COSTS.get(form, 1)))
-        )
+        return file._replace(name=name, open=_remembering(self._metered(unpacked, COSTS.get(form, 1))), whole=None)
 
     def _contents(self, file: _File, form: str, depth: int) -> Iterator[Payload | Problem]:
         container = _Container(file, self.bounds, self.budget)
@@ -146,7 +167,7 @@ class _Attachment:
         open_ = _remembering(self._metered(inside.open, inside.cost))
         yield from self.find(_File(place, name, open_, list(file.notes), inside.message), depth + 1)
 
-    def _whole(self, open_: Open) -> Open:
+    def _checked(self, open_: Open) -> Open:
         bound = self.bounds.xml_bytes
         return lambda: _coalesce(_bounded(open_(), bound, "bounds.xml_bytes"))
 

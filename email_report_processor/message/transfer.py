@@ -27,6 +27,24 @@ def decoded(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     return decoder(pieces) if decoder else pieces
 
 
+def undone(text: bytes, encoding: str) -> bytes | None:
+    """All bytes behind `encoding` at once; None where the end is broken, so that only a stream has what comes before.
+
+    Base64 that is written as RFC 2045 §6.8 has it takes a tenth of what reading it as anything else takes.
+    """
+    if encoding in _BASE64:
+        try:
+            return binascii.a2b_base64(text.translate(None, b"\r\n"), strict_mode=True)
+        except binascii.Error:
+            pass
+    elif encoding not in DECODERS:
+        return text
+    try:
+        return b"".join(decoded(iter((text,)), encoding))
+    except Damaged:
+        return None
+
+
 def unbase64(text: bytes) -> bytes:
     """One piece of base64 text: characters outside the alphabet are skipped, padding need not be there."""
     clean = text.translate(None, _NO_BASE64)
@@ -142,9 +160,9 @@ def lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 UUENCODE = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
+_BASE64 = frozenset({"base64", "base-64"})
 DECODERS: dict[str, Callable[[Iterator[bytes]], Iterator[bytes]]] = {
-    "base64": _base64,
-    "base-64": _base64,
+    **dict.fromkeys(_BASE64, _base64),
     "quoted-printable": _quoted_printable,
     **dict.fromkeys(UUENCODE, _uuencode),
 }

@@ -76,7 +76,7 @@ def _survey(payload: Payload, bounds: Bounds) -> _Read | None:
     if surveyed is not None and not (surveyed.rows or surveyed.damage):
         return _without_records(payload, surveyed, again)
     if surveyed is not None and reports_in(surveyed) > 1:
-        payload = payload._replace(chunks=_first_report(payload.chunks))
+        payload = payload.holding(_first_report(payload.chunks))
         surveyed = again(payload)
         return surveyed and _Read(payload, surveyed._replace(strict=False, warnings=(*surveyed.warnings, _ANOTHER)))
     return surveyed and _alone(payload, surveyed, again)
@@ -135,7 +135,7 @@ def _alone(payload: Payload, surveyed: Survey, again: Callable[[Payload], Survey
     """The report without a banner or a footer that a gateway put around it, when it is whole without them."""
     if surveyed.strict or surveyed.damage:
         return _Read(payload, surveyed)
-    alone = payload._replace(chunks=_first_report(_from_the_root(payload.chunks)))
+    alone = payload.holding(_first_report(_from_the_root(payload.chunks)))
     found = again(alone)
     if found is None or not found.strict or found.rows != surveyed.rows:
         return _Read(payload, surveyed)

@@ -4,7 +4,6 @@ A stranger chooses the questions. What is long hardly comes again, and would tak
 """
 
 from collections.abc import Callable
-from functools import lru_cache, wraps
 from typing import Any, Generic, TypeVar
 
 Question = TypeVar("Question")
@@ -42,18 +41,36 @@ class Generations(Generic[Question, Answer]):
         self._young[question] = answer
 
 
+class _Answers(dict[Question, Answer]):
+    """Answers to questions that were asked: who asks by `[]` pays for no call."""
+
+    def __init__(
+        self, function: Callable[[Question], Answer], most: int, longest: int, size: Callable[[Any], int]
+    ) -> None:
+        super().__init__()
+        self._function = function
+        self._most = most
+        self._longest = longest
+        self._size = size
+
+    def __missing__(self, question: Question) -> Answer:
+        answer = self._function(question)
+        if self._size(question) <= self._longest:
+            if len(self) >= self._most:
+                self.clear()
+            self[question] = answer
+        return answer
+
+
 def remembered(
     most: int, longest: int, size: Callable[[Any], int] = len
 ) -> Callable[[Callable[[Question], Answer]], Callable[[Question], Answer]]:
-    """Remember the last `most` answers of a pure function to arguments of at most `longest` by `size`."""
+    """Remember answers of a pure function to arguments of at most `longest` by `size`.
+
+    Where there are `most` of them, all are forgotten: those that matter come again soon.
+    """
 
     def decorate(function: Callable[[Question], Answer]) -> Callable[[Question], Answer]:
-        quick = lru_cache(maxsize=most)(function)
-
-        @wraps(function)
-        def answer(question: Question) -> Answer:
-            return quick(question) if size(question) <= longest else function(question)
-
-        return answer
+        return _Answers(function, most, longest, size).__getitem__
 
     return decorate

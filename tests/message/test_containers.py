@@ -38,7 +38,7 @@ def find(data: bytes, bounds: Bounds = BOUNDS, size: int = 1000) -> list[Payload
     def pieces() -> Iterator[bytes]:
         return (data[at : at + size] for at in range(0, len(data), size))
 
-    return list(find_payloads("2", "r", pieces, bounds, Budget(len(data), bounds)))
+    return list(find_payloads(Payload("2", "r", pieces), bounds, Budget(len(data), bounds)))
 
 
 def content(payload: Payload) -> tuple[bytes, str]:

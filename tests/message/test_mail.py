@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from email_report_processor.message.blob import Damaged, File, Memory, temporary_file
+from email_report_processor.message.blob import Damaged, File, Memory, Slice, temporary_file
 from email_report_processor.message.mail import Part, looks_like_mail, read_mail
 from tests.linear import assert_linear
 from tests.places import CORPUS
@@ -405,6 +405,19 @@ _LINES = st.sampled_from(
         ),
     ]
 )
+
+
+@given(st.lists(_LINES, max_size=40), st.sampled_from([b"\n", b"\r\n", b"\r"]))
+def test_a_message_at_hand_is_read_like_one_in_a_file(lines: list[bytes], end: bytes) -> None:
+    memory = Memory(end.join(lines))
+    assert tree(memory) == tree(Slice(memory, 0, memory.size))
+
+
+def tree(blob: Memory | Slice) -> list[object]:
+    return [
+        (part.place, part.content_type, part.name, part.encoding, part.extent, part.file_whole(), part.headers.items())
+        for part in walk(read_mail(blob, mime_depth=8, mime_parts=20))
+    ]
 
 
 @given(st.lists(_LINES, max_size=40), st.sampled_from([b"\n", b"\r\n", b"\r"]))

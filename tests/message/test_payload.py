@@ -40,7 +40,7 @@ def opened(data: bytes, size: int = 1000, damaged: bool = False) -> Callable[[],
 
 
 def find(data: bytes, bounds: Bounds = DEFAULT, *, size: int = 1000, damaged: bool = False) -> list[Payload | Problem]:
-    return list(find_payloads("2", "r.xml.gz", opened(data, size, damaged), bounds))
+    return list(find_payloads(Payload("2", "r.xml.gz", opened(data, size, damaged)), bounds))
 
 
 def one(data: bytes, bounds: Bounds = DEFAULT, *, size: int = 1000, damaged: bool = False) -> Payload:
@@ -308,7 +308,7 @@ def test_bound_of_bytes_for_all_files_together() -> None:
     data = zipped({str(number): XML for number in range(6)})
     bounds = Bounds(inflated_floor=4 * len(XML), inflated_per_byte=0)
     budget = Budget(len(data), bounds)
-    found = list(find_payloads("2", "r.zip", opened(data), bounds, budget))
+    found = list(find_payloads(Payload("2", "r.zip", opened(data)), bounds, budget))
     assert [content(item)[1] for item in found if isinstance(item, Payload)] == [""] * 4
     (problem,) = (item for item in found if isinstance(item, Problem))  # said once, and no further file is opened
     assert "bounds.inflated_floor" in problem.reason
@@ -410,10 +410,36 @@ def test_mutated_archives(sample: bytes, changes: list[tuple[int, int]], cut: in
     for at, value in changes:
         data[-1 - at % len(data)] = value
     data = data[: len(data) - cut] if cut % 2 else data[cut:]
-    for item in find_payloads("", "", opened(bytes(data), size), Bounds(archive_members=5)):
+    for item in find_payloads(Payload("", "", opened(bytes(data), size)), Bounds(archive_members=5)):
         if isinstance(item, Payload):
             assert content(item) == content(item)
             head(item, 100)
+
+
+@given(
+    st.sampled_from([*_SAMPLES, XML, gzip.compress(XML), gzip.compress(gzip.compress(XML)), zlib.compress(XML)]),
+    st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=3),
+    st.binary(max_size=3),
+    st.integers(0, 9000),
+)
+def test_what_is_there_at_once_is_what_a_stream_gives(
+    sample: bytes, changes: list[tuple[int, int]], behind: bytes, bound: int
+) -> None:
+    data = bytearray(sample)
+    for at, value in changes:
+        data[-1 - at % len(data)] = value
+    data += behind
+    bounds = Bounds(archive_members=5, xml_bytes=bound or 10**6, inflated_floor=bound, inflated_per_byte=1)
+    streamed, at_once = (
+        [
+            (found.place, found.name, *content(found), head(found, 100), list(found.warnings))
+            if isinstance(found, Payload)
+            else found
+            for found in find_payloads(Payload("2", "r.gz", opened(bytes(data)), whole=whole), bounds)
+        ]
+        for whole in (None, bytes(data))
+    )
+    assert at_once == streamed
 
 
 @given(st.dictionaries(st.text(max_size=8), st.binary(max_size=200), max_size=5), st.sampled_from([0, 8]))

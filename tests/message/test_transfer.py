@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from email_report_processor.message.blob import Damaged
-from email_report_processor.message.transfer import DECODERS, decoded, unbase64
+from email_report_processor.message.transfer import DECODERS, decoded, unbase64, undone
 
 
 def pieces(data: bytes, sizes: list[int]) -> Iterator[bytes]:
@@ -135,3 +135,14 @@ def test_nothing_but_damaged_is_raised(data: bytes, sizes: list[int], encoding: 
 
 def test_unknown_encodings_are_none() -> None:
     assert decode(b"x=3D", "x-secret") == b"x=3D"
+
+
+@given(
+    st.one_of(
+        st.binary(), st.binary().map(base64.encodebytes), st.text("AQZaz09+/= \r\n-", max_size=60).map(str.encode)
+    ),
+    st.sampled_from([*sorted(DECODERS), "7bit", "x-secret"]),
+)
+def test_all_at_once_is_what_a_stream_gives(text: bytes, encoding: str) -> None:
+    data, fault = _outcome(text, encoding, [])
+    assert undone(text, encoding) == (None if fault else data)

@@ -116,14 +116,14 @@ def _files(path: Path) -> Iterator[Payload | Problem]:
     memory = Memory(path.read_bytes())
     bounds = CONTEXT.options.bounds
     if not looks_like_mail(memory.read(0, 65536)):
-        yield from find_payloads("input", path.name, lambda: chunks(memory), bounds)
+        yield from find_payloads(Payload("input", path.name, lambda: chunks(memory)), bounds)
         return
     parts = [read_mail(memory, mime_depth=bounds.mime_depth, mime_parts=bounds.mime_parts)]
     while parts:
         part = parts.pop(0)
         parts = [*part.parts, *parts]
         if not part.parts:
-            yield from find_payloads(part.place, part.name, part.chunks, bounds)
+            yield from find_payloads(Payload(part.place, part.name, part.chunks), bounds)
 
 
 def _results(case: dict[str, Any]) -> list[Report | Problem]:

@@ -8,7 +8,6 @@ def test_short_questions_are_asked_once_and_long_ones_each_time() -> None:
 
     @remembered(most=2, longest=3)
     def twice(text: str) -> str:
-        """Twice."""
         asked.append(text)
         return text * 2
 
@@ -16,7 +15,6 @@ def test_short_questions_are_asked_once_and_long_ones_each_time() -> None:
     assert asked == ["abc", "abcd", "abcd"]
     assert [twice(one) for one in ("b", "c", "abc")] == ["bb", "cc", "abcabc"]
     assert asked[3:] == ["b", "c", "abc"]
-    assert twice.__doc__ == "Twice."
 
 
 def test_another_size() -> None:
