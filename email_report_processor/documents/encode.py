@@ -73,7 +73,7 @@ def written(layer: Layer) -> bytes:
     """The members of a layer, as JSON; remembered with it."""
     if not layer.json:
         layer.json = _utf8(_object(layer)[1:-1])
-        layer.tops = _tops(layer)
+        layer.tops = _tops(tuple(layer))
     return layer.json
 
 
@@ -110,7 +110,8 @@ def fill(form: Form, before: bytes, values: Iterable[Any]) -> bytes:
 _TOPS = attrgetter("tops")
 
 
-def _tops(names: Iterable[str]) -> frozenset[str]:
+@lru_cache(maxsize=1024)
+def _tops(names: tuple[str, ...]) -> frozenset[str]:
     return frozenset(name.partition(".")[0] for name in names)
 
 

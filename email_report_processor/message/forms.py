@@ -48,6 +48,9 @@ _SEALED_LATER: tuple[tuple[str, bytes, int, bytes], ...] = (
     ("encrypted by OpenPGP", b"\x84", 2, b"\x03"),
     ("encrypted by OpenPGP", b"\x85", 3, b"\x03"),
 )
+_FIRST_OF_FORMS, _FIRST_OF_SEALED = (
+    frozenset(mark[:1] for _, marks in table for mark in marks) for table in (_FORMS, _SEALED)
+)
 _TAR_DIGITS = b"01234567"
 # The beginning of an object identifier of CMS (1.2.840.113549.1), in base64: 0, 1 and 2 bytes behind a whole group
 CMS_IN_BASE64 = (b"KoZIhvcNAQ", b"qGSIb3DQE", b"qhkiG9w0B")
@@ -88,7 +91,7 @@ TEXT_MARKS: tuple[bytes, ...] = (
 def form_of(first: bytes) -> str:
     """The form of a file that begins with these bytes and can be undone, '' for what is none of them."""
     start = first.lstrip(BLANKS)
-    for name, marks in _FORMS:
+    for name, marks in _FORMS if start[:1] in _FIRST_OF_FORMS else ():
         if start.startswith(marks):
             return name
     if start.startswith(b"\x30") and (kind := _cms(start)):
@@ -108,7 +111,7 @@ def is_cms(first: bytes) -> bool:
 def sealed(first: bytes) -> str:
     """Why a file that begins with these bytes cannot be opened; '' when nothing says so."""
     start = first.lstrip(BLANKS)
-    for name, marks in _SEALED:
+    for name, marks in _SEALED if start[:1] in _FIRST_OF_SEALED else ():
         if start.startswith(marks):
             return name
     for name, mark, at, later in _SEALED_LATER:

@@ -43,6 +43,9 @@ _NO_CHARSETS = frozenset(
 )
 
 
+_ASCII_AND_MORE = frozenset({"us-ascii", "utf-8", "iso-8859-1", "iso-8859-15", "windows-1252"})
+
+
 class Headers:
     """One header block. Nothing in it raises; values are on one line and decoded."""
 
@@ -139,6 +142,8 @@ def decode(data: bytes, charset: str, *, cut: bool = False) -> str:
 
     `cut` says that the data were cut somewhere, so that they may end within a character.
     """
+    if data.isascii() and charset.lower() in _ASCII_AND_MORE:  # most texts
+        return data.decode("ascii")
     for name in (charset, "utf-8"):
         try:
             codec = codecs.lookup(name.strip())

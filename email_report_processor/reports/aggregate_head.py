@@ -11,7 +11,7 @@ from ..values.patterns import pattern
 from ..values.remembered import remembered
 from .aggregate_names import HEAD, Double, Found, Names, take
 from .aggregate_period import delay, settle_period, timestamp
-from .aggregate_values import MOST, Warnings, typed
+from .aggregate_values import MOST, Table, Warnings
 from .report import Context
 from .xml.shape import Shape
 from .xml.survey import Survey
@@ -123,9 +123,9 @@ def _fields_under(wire: str) -> dict[str, Field]:
     return {field.wire.rpartition("/")[2]: field for field in AGGREGATE.fields if field.wire.startswith(wire)}
 
 
-_METADATA = _fields_under("feedback/report_metadata")
-_POLICY = _fields_under("feedback/policy_published")
-_NAMES = Names.of(HEAD, (*_METADATA, *_POLICY, "error"), {})
+_METADATA = Table(_fields_under("feedback/report_metadata"))
+_POLICY = Table(_fields_under("feedback/policy_published"))
+_NAMES = Names.of(HEAD, (*_METADATA.fields, *_POLICY.fields, "error"), {})
 _NEEDED = ("report.id", "report.org_name", "policy_published.domain", "report.begin", "report.end")
 
 
@@ -133,8 +133,8 @@ def read_head(values: HeadValues, surveyed: Survey, context: Context) -> Head:
     """The fields that all rows share, and those of the report."""
     warnings = Warnings((*surveyed.warnings, *values.warnings))
     limit = context.options.bounds.string_chars
-    metadata, raw = typed(_METADATA, values.texts, limit, warnings)
-    policy, raw_policy = typed(_POLICY, values.texts, limit, warnings)
+    metadata, raw = _METADATA.typed(values.texts, limit, warnings)
+    policy, raw_policy = _POLICY.typed(values.texts, limit, warnings)
     if values.policies > 1:
         warnings.add(f"policy_published: the first of {values.policies} is used")
     for name in _NEEDED:
@@ -174,7 +174,7 @@ def _envelope(context: Context, email: str) -> Fields:
         "report.message_id": envelope.message_id,
         "report.received": envelope.received,
         "report.feed": context.options.feed,
-        "report.authentication": authres.verdict(envelope.authentication, (_domain_of(email),)),
+        "report.authentication": authres.verdict(envelope.authentication, map(_domain_of, (email,))),
     }
     return {name: value for name, value in found.items() if value}
 

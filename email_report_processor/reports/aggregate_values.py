@@ -128,22 +128,31 @@ _WHAT = {
 }
 
 
-def typed(
-    table: Mapping[str, Field], texts: Mapping[str, str], limit: int, warnings: Warnings
-) -> tuple[Fields, Fields]:
-    """The fields of a table that have a text, in the order of the table; and the texts that cannot be read."""
-    found: Fields = {}
-    odd: Fields = {}
-    for name, field in table.items():
-        if text := texts.get(name):
-            if value := memo(field, limit)[text]:
-                found[field.name] = value
-            else:
-                put(odd, field.name, read_value(field, text, limit), warnings)
-    if not odd:
-        return found, odd
-    raw = {name: text for name, text in odd.items() if name.startswith("raw.")}
-    return found | {name: value for name, value in odd.items() if name not in raw}, raw
+class Table:
+    """The fields of one part of a report, by the names of their elements."""
+
+    def __init__(self, fields: Mapping[str, Field]) -> None:
+        self.fields = fields
+        self._readers: dict[int, list[tuple[str, Field, Memo]]] = {}
+
+    def typed(self, texts: Mapping[str, str], limit: int, warnings: Warnings) -> tuple[Fields, Fields]:
+        """The fields that have a text, in the order of the table; and the texts that cannot be read."""
+        found: Fields = {}
+        odd: Fields = {}
+        for name, field, values in self._readers.get(limit) or self._make(limit):
+            if text := texts.get(name):
+                if value := values[text]:
+                    found[field.name] = value
+                else:
+                    put(odd, field.name, read_value(field, text, limit), warnings)
+        if not odd:
+            return found, odd
+        raw = {name: text for name, text in odd.items() if name.startswith("raw.")}
+        return found | {name: value for name, value in odd.items() if name not in raw}, raw
+
+    def _make(self, limit: int) -> "list[tuple[str, Field, Memo]]":
+        self._readers = {limit: [(name, field, memo(field, limit)) for name, field in self.fields.items()]}
+        return self._readers[limit]
 
 
 def put(fields: Fields, name: str, read: Value, warnings: Warnings) -> None:

@@ -75,6 +75,8 @@ def reporter(fields: Sequence[str], authserv_ids: Iterable[str]) -> Mapping[str,
     them that has it: a forged field that our own server did not strip stands below its own ones.
     None when nothing was checked: no ids, no such field, no method of ours in it, or temporary errors alone.
     """
+    if not fields:
+        return None
     results = [one for one in _trusted(fields, authserv_ids) if one.method in _DOMAINS]
     if all(one.result == "temperror" for one in results):
         return None

@@ -17,7 +17,8 @@ _RFC5322 = pattern(
     r"(?:[A-Za-z]{3}, ?)?(\d{1,2}) ([A-Za-z]{3}) ([1-9]\d{3}) (\d\d):(\d\d)(?::(\d\d))? ([+-]\d{4}|[A-Za-z]{1,4})",
     re.ASCII,
 )
-_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTHS = {name: number for number, name in enumerate(_NAMES, 1)}
 # asctime, as many programs write it, and date(1), which has a zone in front of the year
 _ASCTIME = pattern(
     r"[A-Za-z]{3},? ([A-Za-z]{3}) (\d{1,2}) (\d\d:\d\d(?::\d\d)?) (?:([+-]\d{4}|[A-Za-z]{1,4}) )?([1-9]\d{3})", re.ASCII
@@ -27,6 +28,7 @@ _RFC3339 = pattern(
     r"(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,12}))?)?[ ]?([Zz]|[+-]\d{2}:?\d{2})?",
     re.ASCII,
 )
+_A_DAY = timedelta(days=1)
 _ZONE = pattern(r"([+-])(\d{2}):?(\d{2})", re.ASCII)
 _FROM_GREENWICH = pattern(r"(?:GMT|UTC?)([+-])(\d{1,2})(?::?(\d{2}))?", re.ASCII)
 _HALF_DAY = pattern(r"\d ?[ap]\.?m\b", re.IGNORECASE)
@@ -112,9 +114,9 @@ def _read_ordinary(
     day: str, name: str, year: str, hour: str, minute: str, second: str | None, zone: str
 ) -> datetime | None:
     """The one form of RFC 5322 §3.3; None for a month or a zone that is none."""
-    if name.lower() not in _MONTHS or (zone.isalpha() and zone.upper() not in _NAMED_ZONES):
+    month = _MONTHS.get(name.lower(), 0)
+    if not month or (zone.isalpha() and zone.upper() not in _NAMED_ZONES):
         return None
-    month = _MONTHS.index(name.lower()) + 1
     offset = timedelta(hours=_NAMED_ZONES[zone.upper()]) if zone.isalpha() else _offset(zone)
     return _in_utc((int(year), month, int(day), int(hour), int(minute), int(second or 0)), offset)
 
@@ -188,11 +190,12 @@ def _offset(zone: str) -> timedelta:
 
 def _in_utc(fields: tuple[int, ...], offset: timedelta, microsecond: int = 0) -> datetime:
     year, month, day, hour, minute, second = fields
-    if abs(offset) >= timedelta(hours=24):
+    if not -_A_DAY < offset < _A_DAY:
         raise ValueError(f"not an offset: {offset}")
     second = 59 if second == 60 else second  # a leap second (RFC 3339 §5.7)
     try:
-        value = datetime(year, month, day, hour, minute, second, microsecond, tzinfo=UTC) - offset
+        value = datetime(year, month, day, hour, minute, second, microsecond, tzinfo=UTC)
+        value = value - offset if offset else value
     except (ValueError, OverflowError) as error:
         raise ValueError(f"a date out of range: {error}") from error
     if value.year < 1970:

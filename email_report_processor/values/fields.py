@@ -214,8 +214,8 @@ def read_epoch(text: str) -> datetime:
 
 def write_date(value: datetime) -> str:
     """A date as the store has it: RFC 3339 in UTC with `Z`, milliseconds only when there are any."""
-    utc = value.astimezone(UTC)
-    seconds = f"{utc.year:04d}-{utc.month:02d}-{utc.day:02d}T{utc.hour:02d}:{utc.minute:02d}:{utc.second:02d}"
+    utc = value if value.tzinfo is UTC else value.astimezone(UTC)
+    seconds = utc.isoformat()[:19]
     return f"{seconds}.{utc.microsecond // 1000:03d}Z" if utc.microsecond >= 1000 else f"{seconds}Z"
 
 

@@ -51,6 +51,7 @@ class _Skeleton:
         self.bounds = bounds
         self.judge = Judge("utf-8", "", bounds.record_bytes)
         self.outside = Outside(bounds.record_bytes)
+        self.declaration = ""
         self.rows = 0
         self.rest = ""
 
@@ -61,7 +62,7 @@ class _Skeleton:
             return text if ROOT.match(text) else None
         if declaration[1] or _BREAK.search(declaration[0]) or not _UTF_8.match(declaration[0]):
             return None
-        self.judge.feed(declaration[0].encode())
+        self.declaration = declaration[0]
         plain = text[declaration.end() :]
         return plain if ROOT.match(plain) else None
 
@@ -71,9 +72,11 @@ class _Skeleton:
         if may_be_special(text):
             return False
         *parts, self.rest = text.split(_END)
-        shown: list[str] = []
-        if not all(self._record(part, shown) for part in parts):
-            return False
+        shown = [self.declaration]
+        self.declaration = ""
+        for part in parts:
+            if not self._record(part, shown):
+                return False
         self.rows += len(parts)
         check_rows(self.rows, self.sink.cost, self.bounds)
         if final and not self._outside(self.rest, shown):
@@ -106,7 +109,8 @@ def survey_usual(payload: Payload, bounds: Bounds, containers: frozenset[str], s
     sha256 = hashlib.sha256()
     text = Text("utf-8")
     skeleton = _Skeleton(sink, bounds)
-    for number, (piece, final) in enumerate(_with_last(pieces_of(payload.chunks, damage))):
+    pieces = ((payload.whole, True),) if payload.whole else _with_last(pieces_of(payload.chunks, damage))
+    for number, (piece, final) in enumerate(pieces):
         if number == 0 and guess_encoding(piece) != ("utf-8", ""):
             return None
         sha256.update(piece)
