@@ -279,12 +279,12 @@ class Search:
 
     def _in_page(self, beginning: bytes, found: Payload, level: int) -> Iterator[Result]:
         """What is in the text of an HTML page, where something in it may be: programs quote plain texts so."""
-        if not (b"<" in beginning and any(mark in beginning for mark in _IN_PAGES)):
+        if beginning.find(b"<") < 0 or not _holds(beginning, _IN_PAGES):
             return
         from ..message.marked_up import is_page, text_of  # 2 ms, only for such a page
 
         if is_page(beginning):
-            text = found._replace(chunks=partial(text_of, found.chunks))
+            text = found.holding(partial(text_of, found.chunks))
             result = self._ask(text, head(text, CHUNK))
             yield from self._in_text(text, level) if result is None else (result,)
 
