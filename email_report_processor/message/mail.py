@@ -173,7 +173,7 @@ class Part:
         if self.encoding == "quoted-printable":
             plain = _ARCHIVE.match(first) or (_TEXT.match(first) and _NO_ESCAPE.search(first))
         else:  # neither base64 nor uuencode begins with these characters
-            if self.encoding not in UUENCODE and _BANNER.match(first) and self._has_files(start, stop):
+            if self.encoding not in UUENCODE and _BANNER.match(first) and self._has_files(*self._body):
                 return "binary"
             plain = _ARCHIVE.match(first) or _TEXT.match(first) or _FIELD_START.match(first)
         return "binary" if plain else self.encoding
