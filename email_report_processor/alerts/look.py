@@ -1,7 +1,7 @@
 """What the rules look at: groups of the store by when they were stored, and the kept messages, asked for once each."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -62,31 +62,28 @@ class Look:
 
     @cached_property
     def recent(self) -> list[Sent]:
-        """What was stored within the last day, by host."""
-        return self._by_host(self.now - RECENT, self.now)
+        """What was stored within the last day."""
+        return self._sent(self.now - RECENT, self.now)
 
     def before(self, domains: Collection[str], *nodes: Node) -> list[Sent]:
-        """What was stored in the four weeks before of some domains: by host only where a verdict is about networks or
-        systems. nodes: what else must hold.
+        """What was stored in the four weeks before of some domains. nodes: what else must hold.
 
-        Hosts are many, and no rule compares them. Four weeks of all domains are too much to ask every few minutes:
-        a rule asks for those of which it may have to say something.
+        Four weeks of all domains are too much to ask every few minutes: a rule asks for those of which it may have to
+        say something.
         """
-        if not domains:
-            return []
         period = (self.now - RECENT - BEFORE, self.now - RECENT)
-        wanted = (among(_SENT[0], domains), *nodes)
+        return self._sent(*period, among(_SENT[0], domains), *nodes) if domains else []
+
+    def _sent(self, since: datetime, until: datetime, *nodes: Node) -> list[Sent]:
+        """By host only where a verdict is about networks or systems: hosts are many, and no rule compares them."""
         places = self._places()
         if len(places) > _FEW:
-            return self._by_host(*period, *wanted)
-        everything = self.ask(_ROWS, _SENT, *period, *wanted)
+            return self._of(self.ask(_ROWS, (*_SENT, *_PLACE), since, until, *nodes))
+        everything = self.ask(_ROWS, _SENT, since, until, *nodes)
         if not places:
-            return [self._one(_SENT, one) for one in everything]
-        there = self.ask(_ROWS, (*_SENT, *_PLACE), *period, *wanted, Or(places))
-        return [
-            *(self._one((*_SENT, *_PLACE), one) for one in there),
-            *(self._one(_SENT, one) for one in _without(everything, there)),
-        ]
+            return self._of(everything)
+        there = self.ask(_ROWS, (*_SENT, *_PLACE), since, until, *nodes, Or(places))
+        return self._of(there) + self._of(_without(everything, there))
 
     def known(self, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those of the pairs of a domain and a sender that were there in the four weeks before."""
@@ -115,12 +112,12 @@ class Look:
         host, system = (field_of(name) for name in _PLACE)
         return (*(Within(host, one) for one in networks), *(Between(system, one, one) for one in systems))
 
-    def _by_host(self, since: datetime, until: datetime, *nodes: Node) -> list[Sent]:
-        names = (*_SENT, *_PLACE)
-        return [self._one(names, group) for group in self.ask(_ROWS, names, since, until, *nodes)]
+    def _of(self, groups: Iterable[Total]) -> list[Sent]:
+        """Groups by _SENT, and by _PLACE where they say it."""
+        return [self._one(group) for group in groups]
 
-    def _one(self, names: tuple[str, ...], group: Total) -> Sent:
-        fields = dict(zip(names, group.key, strict=True))
+    def _one(self, group: Total) -> Sent:
+        fields = dict(zip((*_SENT, *_PLACE), group.key, strict=False))
         said = verdict({name: value for name, value in fields.items() if value}, self.senders, self._day)
         domain, reporter, sender, class_, result = (str(fields[name] or "") for name in _SENT)
         address = str(fields.get("source.ip") or "")

@@ -22,10 +22,9 @@ _Z = 1.96  # 95 %
 
 
 class Slice(NamedTuple):
-    """The messages of one day, domain, result and class."""
+    """The messages of one day, result and class."""
 
     day: str
-    domain: str
     result: str  # pass, fail, '' not said
     class_: str  # '' none
     rule: str  # that made the class, '' none
@@ -33,10 +32,20 @@ class Slice(NamedTuple):
     messages: int
 
 
+class OfDomain(NamedTuple):
+    """The messages of one day, domain and result."""
+
+    day: str
+    domain: str
+    result: str  # as above
+    messages: int
+
+
 class Mail(NamedTuple):
     """What the aggregate reports of a scope say, day by day: most figures are sums of it."""
 
     slices: tuple[Slice, ...]
+    domains: tuple[OfDomain, ...] = ()
 
     def count(self, holds: Callable[[Slice], bool] = lambda one: True) -> int:
         """Messages of the slices for which something holds."""
@@ -94,15 +103,16 @@ def unjudged(found: Mail) -> str:
 
 
 def read(store: Store, scope: Scope) -> Mail:
-    """Ask once for what most figures need."""
-    by = (DOMAIN[DATASET], "dmarc.result", "class", "class_rule", "report.duration")
-    groups = ask(store, scope, DATASET, by, every="day")
+    """Ask for what most figures need. (Twice: classes by domain are many, and no figure shows them.)"""
+    classes = ask(store, scope, DATASET, ("dmarc.result", "class", "class_rule", "report.duration"), every="day")
+    domains = ask(store, scope, DATASET, (DOMAIN[DATASET], "dmarc.result"), every="day")
     return Mail(
         tuple(
-            Slice(day, domain or "", result or "", class_ or "", rule or "", is_long(duration), group.sums[0])
-            for group in groups
-            for day, domain, result, class_, rule, duration in (group.key,)
-        )
+            Slice(day, result or "", class_ or "", rule or "", is_long(duration), group.sums[0])
+            for group in classes
+            for day, result, class_, rule, duration in (group.key,)
+        ),
+        tuple(OfDomain(one.key[0], one.key[1] or "", one.key[2] or "", one.sums[0]) for one in domains),
     )
 
 
@@ -230,8 +240,8 @@ def _stack(
 def domains(mail: Mail, scope: Scope) -> Figure:
     """Every domain whose policy was applied."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    trends = Trends(one.day for one in mail.slices)
-    for one in mail.slices:
+    trends = Trends(one.day for one in mail.domains)
+    for one in mail.domains:
         counts[one.domain][one.result] += one.messages
         trends.add(one.domain, one.day, one.messages)
     ordered = sorted(counts, key=lambda domain: (-counts[domain].total(), domain))

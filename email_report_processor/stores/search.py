@@ -101,11 +101,12 @@ def groups(client: Client, path: str, checked: "Checked") -> Iterator[Total]:
     question: dict[str, Any] = {"size": 0, "query": _query(checked), "track_total_hits": True, "aggs": sums}
     if not (checked.by or checked.every):
         answer = client.ask(path, question)
-        yield _total(checked, {}, answer["hits"]["total"]["value"], answer.get("aggregations", {}))
+        yield _Reader(checked)({}, answer["hits"]["total"]["value"], answer.get("aggregations", {}))
         return
     question["track_total_hits"] = False
+    read = _Reader(checked)
     for group in composite(client, path, question, _sources(checked), sums):
-        yield _total(checked, group["key"], group["doc_count"], group)
+        yield read(group["key"], group["doc_count"], group)
 
 
 def composite(
@@ -143,26 +144,30 @@ def _sources(checked: "Checked") -> list[dict[str, Any]]:
     ]
 
 
-def _total(checked: "Checked", key: Mapping[str, Any], documents: int, sums: Mapping[str, Any]) -> Total:
-    values = [key.get(f"k{number}") for number in range(len(checked.by))]
-    days = (key["day"],) if checked.every else ()
+class _Reader:
+    """Reads the groups of one question; there may be a hundred thousand."""
 
-    def numbers(letter: str, fields: Sequence[Any]) -> tuple[int, ...]:
-        return tuple(round(sums.get(f"{letter}{number}", {}).get("value") or 0) for number in range(len(fields)))
+    def __init__(self, checked: "Checked") -> None:
+        days = ("day",) if checked.every else ()
+        self._names = (*days, *(f"k{number}" for number in range(len(checked.by))))
+        self._dates = [len(days) + number for number, field in enumerate(checked.by) if field.type.name == "date"]
+        self._sums = [f"s{number}" for number in range(len(checked.sum))]
+        self._counts = [f"d{number}" for number in range(len(checked.different))]
 
-    return Total(
-        (*days, *(_as_stored(field.type.name, value) for field, value in zip(checked.by, values, strict=True))),
-        documents,
-        numbers("s", checked.sum),
-        numbers("d", checked.different),
-    )
+    def __call__(self, key: Mapping[str, Any], documents: int, found: Mapping[str, Any]) -> Total:
+        values = [key.get(name) for name in self._names]
+        for place in self._dates:
+            values[place] = _as_stored(values[place])
+        return Total(tuple(values), documents, self._numbers(found, self._sums), self._numbers(found, self._counts))
+
+    @staticmethod
+    def _numbers(found: Mapping[str, Any], names: Sequence[str]) -> tuple[int, ...]:
+        return tuple([round(found[name]["value"] or 0) if name in found else 0 for name in names])
 
 
-def _as_stored(type_: str, value: Any) -> Any:
-    """A date comes back in milliseconds since 1970."""
-    if type_ == "date" and value is not None:
-        return write_date(datetime.fromtimestamp(value / 1000, UTC))
-    return value
+def _as_stored(value: Any) -> Any:
+    """A date, which comes back in milliseconds since 1970."""
+    return None if value is None else write_date(datetime.fromtimestamp(value / 1000, UTC))
 
 
 def _query(checked: "Checked") -> dict[str, Any]:

@@ -157,10 +157,8 @@ def agree(look: Look, senders: Senders | None, recent: list[Document], before: l
     asked = {(domain, sender) for domain in [*domains, "new.example"] for sender in ("crm.example", "new.example", "")}
     assert look.known(asked) == asked & there
     assert look.old([*domains, "new.example"]) == set(domains)
-    hosts: Counter[str] = Counter()
-    for one in look.recent:
-        hosts[one.address] += one.messages
-    assert hosts == sum((Counter({one.get("source.ip", ""): one["count"]}) for one in recent), Counter())
+    judged = [one for one in look.recent if one.verdict and not one.sender]  # by their places, which a rule names
+    assert all(one.address for one in judged if one.verdict != "stranger")  # a system may be of no address
 
 
 def test_opensearch_says_the_same(node: Node, prefix: str) -> None:
