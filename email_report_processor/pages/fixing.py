@@ -6,6 +6,7 @@ First what is, or may be, our own and fails: a strict policy loses it. What no r
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..documents.classify import AGGREGATE_RULES, CLASSES, RAW
@@ -15,6 +16,7 @@ from ..stores.totals import largest
 from . import words
 from .asking import DOMAIN, Scope, ask
 from .figure import Fix, Host, Record
+from .lanes import Begin, in_turn
 
 _DATASET = "dmarc-aggregate"
 _SHOWN = 5  # hosts of one thing to fix
@@ -117,7 +119,13 @@ class _Sort(NamedTuple):
         return _OTHERWISE[self.rule].do if self.rule else how(self.class_)
 
 
-def fixes(store: Store, scope: Scope, messages: Mapping[tuple[str, str], int], seen: list[Total]) -> tuple[Fix, ...]:
+def fixes(
+    store: Store,
+    scope: Scope,
+    messages: Mapping[tuple[str, str], int],
+    seen: list[Total],
+    begin: Begin = in_turn,
+) -> tuple[Fix, ...]:
     """Everything that calls for something, and what does not.
 
     messages: by class and rule. seen: the policies that receivers saw, see `sources.seen`.
@@ -126,7 +134,9 @@ def fixes(store: Store, scope: Scope, messages: Mapping[tuple[str, str], int], s
     for (class_, rule), number in messages.items():
         counts[_sort(class_, rule)] += number
     strictness = published(seen)
-    found = [fix for sort in counts if sort.turn != "none" for fix in _of_sort(store, scope, sort, strictness)]
+    open_ = [sort for sort in counts if sort.turn != "none"]
+    begun = [begin(partial(_of_sort, store, scope, sort, strictness)) for sort in open_]
+    found = [fix for some in begun for fix in some()]
     found += [_nothing(sort, counts[sort]) for sort in counts if sort.turn == "none" and sort.class_ in CLASSES]
     return tuple(sorted((fix for fix in found if fix.messages), key=rank))  # a row may count no message
 

@@ -8,37 +8,48 @@ from ..stores.store import Store
 from . import failures, fixing, intake, mail, sources, tls, versions, words
 from .asking import DOMAIN, Scope, ask, cut, forged, future, until_now
 from .figure import Answer, Figure, Fix, Level, Page, Period
+from .lanes import lanes
 
 
 def overview(store: Store, scope: Scope, kept: Iterable[Kept], made: str) -> Page:
     """Ask a store everything. `kept` are the kept messages, `made` is now (RFC 3339). Raises StoreError."""
     asked, scope = scope, until_now(store, scope, made)
-    found = mail.read(store, scope)
-    seen = sources.seen(store, scope)
-    places = sources.places(store, scope)
-    things = fixing.fixes(store, scope, found.by_rule(), seen)
-    senders = sources.senders(store, scope._replace(top=sys.maxsize), scope.top)
-    sessions = tls.read(store, scope)
-    reporters = intake.reporters(store, scope, made)
-    figures = (
-        mail.rate_by_day(found, scope),
-        mail.volume_by_day(found, scope),
-        mail.failing_by_day(found, scope),
-        mail.domains(found, scope),
-        cut(senders, scope),
-        sources.hosts(store, scope),
-        sources.countries(places, scope),
-        sources.networks(places, scope),
-        sources.policies(seen, scope),
-        tls.by_day(sessions, scope),
-        tls.policies(sessions, scope),
-        tls.failures(store, scope, sessions),
-        *_failed(store, scope),
-        intake.reporting(reporters, scope),
-        versions.figure(*versions.read(store, scope), scope),
-        intake.repairs(store, scope),
-        intake.kept(kept, scope),
-    )
+    with lanes(store) as begin:
+        counted = begin(lambda: mail.read(store, scope))
+        seen = begin(lambda: sources.seen(store, scope))
+        sending = begin(lambda: sources.senders(store, scope._replace(top=sys.maxsize), scope.top))
+        hosts = begin(lambda: sources.hosts(store, scope))
+        places = begin(lambda: sources.places(store, scope))
+        told = begin(lambda: tls.read(store, scope))
+        failed = begin(lambda: failures.read(store, scope))
+        reporting = begin(lambda: intake.reporters(store, scope, made))
+        several = begin(lambda: versions.read(store, scope))
+        repaired = begin(lambda: intake.repairs(store, scope))
+        lying = begin(lambda: forged(store, scope) + (() if asked.period.until else future(store, scope)))
+        found, policies = counted(), seen()
+        things = fixing.fixes(store, scope, found.by_rule(), policies, begin)
+        senders, sessions, there, feedback = sending(), told(), places(), failed()
+        figures = (
+            mail.rate_by_day(found, scope),
+            mail.volume_by_day(found, scope),
+            mail.failing_by_day(found, scope),
+            mail.domains(found, scope),
+            cut(senders, scope),
+            hosts(),
+            sources.countries(there, scope),
+            sources.networks(there, scope),
+            sources.policies(policies, scope),
+            tls.by_day(sessions, scope),
+            tls.policies(sessions, scope),
+            tls.failures(store, scope, sessions),
+            failures.by_day(feedback, scope),
+            failures.classes(feedback, scope),
+            intake.reporting(reporting(), scope),
+            versions.figure(*several(), scope),
+            repaired(),
+            intake.kept(kept, scope),
+        )
+        left_out = lying()
     return Page(
         scope.domain or "All domains",
         store.name,
@@ -48,13 +59,8 @@ def overview(store: Store, scope: Scope, kept: Iterable[Kept], made: str) -> Pag
         answers(found, things, senders, "" if found.slices else newest(store, scope, made)),
         things,
         figures,
-        forged(store, scope) + (() if asked.period.until else future(store, scope)),
+        left_out,
     )
-
-
-def _failed(store: Store, scope: Scope) -> tuple[Figure, Figure]:
-    groups = failures.read(store, scope)
-    return failures.by_day(groups, scope), failures.classes(groups, scope)
 
 
 def newest(store: Store, scope: Scope, made: str) -> str:

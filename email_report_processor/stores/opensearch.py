@@ -37,6 +37,8 @@ class OpenSearchStore:
     connection. Raises ValueError for a URL that cannot be used.
     """
 
+    lanes = 4  # questions that people may ask at once, from as many threads
+
     def __init__(
         self,
         urls: Sequence[str],
