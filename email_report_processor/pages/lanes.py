@@ -35,13 +35,12 @@ def lanes(store: Store) -> Iterator[Begin]:
         return
     from concurrent.futures import ThreadPoolExecutor  # 6 ms, for people only
 
-    with ThreadPoolExecutor(number) as pool:
+    pool = ThreadPoolExecutor(number)
 
-        def begin(work: Callable[[], Found], /) -> Callable[[], Found]:
-            return pool.submit(work).result
+    def begin(work: Callable[[], Found], /) -> Callable[[], Found]:
+        return pool.submit(work).result
 
-        try:
-            yield begin
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    try:
+        yield begin
+    finally:
+        pool.shutdown(cancel_futures=True)  # of which there are some where another one failed
