@@ -38,7 +38,7 @@ COMMANDS = {
     "metrics": "figures for Prometheus",
     "names": "give hosts without a name one, by SPF records and reverse DNS, in the background",
     "policy": "what a stricter DMARC record would have cost",
-    "prune": "take away from the embedded store what is older than its retention",
+    "prune": "take away from the embedded store or PostgreSQL what is older than its retention",
     "reclassify": "make stored documents say what new ones would, after a change of rules, verdicts or own networks",
     "search": "find documents by a query: class:spoof subject:invoice since:2d",
     "setup": "make OpenSearch ready: templates, retention, pipelines, roles, dashboards",

@@ -32,7 +32,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     status = 0
     for id_ in arguments.id:
         if id_ not in found:
-            status = fail(f"{id_}: there is no document of this id in {store.name}", 1)
+            status = fail(
+                f"{id_}: there is no document of this id in {store.name}; write it whole, as search lists it", 1
+            )
             continue
         told = explain(decode(found[id_].source), senders, now()[:10])
         if arguments.json:

@@ -80,8 +80,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     except ValueError as error:
         return fail(str(error), 2)
     except (StoreError, KeyboardInterrupt) as error:
-        mark = f"go on with --after {shlex.quote(json.dumps(tally.place))}" if tally.place else "run it again"
-        return fail(f"{str(error) or 'interrupted'}; {mark}", 75)
+        said = str(error) or "interrupted: run it again"
+        mark = f"; go on with --after {shlex.quote(json.dumps(tally.place))}" if tally.place else ""
+        return fail(f"{str(error) or 'interrupted'}{mark}" if mark else said, 75)
     finally:
         store.close()
     return _tell(tally, dry=arguments.dry_run)

@@ -21,7 +21,9 @@ def show(page: Page, arguments: argparse.Namespace, *, head: str = "", widest: i
     if arguments.html:
         from ..pages import html  # 60 ms, with Jinja2
 
-        Path(arguments.html).write_text(html.plain(page), "utf-8")
+        path = Path(arguments.html)
+        path.parent.mkdir(parents=True, exist_ok=True)  # as summary does
+        path.write_text(html.plain(page), "utf-8")
         print(arguments.html)
     elif arguments.json:
         from ..pages.data import to_json

@@ -4,6 +4,7 @@ import argparse
 import sys
 from datetime import UTC, datetime
 
+from ..checking.record import read_name
 from ..desk.blocklists import FORMATS, Zone, collect
 from ..documents.senders import OURS
 from ..job import choose_senders
@@ -21,7 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--own", metavar="DOMAIN", action="append", default=[], help="a domain of yours; again for more"
     )
-    parser.add_argument("--zone", metavar="NAME", default="rpz.localhost", help="of --format rpz")
+    parser.add_argument("--zone", metavar="NAME", default="rpz.localhost", type=_zone, help="of --format rpz")
+
+
+def _zone(text: str) -> str:
+    try:
+        return read_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}; write one such as rpz.example.org") from None
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

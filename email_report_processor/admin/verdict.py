@@ -27,9 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("verdict", nargs="?", choices=VERDICTS, metavar="VERDICT", help=", ".join(VERDICTS))
     parser.add_argument("--name", default="", help="what the sender is called from now on")
     parser.add_argument("--until", metavar="DATE", default="", help="the verdict's last day")
-    parser.add_argument("--comment", default="", help="why")
+    parser.add_argument("--comment", metavar="TEXT", default="", help="why")
     parser.add_argument("--remove", action="store_true", help="take back what the file says of WHAT")
-    parser.add_argument("--by", default="", help="who says so (the user who runs this)")
+    parser.add_argument("--by", metavar="WHO", default="", help="who says so (the user who runs this)")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -8,6 +8,9 @@ from ..checking.record import is_valid, parse
 LEVELS = ("none", "quarantine", "reject")  # from lax to strict
 
 
+_ELSEWHERE = frozenset({"v", "rua", "ruf", "fo"})  # of a whole record: they decide what is reported, and where
+
+
 class Record(NamedTuple):
     """A DMARC record, as far as it decides what becomes of a message (RFC 9989 §4.7)."""
 
@@ -46,9 +49,12 @@ def tried(text: str, before: Record) -> Record:
     policy = parse(before.domain, text)
     if policy.broken:
         raise ValueError(f"{policy.broken[0]!r} is no tag; write name=value, such as p=reject")
-    after = before
+    after, seen = before, set[str]()
     for name, value in policy.tags:
-        if name == "v":
+        if name in seen:
+            raise ValueError(f"{name} is there twice: such a record is none (RFC 6376 §3.2)")
+        seen.add(name)
+        if name in _ELSEWHERE:
             continue
         if name not in Record._fields or name == "domain":
             raise ValueError(f"{name} does not decide what becomes of a message; try p, sp, np, adkim, aspf or t")

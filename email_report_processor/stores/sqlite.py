@@ -277,7 +277,10 @@ class SqliteStore:
     def _must_exist(self) -> None:
         """Reading makes no file: it would hide a wrong path."""
         if self._connection is None and not os.path.exists(self.name):
-            raise StoreError(f"{self.name}: there is no such file: nothing was stored there yet, or the path is wrong")
+            raise StoreError(
+                f"{self.name}: there is no such file: nothing was stored there yet, or the path is wrong "
+                "(email-report-processor FILE stores a report, email-report-admin demo made-up ones)"
+            )
 
 
 def size_state(path: str) -> tuple[int, int]:

@@ -115,6 +115,10 @@ def test_an_include_that_would_be_gone() -> None:
         ("p=reject", Record("example.org", p="reject", sp="none")),
         ("v=DMARC1; P=Reject; t=y", Record("example.org", p="reject", sp="none", t="y")),
         ("", Record("example.org", p="quarantine", sp="none")),
+        (
+            "v=DMARC1; p=reject; rua=mailto:a@example.org; ruf=mailto:a@example.org; fo=1; adkim=s",
+            Record("example.org", p="reject", sp="none", adkim="s"),
+        ),
     ],
 )
 def test_a_record_is_tried_over_the_one_before(text: str, record: Record) -> None:
@@ -123,7 +127,13 @@ def test_a_record_is_tried_over_the_one_before(text: str, record: Record) -> Non
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("p=block", "no value"), ("pct=50", "does not decide"), ("reject", "no tag"), ("domain=x", "does not decide")],
+    [
+        ("p=block", "no value"),
+        ("p=reject; P=none", "p is there twice"),
+        ("pct=50", "does not decide"),
+        ("reject", "no tag"),
+        ("domain=x", "does not decide"),
+    ],
 )
 def test_what_cannot_be_tried(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
