@@ -399,7 +399,7 @@ complete -c email-report-admin -n '_shtab_email_report_admin_using policy' -l si
 complete -c email-report-admin -n '_shtab_email_report_admin_using policy' -l until -x -d 'before this date'
 complete -c email-report-admin -n '_shtab_email_report_admin_using policy' -l html -xka "(__fish_complete_path (commandline -ct))" -d 'write a page'
 complete -c email-report-admin -n '_shtab_email_report_admin_using policy' -l json -d 'print the answer as one JSON document'
-complete -c email-report-admin -n '_shtab_email_report_admin_using; and test $_shtab_email_report_admin_npos -eq 0' -a prune -d 'Take away from the embedded store what is older than its retention.'
+complete -c email-report-admin -n '_shtab_email_report_admin_using; and test $_shtab_email_report_admin_npos -eq 0' -a prune -d 'Take away from the embedded store or PostgreSQL what is older than its retention.'
 complete -c email-report-admin -n '_shtab_email_report_admin_using prune' -s h -l help -d 'show this help message and exit'
 complete -c email-report-admin -n '_shtab_email_report_admin_using prune' -l store -x -d 'https://host:9200 or sqlite:PATH'
 complete -c email-report-admin -n '_shtab_email_report_admin_using prune' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'settings (/etc/email-report-processor.toml)'
