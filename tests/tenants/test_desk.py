@@ -177,7 +177,9 @@ def test_what_is_uploaded_goes_where_it_belongs(tmp_path: Path) -> None:
     )
 
 
-def test_a_proxy_names_people_of_each(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [{}, {"Authorization": "Basic Ym9iOng="}])
+def test_a_proxy_names_people_of_each(tmp_path: Path, more: dict[str, str]) -> None:
+    """Also one that asked for their passwords itself, as nginx with auth_basic, and hands them on."""
     web = '[web]\nuser_header = "X-Remote-User"\nproxies = ["127.0.0.1"]\n'
     settings = write(tmp_path)
     text = (tmp_path / "settings.toml").read_text().replace("[web]\n", web, 1)
@@ -188,7 +190,7 @@ def test_a_proxy_names_people_of_each(tmp_path: Path) -> None:
         process(Memory(site.mail(Part("aggregate", (domain,)))), made.job)
     client = Client(make_front(made))
     said = {
-        user: client.get("/", headers={"X-Remote-User": user}, environ_overrides={"REMOTE_ADDR": "127.0.0.1"})
+        user: client.get("/", headers={"X-Remote-User": user, **more}, environ_overrides={"REMOTE_ADDR": "127.0.0.1"})
         for user in ("bob", "anna", "nobody", "olga")
     }
     assert {user: answer.status_code for user, answer in said.items()} == {

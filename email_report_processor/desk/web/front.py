@@ -36,7 +36,9 @@ def whose(site: Desk, environ: Environ) -> str:
     path = str(environ.get("PATH_INFO", ""))
     if path == "/login" or path.startswith("/enter"):  # for everybody, at the desk of the site
         return ""
-    asked = _by_token if environ.get("HTTP_AUTHORIZATION") else _by_proxy if site.options.user_header else _by_session
+    # A proxy that asks for passwords itself hands on `Authorization: Basic`, which is none of ours.
+    bearer = str(environ.get("HTTP_AUTHORIZATION", "")).lower().startswith("bearer ")
+    asked = _by_token if bearer else _by_proxy if site.options.user_header else _by_session
     return next((name for name, desk in site.tenants.items() if asked(desk, environ)), "")
 
 

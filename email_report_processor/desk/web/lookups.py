@@ -64,8 +64,9 @@ def registered(address: str, lookup: Lookup) -> Said:
     if not found.first:
         return Said(what, "unknown", f"{urlsplit(server).hostname} says nothing of it")
     range_ = f"{found.first} to {found.last}"
-    contacts = f"write to {', '.join(found.contacts)}" if found.contacts else "it names nobody to write to"
-    said = (" ".join(filter(None, (found.name, found.handle))), range_, found.country, contacts)
+    contacts = f"write to {', '.join(found.contacts[:3])}" if found.contacts else "it names nobody to write to"
+    name = " ".join(filter(None, (found.name, found.handle)))[:60]
+    said = (name, range_, found.country[:10], contacts)
     return Said(what, "ok", f"{'; '.join(filter(None, said))} (says {urlsplit(server).hostname})")
 
 

@@ -25,7 +25,13 @@ def show(asked: Asked) -> Answer:
     since = asked.args.get("since", "90d")
     period = period_of(since)
     domains = seen_domains(asked.store, Scope(period))[:_DOMAINS]
-    values = {"domains": domains, "since": since, "periods": PERIODS, "tags": asked.args.get("try", "")}
+    values = {
+        "domains": domains,
+        "since": since,
+        "periods": PERIODS,
+        "tags": asked.args.get("try", ""),
+        "said": asked.args.get("said", ""),
+    }
     if not asked.args.get("domain"):
         return asked.page("policy.html", page=None, domain="", **values)
     domain = read_name(asked.args["domain"])
@@ -38,7 +44,6 @@ def show(asked: Asked) -> Answer:
         may=asked.user.may("analyst") and not asked.user.domains,
         back=(("domain", domain), ("try", asked.args.get("try", "")), ("since", since)),
         clicks=_CLICKS,
-        said=asked.args.get("said", ""),
         **values,
     )
 
