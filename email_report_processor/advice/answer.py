@@ -46,6 +46,9 @@ def verdict(cost: Cost) -> Answer:
     passed = f"Of {words.count(cost.messages, 'message')}, {words.number(cost.fates['kept'])} would still be delivered."
     if lost:
         text = f"{words.count(lost, 'message')} that you want would be lost: mend what stands below first."
+        alone = [name for name, fates in cost.reporters.items() if fates["lost"]]
+        if len(alone) == 1 and len(cost.reporters) > 1:
+            text += f" {words.plain(alone[0], 80)} alone says so: it may be its fault."
         return Answer(question, words.number(lost), f"{passed} {text}", "bad")
     if unknown or cost.unsure:
         text = f"Nothing known to be wanted is lost, but nobody has said whose {words.count(unknown, 'message')} are."
@@ -55,7 +58,15 @@ def verdict(cost: Cost) -> Answer:
     if forwarded:
         text = f"Nothing is lost but {words.count(forwarded, 'message')} that others passed on: no record saves them."
         return Answer(question, words.number(forwarded), f"{passed} {text}", "warn")
+    if not is_safe(cost):
+        return Answer(question, "0", f"{passed} Nothing of it is lost; but that is the word of one reporter.", "warn")
     return Answer(question, "0", f"{passed} It loses nothing.", _sure(cost))
+
+
+def is_safe(cost: Cost) -> bool:
+    """Whether it loses nothing, and more than one reporter says so; a record that asks for nothing cannot lose any."""
+    asks = {cost.record.p, cost.record.sp or "none", cost.record.np or "none"} != {"none"}
+    return cost.loses_nothing and (len(cost.reporters) >= LEAST_REPORTERS or not asks)
 
 
 def _sure(cost: Cost) -> Level:

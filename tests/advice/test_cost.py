@@ -191,9 +191,24 @@ def test_the_answer_in_words() -> None:
     unknown = shown(reckon([row(count=3)], REJECT, SITE))
     assert "nobody has said whose 3 messages are" in unknown
     assert "email-report-admin verdict 198.51.100.1 stranger" in unknown
-    nothing = shown(reckon([row(policy_evaluated__dkim="pass", count=5)], REJECT, SITE))
-    assert "It loses nothing." in nothing
-    assert "One reporter alone says all of this." in nothing
+    passes = row(policy_evaluated__dkim="pass", count=5)
+    alone = shown(reckon([passes], REJECT, SITE))
+    assert "Nothing of it is lost; but that is the word of one reporter." in alone
+    assert "One reporter alone says all of this." in alone
+    assert "It loses nothing." in shown(reckon([passes, passes | {"report.org_name": "Other"}], REJECT, SITE))
+
+
+def test_one_reporter_alone_moves_no_answer() -> None:
+    """Neither to the better; nor, without being named, to the worse."""
+    passes = [row(policy_evaluated__dkim="pass", report__org_name=name, count=500) for name in ("Here", "There")]
+    cost = reckon(passes[:1], REJECT, SITE)
+    assert (cost.loses_nothing, answer.is_safe(cost)) == (True, False)
+    assert answer.is_safe(reckon(passes, REJECT, SITE))
+    assert answer.is_safe(reckon(passes[:1], Record("example.org"), SITE))  # p=none asks for nothing
+    fails = row(source__ip="192.0.2.1", report__org_name="Odd")
+    assert "Odd alone says so: it may be its fault." in answer.verdict(reckon([*passes, fails], REJECT, SITE)).sentence
+    both = reckon([*passes, fails, row(source__ip="192.0.2.1", report__org_name="Here")], REJECT, SITE)
+    assert "alone says so" not in answer.verdict(both).sentence
 
 
 def test_what_to_do_fits_the_mail() -> None:
