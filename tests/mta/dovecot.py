@@ -3,7 +3,7 @@
 import random
 import smtplib
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .box import DMARC, EXAMPLES, STATE, Box, User, free_port
@@ -12,14 +12,14 @@ from .postfix import WAYS, Postfix
 from .wires import Sink, send
 
 ADDRESS = "dmarc@example.org"
-PACKAGES = ("dovecot", "dovecot-lmtpd", "dovecot-sieve", "dovecot-imapd")
+PACKAGES = ("dovecot", "dovecot-lmtpd", "dovecot-sieve", "dovecot-imapd", "dovecot-pop3d")
 IMAP_HOST = "imap.example.org"
 INBOX = f"{STATE}/Maildir"
 RETRY = f"{INBOX}/.DMARC.retry"
 
 _USERS = (User("dovecot", 4040, "/usr/lib/dovecot"), User("dovenull", 4041, "/nonexistent"))
 _CONFIG = """
-protocols = imap lmtp
+protocols = imap lmtp pop3
 mail_location = maildir:~/Maildir
 passdb {{
   driver = static
@@ -42,6 +42,16 @@ service imap-login {{
   inet_listener imaps {{
     address = {imap}
     port = 993
+    ssl = yes
+  }}
+}}
+service pop3-login {{
+  inet_listener pop3 {{
+    port = 0
+  }}
+  inet_listener pop3s {{
+    address = {imap}
+    port = 995
     ssl = yes
   }}
 }}
@@ -189,13 +199,22 @@ class Fetching:
 
     mortal: tuple[str, ...] = ("bin/email-report-processor ",)
 
-    def __init__(self, sink: Sink, packages: Path, example: str, file: str, command: Sequence[str]) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        packages: Path,
+        example: str,
+        file: str,
+        command: Sequence[str],
+        change: Callable[[str], str] = str,
+    ) -> None:
         self.sink = sink
         self.box = Box([unpacked(*PACKAGES), packages], _USERS)
         self.port = start(self.box, sink.port)
         self.command = command
         self.box.run("install", "-d", "-o", DMARC.name, "-m", "700", str(Path(f"{STATE}/{file}").parent))
-        self.box.write(f"{STATE}/{file}", (EXAMPLES / example).read_text(encoding="utf-8"), 0o600, DMARC)
+        text = change((EXAMPLES / example).read_text(encoding="utf-8"))
+        self.box.write(f"{STATE}/{file}", text, 0o600, DMARC)
         self.box.run("chown", "-R", DMARC.name, STATE)
 
     def deliver(self, message: bytes, *recipients: str) -> None:
@@ -224,6 +243,17 @@ def fetchmail(sink: Sink) -> Fetching:
 def getmail(sink: Sink) -> Fetching:
     """getmail, one run a time."""
     return Fetching(sink, unpacked("getmail", "getmail6"), "getmailrc", ".config/getmail/getmailrc", ["getmail"])
+
+
+def getmail_by_pop3(sink: Sink) -> Fetching:
+    """The same with the one change of docs/inboxes.md."""
+
+    def change(text: str) -> str:
+        assert text.count("SimpleIMAPSSLRetriever") == 1
+        return text.replace("SimpleIMAPSSLRetriever", "SimplePOP3SSLRetriever")
+
+    packages = unpacked("getmail", "getmail6")
+    return Fetching(sink, packages, "getmailrc", ".config/getmail/getmailrc", ["getmail"], change)
 
 
 def start(box: Box, submission: int) -> int:

@@ -1,4 +1,4 @@
-"""getmail on a mailbox of a real Dovecot by IMAP with TLS, with the real program and the real store."""
+"""getmail on a mailbox of a real Dovecot by IMAP and by POP3 with TLS, with the real program and the real store."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from tests.conftest import missing
 from . import messages, promises
 from .behind import Behind
 from .box import STATE
-from .dovecot import ADDRESS, Fetching, getmail
+from .dovecot import ADDRESS, Fetching, getmail, getmail_by_pop3
 from .packages import UnavailableError
 from .wires import Sink
 
@@ -31,6 +31,22 @@ def server(sink: Sink) -> Iterator[Fetching]:
 @pytest.mark.parametrize("check", promises.CHECKS, ids=lambda check: check.__name__)
 def test_promise(check: promises.Check, server: Fetching, behind: Behind) -> None:
     promises.run(check, server, behind, ADDRESS)
+
+
+@pytest.fixture(scope="module")
+def pop3(sink: Sink) -> Iterator[Fetching]:
+    """The same by POP3."""
+    try:
+        server = getmail_by_pop3(sink)
+    except UnavailableError as reason:
+        missing(str(reason))
+    with contextlib.closing(server):
+        yield server
+
+
+@pytest.mark.parametrize("check", promises.CHECKS, ids=lambda check: check.__name__)
+def test_promise_by_pop3(check: promises.Check, pop3: Fetching, behind: Behind) -> None:
+    promises.run(check, pop3, behind, ADDRESS)
 
 
 def test_killed_fifty_times(server: Fetching, behind: Behind) -> None:

@@ -376,6 +376,20 @@ def test_splunk_is_busy(busy: Reply, collector: Collector, tmp_path: Path) -> No
     assert len(collector.events) == 1
 
 
+def test_splunk_has_twice_what_it_did_not_answer_for(collector: Collector, tmp_path: Path) -> None:
+    """Its promise in docs/stores.md: no ids, so what comes again is there again, with the same id to tell it by."""
+    lost = iter([True])
+
+    def answer(request: Request) -> Reply:
+        reply = collector(request)
+        return Reply(cut=True) if next(lost, False) else reply
+
+    with receiving(answer) as receiver:
+        assert splunk(receiver, tmp_path).write([row(1), row(2)]) == Written(2, 0)
+    taken = [one for events in collector.memory.values() for one in events]  # Splunk indexes both
+    assert Counter(one["fields"]["id"] for one in taken) == {row(1).id: 2, row(2).id: 2}
+
+
 def test_splunk_refuses_one_event(collector: Collector, tmp_path: Path) -> None:
     collector.bad = {row(5).id}
     with receiving(collector) as receiver:

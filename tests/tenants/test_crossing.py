@@ -241,6 +241,19 @@ def test_what_the_owner_wants_read_is_read_whoever_opened_it(tmp_path: Path) -> 
     assert beta["class"] != acme["class"]  # of beta's own networks
 
 
+def test_the_name_of_a_feed_goes_to_no_other(tmp_path: Path) -> None:
+    """What came by a feed of acme's and is beta's: the name of the feed is acme's to know."""
+    state = tmp_path / "state"
+    job = job_of(settings(state))
+    assert job.routes is not None
+    to = job.routes.of_message((), "fbl-acme")
+    assert to == ("acme",)
+    for domain in ("acme.example", "beta.example"):
+        process(Memory(site.mail(Part("aggregate", (domain,)))), site.addressed(job, to, "fbl-acme"))
+    feeds = {name: {one["report"].get("feed") for one in found.values()} for name, found in site.stored(state).items()}
+    assert feeds == {"": set(), "acme": {"fbl-acme"}, "beta": {None}}
+
+
 def test_a_copy_remembers_where_it_came_to(tmp_path: Path) -> None:
     """Nobody's domain and a broken file, to acme's address: read again, it is acme's still, and beta's is beta's."""
     state = tmp_path / "state"

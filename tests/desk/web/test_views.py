@@ -480,6 +480,10 @@ JSON = json.dumps(
 ).encode()
 
 
+NOT_A_REPORT = b"From: a@example.org\nSubject: hello\n\nHow are you?\n"
+CUT_SHORT = gzip.compress(b"<feedback>" + bytes(range(256)) * 9)[:200]
+
+
 @pytest.mark.parametrize(
     ("data", "type_"),
     [
@@ -509,6 +513,22 @@ def test_what_is_no_report_is_kept(receiving: Made) -> None:
     assert answer.get_json()["kept"] == "no-report"
     (one,) = kept.listing(receiving.desk.job.maildir)
     assert one.category == "no-report"
+
+
+@pytest.mark.parametrize("data", [NOT_A_REPORT, CUT_SHORT], ids=["no-report", "unreadable"])
+def test_what_a_site_wants_back_is_given_back(tmp_path: Path, data: bytes) -> None:
+    """[filter] unreadable = "65" is for who sorts: nothing is stored and nothing is kept, and the sender hears so."""
+    (tmp_path / "token").write_text(TOKEN + "\n")
+    web = {"reports_token_file": str(tmp_path / "token")}
+    made = make(tmp_path / "state", f"sqlite:{tmp_path / 'r.sqlite'}", web=web, filter={"unreadable": "65"})
+    answer = send(made, data)
+    assert answer.status_code == 422
+    told = answer.get_json()
+    assert (told["stored"], told["already"], told["kept"]) == (0, 0, "")
+    assert told["reason"]
+    assert list(kept.listing(made.desk.job.maildir)) == []
+    assert not (tmp_path / "r.sqlite").exists()
+    assert send(made, JSON).status_code == 200, "a report is taken all the same"
 
 
 def test_our_faults_are_to_come_again(receiving: Made, tmp_path: Path) -> None:

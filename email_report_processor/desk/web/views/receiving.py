@@ -34,13 +34,14 @@ def receive(asked: Asked) -> Answer:
     asked.desk.log("info", f"POST /reports from {asked.address}: {line}")
     for note in outcome.notes:
         asked.desk.log("warning", note)
-    return _answer(_status(outcome), _told(outcome))
+    gives_back = asked.desk.job.filter.unreadable == "65"
+    return _answer(_status(outcome, gives_back=gives_back), _told(outcome))
 
 
-def _status(outcome: Outcome) -> int:
+def _status(outcome: Outcome, *, gives_back: bool) -> int:
     if outcome.verdict is None:
         return 200
-    return 202 if outcome.kept or outcome.verdict.category == "no-report" else 422
+    return 422 if gives_back and not outcome.kept else 202
 
 
 def _told(outcome: Outcome) -> dict[str, Any]:
