@@ -118,7 +118,7 @@ def _filter(run: Run, arguments: Arguments) -> int:
         from .routing import addressed  # loaded already, if there are tenants
 
         job = addressed(job, arguments.tenant or "", arguments.recipient, os.environ)
-    if choice.first_use:
+    if choice.first_use and job.routes is None:  # with tenants the site itself may never have anything
         run.log("warning", f"no [store] url is set: storing into {choice.url}")
     spooled = spool(partial(os.read, run.stdin), INPUT_LIMIT)
     if not spooled.complete:

@@ -89,6 +89,14 @@ def test_the_changelog_begins_with_what_is_new() -> None:
     assert headings[0] == "Unreleased" or re.fullmatch(rf"{re.escape(__version__)} - \d{{4}}-\d\d-\d\d", headings[0])
 
 
+def test_the_page_of_stores_names_tests_that_exist() -> None:
+    page = (ROOT / "docs/stores.md").read_text("utf-8").partition("**How each was tried**")[2].partition("## Files")[0]
+    names = {name for row in page.splitlines() if row.startswith("|") for name in re.findall(r"`(\w+)`", row)}
+    text = "".join(path.read_text("utf-8") for path in (ROOT / "tests/stores").glob("test_*.py"))
+    assert len(names) > 15
+    assert [name for name in sorted(names) if f"\ndef test_{name}(" not in text] == []
+
+
 def reporters() -> list[tuple[str, list[str]]]:
     """Each line of docs/reporters.md, and what it says shows it."""
     lines = (ROOT / "docs/reporters.md").read_text("utf-8").splitlines()

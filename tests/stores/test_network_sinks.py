@@ -506,10 +506,15 @@ def test_syslog_header_fields_are_harmless() -> None:
     assert found.startswith(b"<22>1 - twowords email-report - ab<1> - \xef\xbb\xbf{")
 
 
-def test_syslog_broken_off_is_sent_again() -> None:
+@pytest.mark.parametrize(
+    ("scheme", "messages"),
+    [("syslog", lambda stream: list(counted(stream))), ("gelf", lambda stream: stream.split(b"\0")[:-1])],
+    ids=["syslog", "gelf"],
+)
+def test_what_is_broken_off_is_sent_again(scheme: str, messages: Callable[[bytes], list[bytes]]) -> None:
     with contextlib.closing(Listener(resets=2)) as listener:
-        assert sender("syslog", listener).write(rows(3)) == Written(4, 0)
-    assert len(list(counted(listener.streams[-1]))) == 4
+        assert sender(scheme, listener).write(rows(3)) == Written(4, 0)
+    assert len(messages(listener.streams[-1])) == 4
 
 
 def test_syslog_a_receiver_that_does_not_read_is_not_believed() -> None:
