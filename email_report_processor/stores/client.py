@@ -5,7 +5,6 @@ without waiting; its bulk helper raises 409 and 429 instead of telling them apar
 no connection, a lost one and a time-out are trouble too.
 """
 
-import errno
 import json
 import zlib
 from base64 import b64encode
@@ -15,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from . import bulk
 from .bulk import Answer, Trouble
-from .patience import Patience
+from .patience import Patience, nobody_took
 from .store import StoreError
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 _COMPRESS_ABOVE = 1024  # bytes of a body
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
-_NO_WAY = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN})
 _ANY_STATUS = range(1000)  # none is an exception
 _SEARCHING = 6  # times the limit of a request: sums over ten million rows on a busy node take half a minute
 
@@ -144,7 +142,7 @@ class Client:
             trouble = self._tls_trouble(error)
         except (theirs.OpenSearchException, theirs.OpenSearchDslException, theirs.ImproperlyConfigured) as error:
             cause = _root(error)
-            trouble = Trouble(f"cannot be reached: {_said(cause)}", unheard=_unheard(cause))
+            trouble = Trouble(f"cannot be reached: {_said(cause)}", unheard=nobody_took(cause))
         else:
             return Answer(status, {name.lower(): value for name, value in received.items()}, text)
         self._turn += 1  # the next node
@@ -287,15 +285,6 @@ def _root(error: BaseException) -> BaseException:
 
 def _said(error: BaseException) -> str:
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
-
-
-def _unheard(error: BaseException) -> bool:
-    """Refused, no way to it, or no such name: told at once, before anything was sent."""
-    import socket  # loaded by then
-
-    return isinstance(error, ConnectionRefusedError | socket.gaierror) or (
-        isinstance(error, OSError) and error.errno in _NO_WAY
-    )
 
 
 def compact(value: Any) -> bytes:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from . import secret
 from .ndjson import line
 from .others import Chosen
+from .patience import A_MOMENT
 from .store import Rejected, Row, Store, StoreError, Written
 from .unreadable import Unreadable
 
@@ -42,13 +43,16 @@ class KafkaOptions(NamedTuple):
 
 def open_url(url: str, chosen: Chosen) -> Store:
     """See others.open_other."""
-    return KafkaStore(url, chosen.options("kafka", KafkaOptions), budget=chosen.budget)
+    return KafkaStore(url, chosen.options("kafka", KafkaOptions), budget=chosen.budget, insists=chosen.insists)
 
 
 class KafkaStore(Unreadable):
-    """A topic. Connects when it is used. budget: seconds that one `write` may wait. Raises ValueError."""
+    """A topic. Connects when it is used. Raises ValueError.
 
-    def __init__(self, url: str, options: KafkaOptions, *, budget: float = 30.0) -> None:
+    budget: seconds that one `write` may wait. insists: wait for all of it, also where no broker takes the connection.
+    """
+
+    def __init__(self, url: str, options: KafkaOptions, *, budget: float = 30.0, insists: bool = False) -> None:
         if "@" in url:
             raise ValueError("credentials do not belong into the URL, where logs show them: see the section [kafka]")
         parts = urlsplit(url)
@@ -65,6 +69,8 @@ class KafkaStore(Unreadable):
         self._producer: Any = None
         self._consumer: Any = None
         self._last = ""  # what librdkafka said last
+        self._insists = insists
+        self._refused = 0.0  # since when no broker takes a connection; 0: one may
 
     def write(self, rows: Iterable[Row]) -> Written:
         """See Store. Raises StoreError when one of them may not be there."""
@@ -106,6 +112,8 @@ class KafkaStore(Unreadable):
         until = time.monotonic() + self._budget + 5
         while result.sent - result.answered > to and not result.failed:
             producer.poll(0.2)
+            if self._refused and not (self._insists or result.answered) and _is_past(self._refused):
+                result.failed = f"{self._last} (tried twice)"
             if time.monotonic() > until:
                 result.failed = self._last or f"gave no answer within {self._budget:g} s"
         if result.failed:
@@ -255,7 +263,12 @@ class KafkaStore(Unreadable):
         return all(one.rpartition(":")[0] in {"127.0.0.1", "localhost", "[::1]"} for one in self._servers.split(","))
 
     def _hear(self, error: Any) -> None:
-        self._last = error.str()
+        """librdkafka tries again by itself, ten times a second at first; it says so when it has tried all brokers."""
+        if error.name() == "_ALL_BROKERS_DOWN":
+            nobody = any(word in self._last for word in ("refused", "resolve", "unreachable"))
+            self._refused = (self._refused or time.monotonic()) if nobody else 0.0
+        else:
+            self._last = error.str()
 
     def _module(self) -> Any:
         try:
@@ -265,6 +278,10 @@ class KafkaStore(Unreadable):
                 f"{self.name} needs confluent-kafka: pip install 'email-report-processor[kafka]'"
             ) from error
         return confluent_kafka
+
+
+def _is_past(since: float) -> bool:
+    return time.monotonic() - since > A_MOMENT
 
 
 class _Result:

@@ -4,12 +4,14 @@ Where nobody takes the connection, nothing is half done, and the mail server is 
 a second try a moment later, and no more. An import, whose `--patience` a person chose, insists.
 """
 
+import errno
 from collections.abc import Callable
 
 from .bulk import Trouble
 from .store import StoreError
 
-_A_MOMENT = 1.0  # seconds
+A_MOMENT = 1.0  # seconds
+_NO_WAY = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN})
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0  # seconds; doubled each time, then anything from 0 to it
 
 
@@ -46,7 +48,7 @@ class Patience:
             self._unheard += 1
             if self._unheard >= 2 * self._nodes or left <= 0:
                 raise StoreError(f"{self._name} {trouble.reason} (tried twice)")
-            self._sleep(min(left, _A_MOMENT) if self._unheard == self._nodes else 0.0)
+            self._sleep(min(left, A_MOMENT) if self._unheard == self._nodes else 0.0)
             return
         self._unheard = 0
         if left <= 0 or trouble.wait > left:
@@ -59,3 +61,22 @@ class Patience:
         jitter = random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2**self._turn))  # noqa: S311  # no secret
         self._turn += 1
         self._sleep(min(left, max(jitter, trouble.wait)))
+
+
+def nobody_took(error: BaseException) -> bool:
+    """Refused, no way to it, no such name, or TLS that was broken off: told at once, before anything was sent."""
+    import socket  # loaded by then
+
+    if isinstance(error, ConnectionRefusedError | socket.gaierror):
+        return True
+    return isinstance(error, OSError) and (error.errno in _NO_WAY or _while_connecting(error))
+
+
+def _while_connecting(error: OSError) -> bool:
+    """A balancer with nothing behind it takes the connection and ends it; of a request without TLS all was sent."""
+    frames = error.__traceback__
+    while frames is not None:
+        if frames.tb_frame.f_code.co_name in {"create_connection", "connect", "do_handshake"}:
+            return isinstance(error, ConnectionError)
+        frames = frames.tb_next
+    return False

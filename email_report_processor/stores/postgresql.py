@@ -404,6 +404,8 @@ def _column(name: str, field: Any) -> str:
 # Errors (https://www.postgresql.org/docs/current/errcodes-appendix.html)
 
 _AGAIN = ("08", "40", "53", "55", "57")  # connection, rollback, resources, not in this state, operator's intervention
+# What libpq says of a connection that nobody took, of a name and of a socket that are not there
+_NOBODY = ("refused", "resolve", "No such file", "No route", "unreachable")
 _REMEDIES = {
     "28": "check the user, [postgresql] password_file, and pg_hba.conf of the server",
     "3D": "there is no such database: make it (createdb)",
@@ -417,7 +419,7 @@ def _trouble(error: Any, said: str, psycopg: Any) -> Trouble | None:
     if state == "25006" or state.startswith(_AGAIN):  # 25006: a standby that takes over soon, or never
         return Trouble(f"says {said}")
     if not state and isinstance(error, psycopg.OperationalError) and not _hopeless(said):
-        return Trouble(f"cannot be reached: {said}", unheard="refused" in said or "resolve" in said)
+        return Trouble(f"cannot be reached: {said}", unheard=any(word in said for word in _NOBODY))
     return None
 
 

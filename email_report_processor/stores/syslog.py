@@ -21,7 +21,7 @@ from . import place
 from .bulk import Trouble
 from .ndjson import line
 from .others import Chosen
-from .patience import Patience
+from .patience import Patience, nobody_took
 from .store import Row, Store, StoreError, Written
 from .unreadable import Unreadable
 from .web import send, tls
@@ -90,8 +90,7 @@ class SyslogStore(Unreadable):
                 remedy = "name the authority that signed it with [syslog] ca_file"
                 raise StoreError(f"{self.name}: {error.verify_message}: {remedy}") from error
             except OSError as error:
-                unheard = isinstance(error, ConnectionRefusedError | socket.gaierror)
-                trouble = Trouble(f"cannot be reached: {error.strerror or error}", unheard=unheard)
+                trouble = Trouble(f"cannot be reached: {error.strerror or error}", unheard=nobody_took(error))
             else:
                 return Written(len(rows), 0)
             patience.wait(trouble)

@@ -3,14 +3,13 @@
 http.client is enough (44 ms, against 187 of opensearch-py): there is one server, nothing is followed or redirected.
 """
 
-import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult
 
 from . import bulk
 from .bulk import Answer, Trouble
-from .patience import Patience
+from .patience import Patience, nobody_took
 from .store import Row, StoreError, Written, in_batches
 
 if TYPE_CHECKING:
@@ -93,8 +92,7 @@ class Web:
             return Trouble(f"gave no answer within {timeout:g} s")
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             raise StoreError(f"{self.name}: {error}: name the authority that signed it with ca_file") from error
-        unheard = isinstance(error, ConnectionRefusedError | socket.gaierror)
-        return Trouble(f"cannot be reached: {said}", unheard=unheard)
+        return Trouble(f"cannot be reached: {said}", unheard=nobody_took(error))
 
 
 _LONGEST = 1024**2  # bytes of an answer

@@ -107,9 +107,13 @@ def test_the_broker_restarts_in_mid_write(broker: Broker, store: KafkaStore) -> 
 
 
 def test_nobody_there() -> None:
-    store = KafkaStore("kafka://127.0.0.1:1/reports", KafkaOptions(), budget=0.5)
+    store = KafkaStore("kafka://127.0.0.1:1/reports", KafkaOptions(), budget=0.5, insists=True)
     with pytest.raises(StoreError, match=r"kafka://127.0.0.1:1/reports: .*refused"):
         store.write([row(1)])
+    waiting = KafkaStore("kafka://127.0.0.1:1,127.0.0.1:2/reports", KafkaOptions(), budget=600)
+    with pytest.raises(StoreError, match=r"refused.*\(tried twice\)"):
+        waiting.write([row(1)])
+    waiting.close()
     with pytest.raises(StoreError, match="see that the brokers run"):
         next(store.scan())
     store.close()

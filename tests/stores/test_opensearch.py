@@ -1,12 +1,16 @@
 """OpenSearch as a store: the whole fault matrix on a fake that fails as told, the rest on real nodes."""
 
+import contextlib
 import inspect
 import json
 import os
 import random
+import socket
 import ssl
+import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -284,6 +288,24 @@ def test_back_off_grows_with_full_jitter(open_: Open, clock: Clock, monkeypatch:
         open_(NO_HOST, budget=120, insists=True).write(ROWS)
     assert limits == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
     assert sum(clock.slept) == pytest.approx(120)
+
+
+def _reset_each(listener: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # the test is over
+        while True:
+            connection, _ = listener.accept()
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+
+
+def test_who_breaks_tls_off_gets_a_second_try_and_no_more(open_: Open, clock: Clock) -> None:
+    """A balancer with nothing behind it takes the connection and resets it; no request was sent yet."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=_reset_each, args=(listener,), daemon=True).start()
+        with pytest.raises(StoreError, match=r"reset.*\(tried twice\)"):
+            open_(f"https://127.0.0.1:{listener.getsockname()[1]}", budget=120).write(ROWS)
+        assert [one for one in clock.slept if one] == [1.0]
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.mark.parametrize("urls", [(NO_HOST,), (NO_HOST, "http://127.0.0.1:10"), ("http://nowhere.invalid:9200",)])

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -263,8 +264,13 @@ def test_an_answer_that_is_lost(make: Make, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(list(store.scan())) == 5
 
 
-def test_nobody_there() -> None:
+def test_nobody_there(tmp_path: Path) -> None:
     sleeps: list[float] = []
+    store = PostgresqlStore(f"postgresql://{quote(str(tmp_path), safe='')}/x", PostgresqlOptions(), sleep=sleeps.append)
+    with pytest.raises(StoreError, match=r"No such file.*\(tried twice\)"):
+        store.write(rows(1))
+    assert sleeps == [1.0]
+    sleeps.clear()
     store = PostgresqlStore("postgresql://127.0.0.1:1/x", PostgresqlOptions(), sleep=sleeps.append)
     with pytest.raises(StoreError, match=r"postgresql://127.0.0.1:1/x cannot be reached: .*refused"):
         store.write(rows(1))
