@@ -18,10 +18,17 @@ ADDRESS = "ADDRESS"
 _NAMES = ("rua", "ruf", "adkim", "aspf", "pct", "psd", "sp", "np", "fo", "rf", "ri", "p", "t", "v")
 _QUOTES = re.compile(r"[\"`´\u2018-\u201f\u00ab\u00bb\u2039\u203a\\\u200b-\u200f\u2060\ufeff]")
 # `name=`, where one may begin: `:` stands for `=` only behind a name that is known, and not in mailto:.
-_TAG = re.compile(rf"(?<![\w.%+@:!?&=-])(?:({'|'.join(_NAMES)})\s*[=:]|([a-z]+)\s*=)\s*", re.IGNORECASE)
-_GLUED = re.compile(  # a semicolon that is missing where no blank is either
-    rf"(?<![a-z])(DMARC1|none|quarantine|reject)(?=(?:{'|'.join(_NAMES)})\s*[=:])", re.IGNORECASE
+# Where even that is missing, what follows tells.
+_TAG = re.compile(
+    rf"(?<![\w.%+@:!?&=-])(?:({'|'.join(_NAMES)})\s*[=:]+|([a-z]+)\s*=+"
+    r"|(ru[af])\s+(?=mailto:|[^\s@]+@)|([sn]?p)\s+(?=none|quarantine|reject))\s*",
+    re.IGNORECASE,
 )
+_GLUED = re.compile(  # a semicolon that is missing where no blank is either, or is something else
+    rf"(?<![a-z])(DMARC1|none|quarantine|reject)\s*[:/|–—-]?\s*(?=(?:{'|'.join(_NAMES)})\s*[=:])", re.IGNORECASE
+)
+_SEMICOLON = re.compile(r"%3b|&#0?59;|&#x3b;|&semi;", re.IGNORECASE)
+_AT = re.compile(r"\s*[\[({]\s*at\s*[\])}]\s*", re.IGNORECASE)
 _MAILBOX = re.compile(r"([^\s,;:<>()/=!@]+)@([^\s,;:<>()/=!@]+)")
 _WORDS = {"strict": "s", "relaxed": "r", "yes": "y", "no": "n"}
 
@@ -90,19 +97,22 @@ def _asked_address(asked: list[str], domain: str = "") -> str:
 
 def _said(text: str) -> dict[str, list[str]]:
     """Name of a tag, in lower case -> the texts behind it, whatever stands between."""
-    plain = _GLUED.sub(r"\1;", _QUOTES.sub("", unicodedata.normalize("NFKC", text)))
+    plain = _SEMICOLON.sub(";", _QUOTES.sub("", unicodedata.normalize("NFKC", text)))
+    plain = _GLUED.sub(r"\1;", _AT.sub("@", plain))
     found = list(_TAG.finditer(plain))
     ends = [*(one.start() for one in found), len(plain)][1:]
     said: dict[str, list[str]] = {}
     for one, end in zip(found, ends, strict=True):
-        name = (one[1] or one[2]).lower()
+        name = next(filter(None, one.groups())).lower()
+        name = "p" if name == "policy" else name
         said.setdefault(name, []).append(plain[one.end() : end].strip(" \t\r\n;,|'"))
     return said
 
 
 def _values(name: str, texts: Iterable[str]) -> list[str]:
     """The values that a tag may have, of those that were written; several where they contradict each other."""
-    plain = [re.sub(r"\s+", "", text).lower().strip(".") for text in texts]
+    pieces = (piece for text in texts for piece in re.split("[;,|]", text))
+    plain = [re.sub(r"\s+", "", piece).lower().strip(".") for piece in pieces]
     values = [_WORDS.get(text, text) for text in plain]
     return list(dict.fromkeys(value for value in values if VALUES[name][0].fullmatch(value)))
 
@@ -113,12 +123,13 @@ def addresses(texts: Iterable[str]) -> list[str]:
     for text in texts:
         for piece in (piece.rstrip(".") for piece in re.split(r"[,;\s]+", text)):
             uri = read_uri(piece)
-            found += [piece.partition("!")[0]] if not uri.fault else _mailboxes(piece)
+            whole = not uri.fault and "." in uri.host  # else a comma stands where a dot was meant
+            found += [piece.partition("!")[0]] if whole else _mailboxes(piece)
     return list(dict.fromkeys(found))
 
 
 def _mailboxes(text: str) -> list[str]:
-    made = [f"mailto:{local}@{_host(host)}" for local, host in _MAILBOX.findall(text)]
+    made = [f"mailto:{local}@{_host(host)}" for local, host in _MAILBOX.findall(text) if "." in host]
     return [one for one in made if not any(uri.fault for uri in uris(one))]
 
 

@@ -77,6 +77,17 @@ def test_a_record_that_is_well_stays(record: str) -> None:
         "v=DMARC1; p=reject; p=reject; rua=mailto:dmarc@example.org",
         "v=DMARC1; p=reject; rua=mailto:dmarc@example.org; rua=mailto:dmarc@example.org",
         "v=DMARC1; p=reject; rua=mailto:dmarc@example.org; pct=100; ri=86400; x=y",
+        "v=DMARC1:p=reject:rua=mailto:dmarc@example.org",
+        "v=DMARC1/p=reject/rua=mailto:dmarc@example.org",
+        "v=DMARC1 - p=reject - rua=mailto:dmarc@example.org",
+        "v=DMARC1%3B p=reject%3B rua=mailto:dmarc@example.org",
+        "v=DMARC1&#59; p=reject&semi; rua=mailto:dmarc@example.org",
+        "v==DMARC1; p==reject; rua==mailto:dmarc@example.org",
+        "v=DMARC1; p=reject; rua mailto:dmarc@example.org",
+        "v=DMARC1; p reject; rua=mailto:dmarc@example.org",
+        "v=DMARC1; policy=reject; rua=mailto:dmarc@example.org",
+        "v=DMARC1; p=reject; rua=mailto:dmarc[at]example.org",
+        "v=DMARC1; p=reject; rua=dmarc (at) example.org",
     ],
 )
 def test_what_can_be_told(record: str) -> None:
@@ -131,6 +142,7 @@ def test_other_tags(record: str, expected: str) -> None:
         ("v=DMARC1; rua=mailto:a@x.test", "which policy: none, quarantine or reject"),
         ("v=DMARC1; p=none; p=reject; rua=mailto:a@x.test", "which policy you mean: none or reject"),
         ("v=DMARC1; p=; rua=mailto:a@x.test", "which policy"),
+        ("v=DMARC1; p=none, reject; rua=mailto:a@x.test", "which policy you mean: none or reject"),
     ],
 )
 def test_a_policy_is_asked_for(record: str, words: str) -> None:
@@ -139,7 +151,9 @@ def test_a_policy_is_asked_for(record: str, words: str) -> None:
     assert words in proposal.at("_dmarc.x.test")
 
 
-@pytest.mark.parametrize("rua", ["", "; rua=", "; rua=mailto:", "; rua=mailto:x.test", "; rua=https://x.test/r"])
+@pytest.mark.parametrize(
+    "rua", ["", "; rua=", "; rua=mailto:", "; rua=mailto:x.test", "; rua=https://x.test/r", "; rua=mailto:a@x,test"]
+)
 def test_an_address_is_asked_for(rua: str) -> None:
     proposal = proposed(parse("x.test", f"v=DMARC1; p=reject{rua}"))
     assert proposal.text == "v=DMARC1; p=reject; rua=mailto:ADDRESS"
