@@ -2,8 +2,8 @@
 
 `python -m benchmarks desk`: 100,000 documents in the embedded store and, where a node runs, in OpenSearch. Each view is
 asked 50 times; printed is the median, and the median of what the store took of it: CPU time with the embedded store,
-which works in the same process, else time. Then a server of its own answers
-10,000 requests, and its memory is read on the way.
+which works in the same process, else time. Then a server of its own answers 10,000 requests, and its memory is read on
+the way; `python -m benchmarks.desk 100000 50 0` leaves that out.
 """
 
 import http.client
@@ -222,7 +222,7 @@ def _resident(pid: int) -> float:
 
 
 def main(number: int = NUMBER, times: int = TIMES, requests: int = REQUESTS) -> bool:
-    """Measure, print, and say whether the targets were met."""
+    """Measure, print, and say whether the targets were met. requests: 0 leaves the memory out."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:{folder}/reports.sqlite"
         store = open_store(url)
@@ -231,7 +231,7 @@ def main(number: int = NUMBER, times: int = TIMES, requests: int = REQUESTS) -> 
         print(f"sqlite: load of the machine {os.getloadavg()[0]:.1f}")
         met = show("sqlite", views(url, "email-report-", Path(folder), times, time.process_time))
         met &= cluster(number, times, Path(folder))
-        return memory(url, Path(folder), requests) and met
+        return (not requests or memory(url, Path(folder), requests)) and met
 
 
 def cluster(number: int, times: int, folder: Path) -> bool:

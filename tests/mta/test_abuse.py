@@ -54,7 +54,7 @@ def server(sink: Sink) -> Iterator[Postfix]:
     with contextlib.closing(postfix):
         box = postfix.box
         aliases = box.path("/etc/aliases").read_text() + (EXAMPLES / "aliases-replies").read_text(encoding="utf-8")
-        box.write("/etc/aliases", f"{aliases}abuse: {_MAILBOX}\n")
+        box.write("/etc/aliases", f"{aliases}abuse: {_MAILBOX}\nteam: {_MAILBOX}, gone@eu-net.example\n")
         box.run("sh", "-c", "touch -d 2001-01-01 /etc/postfix/main.cf; newaliases")
         yield postfix
 
@@ -176,6 +176,26 @@ def test_from_failure_reports_to_a_league(ready: Ready) -> None:
     ]
     assert _found(box, "class:spoof reported") == 2, "what bounced told nobody"
     assert _found(box, "dataset:arf") == 0, "the bounce has our report in it, and it is no complaint about us"
+
+
+@pytest.mark.parametrize("ready", ["sqlite"], indirect=True)
+def test_a_member_of_an_alias_is_not_the_alias(ready: Ready) -> None:
+    """Postfix names the member as Final-Recipient, the alias as Original-Recipient, and not who got it."""
+    server, box = ready.postfix, ready.postfix.box
+    contacts = '[contacts]\n"192.0.2.0/24" = "team@us-net.example"\n'
+    box.write(CONFIG, box.path(CONFIG).read_text() + contacts)
+    send(server.port, failure(9, "192.0.2.9"), [WAYS["pipe"]])
+    server.settle()
+    token = admin(box, "abuse", "prepare", "class:spoof").splitlines()[1].split()[0]
+    admin(box, "abuse", "show", token)
+    assert admin(box, "abuse", "send", token).count(" sent") == 1
+    server.settle()
+    assert box.path(_MAILBOX).read_bytes().count(token.encode()) > 1, "one member got it"
+    assert "bounced: member" in admin(box, "abuse", "answers")
+    (contact,) = lines(box, "abuse", "contacts", "--json")
+    assert (contact["address"], contact["reach"]) == ("team@us-net.example", "open")
+    (report,) = lines(box, "abuse", "reports", "--json")
+    assert (report["state"], report["events"][-1]["sender"]) == ("sent", "gone@eu-net.example")
 
 
 def _found(box: Box, query: str) -> int:
