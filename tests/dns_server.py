@@ -95,15 +95,17 @@ class _TcpHandler(socketserver.StreamRequestHandler):
 
 
 @contextlib.contextmanager
-def running() -> Iterator[DnsServer]:
-    """A server on a free port, the same for UDP and TCP."""
+def running(host: str = "127.0.0.1", port: int = 0) -> Iterator[DnsServer]:
+    """A server on a port, or on a free one, the same for UDP and TCP."""
     server = DnsServer()
-    tcp = _Tcp(("127.0.0.1", 0), _TcpHandler)
+    tcp = _Tcp((host, port), _TcpHandler)
     server.port = tcp.server_address[1]
     try:
-        udp = _Udp(("127.0.0.1", server.port), _UdpHandler)
+        udp = _Udp((host, server.port), _UdpHandler)
     except OSError:  # somebody has this port for UDP: another one
         tcp.server_close()
+        if port:
+            raise
         with running() as other:
             yield other
         return

@@ -27,7 +27,7 @@ class Block(NamedTuple):
     language: str
     text: str
     left_out: str = ""  # why it is not run; empty: it is
-    without: str = ""  # the command that is left out, where the others are run
+    without: tuple[str, ...] = ()  # the commands that are left out, where the others are run
 
     @property
     def name(self) -> str:
@@ -36,27 +36,31 @@ class Block(NamedTuple):
 
     @property
     def script(self) -> str:
-        """What is run: all of it, less the command that is left out."""
-        if not self.without:
-            return "" if self.left_out else self.text
-        lines = re.split(r"(?<!\\)(?<=\n)", self.text)
-        assert any(line.startswith(self.without) for line in lines), f"{self.name}: no line begins so: {self.without}"
-        return "".join(line for line in lines if not line.startswith(self.without))
+        """What is run: all of it, less the commands that are left out."""
+        if self.left_out:
+            return ""
+        lines = self.text.replace("\\\n", " ").splitlines(keepends=True)
+        for command in self.without:
+            assert any(line.startswith(command) for line in lines), f"{self.name}: no line begins so: {command}"
+        return "".join(line for line in lines if not (self.without and line.startswith(self.without)))
 
 
 def blocks(page: Path) -> Iterator[Block]:
     """Of a page, in its order."""
-    heading, marks, lines = "", ("", ""), page.read_text("utf-8").splitlines()
+    heading, why, without, lines = "", "", list[str](), page.read_text("utf-8").splitlines()
     number = 0
     while number < len(lines):
         line = lines[number]
         if found := _MARK.match(line):
-            marks = (found[1] or "", found[2])
+            if found[1]:
+                without.append(found[1])
+            else:
+                why = found[2]
         elif line.startswith("```"):
             end = lines.index("```", number + 1)
             text = "".join(f"{one}\n" for one in lines[number + 1 : end])
-            yield Block(page, heading, number + 1, line[3:], text, marks[1], marks[0])
-            number, marks = end, ("", "")
+            yield Block(page, heading, number + 1, line[3:], text, why, tuple(without))
+            number, why, without = end, "", []
         elif line.startswith("#"):
             heading = line.lstrip("# ")
         number += 1

@@ -136,6 +136,7 @@ def test_the_sdist_works_with_every_extra(archives: tuple[Path, Path], tmp_path:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)  # Debian's packages, and all extras
 @pytest.mark.parametrize("archive", ["wheel", "sdist"])
 @pytest.mark.parametrize("extras", ["", "every"])
 @pytest.mark.parametrize("version", OTHERS)
@@ -151,6 +152,7 @@ def test_it_works_with_other_pythons(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)  # Debian's packages, and all extras
 @pytest.mark.parametrize("version", OTHERS)
 def test_golden_pairs_are_the_same_with_other_pythons(version: str, tmp_path: Path) -> None:
     try:

@@ -1,5 +1,6 @@
 """Messages that are no reports, from feeds of messages: what is made of them, and what must be left alone."""
 
+import contextlib
 import json
 import sqlite3
 from pathlib import Path
@@ -214,7 +215,7 @@ def test_the_whole_program_stores_each_message_once(run_filter: Program, state: 
     assert not kept.exists() or not list(kept.iterdir())
     assert run_filter(SPOOF, "--feed", "rua", settings=settings).status == 0
     assert len(list(kept.iterdir())) == 1
-    with sqlite3.connect(state / "reports.sqlite") as connection:
+    with contextlib.closing(sqlite3.connect(state / "reports.sqlite")) as connection:
         query = "SELECT source->>'$.event.dataset', source->>'$.report.feed', count(*) FROM documents GROUP BY 1, 2"
         found = set(connection.execute(query))
     assert ("dmarc-failure", "junk", 1) in found

@@ -1,5 +1,6 @@
 """`[read] redact`: no address that is nobody's business is in a document, and nothing else changes."""
 
+import contextlib
 import json
 import re
 import sqlite3
@@ -120,7 +121,7 @@ def test_who_is_forged_to_write_to_himself_is_hidden() -> None:
 
 
 def stored(state: Path) -> str:
-    with sqlite3.connect(state / "reports.sqlite") as connection:
+    with contextlib.closing(sqlite3.connect(state / "reports.sqlite")) as connection:
         return "".join(source for (source,) in connection.execute("SELECT source FROM documents"))
 
 
