@@ -54,16 +54,31 @@ class Judge:
         """Judge a piece. Raises DefusedXmlException; OverBound for a tag or comment that expat would have to hold."""
         if self.complaint:
             return
+        self._parse(piece, final=final)
+        self.fed += len(piece)
+        if self._held() > self.longest:
+            self._catch_up()
+            if self._held() > self.longest:
+                raise OverBound(f"a tag or comment has more bytes than bounds.record_bytes = {self.longest}")
+
+    def _parse(self, piece: bytes, *, final: bool) -> None:
         try:
             self.parser.Parse(piece, final)
         except DefusedXmlException:  # which is a ValueError
             raise
         except (pyexpat.ExpatError, LookupError, ValueError) as error:  # the last two: a wrong label after a mark
             self.complaint = str(error)[:80]
-            return
-        self.fed += len(piece)
-        if self.fed - self.parser.CurrentByteIndex > self.longest:
-            raise OverBound(f"a tag or comment has more bytes than bounds.record_bytes = {self.longest}")
+
+    def _held(self) -> int:
+        """Bytes that expat has made nothing of yet."""
+        return 0 if self.complaint else self.fed - self.parser.CurrentByteIndex
+
+    def _catch_up(self) -> None:
+        """Have expat look at all that it holds: from 2.6 on it waits until that has doubled."""
+        if hasattr(self.parser, "SetReparseDeferralEnabled"):
+            self.parser.SetReparseDeferralEnabled(False)
+            self._parse(b"", final=False)
+            self.parser.SetReparseDeferralEnabled(True)
 
 
 def refuse_declaration(text: str) -> None:
