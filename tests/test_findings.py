@@ -17,7 +17,7 @@ PINNED = {
     "npm": r"@[0-9]+\.[0-9]+\.[0-9]+",
     "apt-get": r"[a-z0-9.+-]+=[\w.+~:-]+",
     "cargo": r"@=?[0-9]+\.[0-9]+\.[0-9]+",
-    "mmdebstrap": r"--version \| grep '[0-9]",  # a release of Debian, and what is looked at has its version checked
+    "mmdebstrap": r"version \| grep '[0-9]",  # a release of Debian, and what is looked at has its version checked
     "mvn": r"<version>|:[0-9]+\.[0-9]+\.[0-9]+",
 }
 
