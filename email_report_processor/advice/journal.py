@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..pages.asking import Scope, ask
 from ..pages.mail import wilson
-from ..stores.store import Store
+from ..stores.store import Store, Total
 from ..values.domains import aligned
 
 TAGS = ("p", "sp", "np", "adkim", "aspf", "pct", "testing")
@@ -108,12 +108,22 @@ def _apart(one: str, other: str) -> int:
 def _tags(store: Store, scope: Scope) -> Iterator[Change]:
     """A day on which a reporter saw two values has the change in it: the one that was there less often is newer."""
     by = ("report.org_name", *(f"policy_published.{tag}" for tag in TAGS))
-    groups = ask(store, scope, _AGGREGATE, by, every="day", sum=())
-    for number, tag in enumerate(TAGS):
-        seen: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-        for one in groups:
-            seen[str(one.key[0]), str(one.key[1] or "")][_value(one.key[2 + number])] += one.documents
-        yield from changes(tag, ((day, who, values.most_common(1)[0][0]) for (day, who), values in seen.items()))
+    seen: dict[tuple[str, str], list[Total]] = defaultdict(list)
+    for one in ask(store, scope, _AGGREGATE, by, every="day", sum=()):
+        seen[str(one.key[0]), str(one.key[1] or "")].append(one)
+    days = sorted(seen.items(), key=lambda item: item[0])
+    for number, tag in enumerate(TAGS, 2):
+        yield from changes(tag, ((day, who, _most(groups, number)) for (day, who), groups in days))
+
+
+def _most(groups: list[Total], number: int) -> str:
+    """The value that most documents of a day have, of this part of the key; nearly always there is one."""
+    if len(groups) == 1:
+        return _value(groups[0].key[number])
+    values: Counter[str] = Counter()
+    for one in groups:
+        values[_value(one.key[number])] += one.documents
+    return values.most_common(1)[0][0]
 
 
 def _value(value: object) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
+from ..stores.query import Exists, field_of
 from ..stores.store import Store
 from ..stores.totals import largest
 from . import words
@@ -15,6 +16,7 @@ from .asking import DOMAIN, Scope, ask
 from .figure import Column, Figure, Period
 
 _DATASET = "report"
+_IDENTIFIED = Exists(field_of("report.identity"))  # those of single messages have none, and no versions
 _MOST_DAYS = 10  # that are asked for one by one
 _MOST = 50  # reports that are compared; two questions each
 # What the documents of a report hold of what it says, by dataset. Feedback reports have no versions.
@@ -46,12 +48,13 @@ def read(store: Store, scope: Scope) -> tuple[list[Versions], int]:
 
 def _several(store: Store, scope: Scope) -> Iterator[str]:
     """The identities of reports with several versions, those with the most first: all versions are of one day."""
-    counts = ask(store, scope, _DATASET, sum=(), different=("report.identity",), every="day")
+    counts = ask(store, scope, _DATASET, sum=(), different=("report.identity",), every="day", node=_IDENTIFIED)
     days = [one.key[0] for one in counts if one.documents != one.different[0]]  # an estimate is hardly the same
     parts = [_of_day(scope, day) for day in days] if len(days) <= _MOST_DAYS else [scope]
-    groups = [one for part in parts for one in ask(store, part, _DATASET, ("report.identity",), sum=())]
+    by = ("report.identity",)
+    groups = [one for part in parts for one in ask(store, part, _DATASET, by, sum=(), node=_IDENTIFIED)]
     for one in largest(groups, len(groups)):
-        if one.documents > 1 and one.key[0]:
+        if one.documents > 1:
             yield one.key[0]
 
 
