@@ -213,13 +213,13 @@ _SCAN = {
 }
 
 
-def scan(node: nodes.Node) -> float:
-    """Seconds of one request that adds up all rows by what the rules of alerts look at, its first page."""
-    started = time.monotonic()
+def scan(node: nodes.Node) -> tuple[float, float]:
+    """Seconds, and CPU seconds of the node, of one request that adds up all rows by what the rules look at."""
+    started, before = time.monotonic(), cpu()
     path = f"/{ten_million.PREFIX}dmarc-aggregate-*/_search?request_cache=false"
     status, answer = node.request("POST", path, _SCAN, timeout=600)
     assert status == 200, answer
-    return time.monotonic() - started
+    return time.monotonic() - started, cpu() - before
 
 
 def measure(name: str, wanted: Wanted) -> bool:
@@ -247,8 +247,9 @@ def measure(name: str, wanted: Wanted) -> bool:
         line += f" = {ratio:4.2f}" + (f" (<= {wanted.ratio:g})" if wanted.ratio else "")
         line += f"; CPU {own:.2f} s, the node's {busy:.2f} / {busy_alone:.2f} s"
         if kind == "cold" and wanted.scan:
-            whole_scan = min(scan(node) for _ in range(2))
-            line += f"; a scan {whole_scan:.2f} s = {inside / whole_scan:.3f} (<= {wanted.scan:g})"
+            whole_scan, busy_scan = scan(node)
+            line += f"; a scan {whole_scan:.2f} s = {inside / whole_scan:.3f}, CPU {busy_scan:.2f} s"
+            line += f" = {busy / busy_scan:.3f} (<= {wanted.scan:g})"
             met &= inside / whole_scan <= wanted.scan
         late = bool(wanted.seconds) and whole > wanted.seconds
         missed = late or (bool(wanted.ratio) and ratio > wanted.ratio)
