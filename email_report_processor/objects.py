@@ -7,7 +7,6 @@ the role of the machine). An object is one message, as SES stores it, or one bar
 import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any, NamedTuple
 
 from .message import mbox
@@ -166,7 +165,7 @@ def _object(value: dict[str, Any]) -> Object:
 
 def has_several(blob: Blob) -> bool:
     """Whether it is an mbox of several messages, of which only the first would be read."""
-    return blob.read(0, 5) == b"From " and len(list(islice(mbox.messages(chunks(blob)), 2))) > 1
+    return mbox.holds_several(blob)
 
 
 def _bounded(read: Callable[[int], bytes], place: str) -> Blob:

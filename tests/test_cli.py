@@ -394,14 +394,15 @@ def test_ways_of_a_secret(run_filter: Program, tmp_path: Path, way: str) -> None
 # email-report-admin
 
 
+@pytest.mark.parametrize("front", [b"", b"\n\r\n", b"\xef\xbb\xbf"])
 def test_several_messages_on_standard_input(
-    run_filter: Program, run_admin: Program, state: Path, tmp_path: Path
+    run_filter: Program, run_admin: Program, state: Path, tmp_path: Path, front: bytes
 ) -> None:
     """An mbox piped by hand: the first is read, a copy of all is kept, and `kept --retry` reads the rest."""
     report_id = BARE[BARE.index(b"<report_id>") + 11 : BARE.index(b"</report_id>")]
     others = [BARE.replace(report_id, b"another-%d" % number) for number in range(2)]
     line = b"From a@b.example Thu Nov 20 06:12:44 2025\nFrom: a@b.example\nContent-Type: text/xml\n\n"
-    piped = b"".join(line + one + b"\n" for one in (BARE, *others))
+    piped = front + b"".join(line + one + b"\n" for one in (BARE, *others))
     path = tmp_path / "reports.sqlite"
     assert run(run_filter, piped, store=f"sqlite:{path}").status == 0
     assert "3 messages on standard input" in logged(run_filter)

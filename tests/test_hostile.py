@@ -73,6 +73,21 @@ def zipped_zips() -> bytes:
     return data
 
 
+def zipped_lists(archives: int) -> bytes:
+    """Files of JSON with long lists, 99 in each of some archives."""
+    names = b'{"policy":{"mx-host":[' + b'"a",' * 450_000 + b'"a"]}}]}'
+    outer = io.BytesIO()
+    with zipfile.ZipFile(outer, "w") as around:
+        for archive in range(archives):
+            inner = io.BytesIO()
+            with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as file:
+                for number in range(99):
+                    file.writestr(f"{number}.json", POLICIES.replace(b'"1"', b'"%d-%d"' % (archive, number)) + names)
+            around.writestr(f"{archive}.zip", inner.getvalue())
+        around.writestr("large", bytes(6 * MEBI))
+    return attached(outer.getvalue())
+
+
 def attached(data: bytes) -> bytes:
     return HEAD + b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(data)
 
@@ -213,6 +228,12 @@ MESSAGES: dict[str, Callable[[], bytes]] = {
     "rows of two rows": lambda: rows(
         [1] * 200_000, more="</row><row><source_ip>192.0.2.1</source_ip><count>2</count>"
     ),
+    "lists of JSON in zips in a zip": lambda: zipped_lists(4),
+    "100 MiB of comments in a long mail": lambda: MIXED + (
+        b"--b\r\n\r\n" + b"a text that makes the message longer\r\n" * 50_000
+        + b"\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        + base64.encodebytes(squeezed(REPORT, b"<!-- x -->" * (MEBI // 10), times=150)) + b"--b--\r\n"
+    ),
     "noise": lambda: os.urandom(20 * MEBI),
     "noise in base64": lambda: (
         HEAD + b"Content-Type: application/zip\r\nContent-Transfer-Encoding: base64\r\n\r\n"
@@ -224,6 +245,7 @@ MEMORY = 96  # MiB
 SLOW = {"50 MiB of blanks", "end tags alone", "comments", "zips in zips in zips", "200,000 gzip members"} | {
     "an Outlook message of 900 files", "winmail.dat of 900 files", "octet strings of one byte", "marks of files",
     "sequences 17 million deep", "tar headers", "uuencoded files", "beginnings of base64", "attributes of nothing",
+    "lists of JSON in zips in a zip",
     "rows of one kind", "kinds, then alike rows", "1.2 million rows of one kind", "kinds in turn",
     "kinds that change when tables are full",
     "lines of base64 that may begin a file", "bzip2 of nothing at all", "xz of nothing at all",

@@ -288,6 +288,11 @@ def _aligned_signature_failed(fields: Mapping[str, Any], _: Site) -> bool:
     return _for_ours("dkim", fields, "fail", "permerror", "neutral", "policy")
 
 
+def _own_domain_passed(fields: Mapping[str, Any], site: Site) -> bool:
+    passed = [domain for method in _MODES for domain, result in _raw(method, fields) if result == "pass"]
+    return any(aligned(domain, own) for domain in passed for own in site.own_domains)
+
+
 def _something_passed(fields: Mapping[str, Any], _: Site) -> bool:
     return "pass" in _results(fields)
 
@@ -372,6 +377,13 @@ AGGREGATE_RULES: tuple[Rule, ...] = (
         "SPF or DKIM passed for a domain of From's organization, against the reporter's own verdict.",
         _ours_passed,
         "Nothing of yours is wrong: this reporter's verdict contradicts its results. See what other reporters say.",
+    ),
+    Rule(
+        "A14",
+        "own-unaligned",
+        "SPF or DKIM passed for one of `own_domains`, and nothing for a domain of From's organization.",
+        _own_domain_passed,
+        "Sign as the From domain, or send with an envelope of its organization: both are yours, and not aligned.",
     ),
     Rule("A10", "third-party-unaligned", "Some check gave `pass`, so for another domain.", _something_passed),
     Rule("A11", "spoof", "Nothing passed.", _always),
@@ -511,6 +523,15 @@ FAILURE_RULES: tuple[Rule, ...] = (
         "automated",
         "Signal `auto-submitted`, so with an envelope sender or none known.",
         _signals("auto-submitted"),
+    ),
+    Rule(
+        "F8o",
+        "own-unaligned",
+        "The reporter's Authentication-Results say `dkim=pass` or `spf=pass` for one of `own_domains`.",
+        lambda fields, site: any(
+            aligned(domain_of(one), own) for one in _passed(fields, "dkim", "spf") for own in site.own_domains
+        ),
+        "Sign as the From domain, or send with an envelope of its organization: both are yours, and not aligned.",
     ),
     Rule(
         "F8b",

@@ -28,10 +28,10 @@ def feed(path: Path, job: Job) -> Verdict | None:
 
 def _messages(blob: Blob) -> Iterator[Blob]:
     """The message; of an mbox that was piped each one."""
-    cuts = list(mbox.messages(chunks(blob))) if blob.read(0, 5) == b"From " else []
-    if len(cuts) < 2:
+    several = mbox.holds_several(blob)
+    if not several:
         yield blob
-    for start, stop in cuts if len(cuts) > 1 else ():
+    for start, stop in mbox.messages(chunks(blob)) if several else ():
         yield mbox.unquoted(Slice(blob, start, stop))
 
 

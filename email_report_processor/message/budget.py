@@ -10,6 +10,8 @@ from .bounds import Bounds, OverBound
 
 FILES = 100  # times bounds.archive_members, for all files in containers of a message together
 PARTS = 20  # times bounds.mime_parts, for all messages in files together
+JSON = 6  # times bounds.part_bytes, for all readings of JSON together: it takes up to 0.2 s a megabyte
+MARKS = 3_000_000  # comments, processing instructions and CDATA sections of all XML, each time it is read: 1 µs
 KEPT = 4  # times bounds.message_bytes, for all containers of a message together
 
 
@@ -21,6 +23,8 @@ class Budget:
         self._size = size
         self._bounds = bounds
         self._scratch = Scratch()
+        self._marks = MARKS
+        self._json = JSON * bounds.part_bytes
         self._kept = KEPT * bounds.message_bytes
         self._inflated = bounds.inflated_floor + min(bounds.inflated_per_byte * size, bounds.xml_bytes)
         self._rows = min(bounds.rows_floor + size // max(bounds.bytes_per_row, 1), bounds.rows)
@@ -74,6 +78,19 @@ class Budget:
     def take_parts(self, parts: int) -> None:
         """Count the parts of a message in a file."""
         self._parts -= parts
+
+    def read_json(self, size: int) -> None:
+        """Count bytes that are read as JSON. Raises OverBound."""
+        self._json -= size
+        if self._json < 0:
+            bound = self._bounds.part_bytes
+            raise OverBound(f"JSON files have more than {JSON} times bounds.part_bytes = {bound} together")
+
+    def read_marks(self, number: int) -> None:
+        """Count what has to be taken out of XML. Raises OverBound."""
+        self._marks -= number
+        if self._marks < 0:
+            raise OverBound(f"more than {MARKS} comments, processing instructions and CDATA sections together")
 
     def rows(self, *, tls: bool) -> int:
         """How many rows the next report may have."""

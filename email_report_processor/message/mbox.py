@@ -8,7 +8,7 @@ line is before it, a header field has to follow.
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 
 from .blob import Blob, Memory, chunks, spool
 from .headers import read_parameters
@@ -41,6 +41,14 @@ _CONTEXT = 5  # bytes before a line break that tell whether it ends an empty lin
 def is_mbox(head: bytes) -> bool:
     """Whether a file that begins with these bytes (MARGIN, or all there are) is an mbox."""
     return _separator(head.lstrip(_NOTHING), 0, after_empty_line=True) is not None
+
+
+def holds_several(blob: Blob) -> bool:
+    """Whether it is an mbox of several messages: what reads one message would read the first and lose the others."""
+    head = blob.read(0, MARGIN)
+    if not (is_mbox(head) or begins_without_separator(head, chunks(blob))):
+        return False
+    return len(list(islice(messages(chunks(blob)), 2))) > 1
 
 
 def begins_without_separator(head: bytes, pieces: Iterable[bytes]) -> bool:

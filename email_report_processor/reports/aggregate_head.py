@@ -104,8 +104,9 @@ def head_values(surveyed: Survey) -> HeadValues:
     texts = [*surveyed.texts, *(attribute.text for attribute in surveyed.shape.attributes)]
     warnings = [f"{one.name}: one of several is used" for one in plan.doubles if texts[one.used] != texts[one.other]]
     warnings += [f"{name}: its text was not read" for name, number in plan.stray if texts[number]]
+    other = {one.name: one.other for one in reversed(plan.doubles) if not texts[one.used] and texts[one.other]}
     return HeadValues(
-        {name: texts[number] for name, number in plan.texts},
+        {name: texts[other.get(name, number)] for name, number in plan.texts},
         [texts[number] for number in plan.errors],
         plan.policies,
         _identity({name: texts[number] for name, number in plan.reported}),

@@ -89,15 +89,13 @@ class RowReader:
 
     def _read_rest(self, plan: Plan, texts: list[str]) -> Rest:
         warnings = Warnings(plan.warnings)
-        for name, used, other in plan.doubles:
-            if texts[used] != texts[other]:
-                warnings.add(f"{name}: one of several is used")
+        instead = _doubles(plan, texts, warnings)
         for name, number in plan.stray:
             if texts[number]:
                 warnings.add(f"{name}: its text was not read")
         fields = Layer()
         for name, number in plan.singles:
-            text = texts[number]
+            text = texts[instead.get(number, number)]
             if text:
                 value = self.memos[name][text]
                 if value:
@@ -163,6 +161,17 @@ class RowReader:
 @lru_cache(maxsize=2)  # one in a process, and another in a test
 def row_reader(limit: int, depth: int, max_count: int) -> RowReader:
     return RowReader(limit, depth, max_count)
+
+
+def _doubles(plan: Plan, texts: list[str], warnings: Warnings) -> dict[int, int]:
+    """Tell what is there twice; of what is empty, the first that is not."""
+    instead: dict[int, int] = {}
+    for name, used, other in plan.doubles:
+        if texts[used] != texts[other]:
+            warnings.add(f"{name}: one of several is used")
+            if not texts[used]:
+                instead.setdefault(used, other)
+    return instead
 
 
 _JOINED = {

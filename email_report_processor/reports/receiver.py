@@ -42,7 +42,9 @@ def passed(header: Sequence[Sequence[str]], reported: Sequence[str]) -> list[str
     for the methods that it speaks of.
     """
     ours = [authres.parse(value) for value in reported]
-    servers = {one.authserv_id for one in ours if one.results or "." in one.authserv_id} - {""}  # a notice has words
+    servers = {one.authserv_id.rstrip(".") for one in ours if one.results or "." in one.authserv_id} - {
+        ""
+    }  # a notice has words
     told = {result.method for one in ours for result in one.results}
     said = [one for one in _said(header) if one.method not in told]
     found: list[str] = []
@@ -53,7 +55,7 @@ def passed(header: Sequence[Sequence[str]], reported: Sequence[str]) -> list[str
 
 
 def _of_named(fields: Sequence[_Said], servers: set[str]) -> tuple[str, ...]:
-    return next((one.passed for one in fields if one.above and one.server in {"", *servers}), ())
+    return next((one.passed for one in fields if one.above and one.server.rstrip(".") in {"", *servers}), ())
 
 
 def _of_nameless(fields: Sequence[_Said], host: str) -> tuple[str, ...]:

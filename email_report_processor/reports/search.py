@@ -4,7 +4,7 @@ Asked are the kinds, in the order in which they stand here; what none of them ta
 files stand within texts, too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import NamedTuple
 
@@ -82,6 +82,7 @@ class Search:
         self.left = context.options.bounds.message_bytes  # of all messages in files, so that archives multiply nothing
         self.unlooked = self.left  # of all texts that are looked at closer
         self.announced: list[Problem] = []  # what should have had a report, when there turns out to be none
+        self.counting = True  # what is read; not when documents are made of it later
         self.reported = False  # whether the input is a report or claims to be one, readable or not
 
     def of_message(self, mail: Part) -> Iterator[Result]:
@@ -98,6 +99,7 @@ class Search:
             yield result
             reports += isinstance(result, Report)
             problems += isinstance(result, Problem)
+        self.counting = False
         if self.budget.exhausted and not problems:
             yield Problem("message", self.budget.reason)
         elif not (reports or problems):
@@ -178,7 +180,8 @@ class Search:
         rows = self.budget.rows(tls=tls)
         bounds = options.bounds._replace(rows=rows, cost=self.budget.cost())
         context = self.context._replace(options=options._replace(bounds=bounds))
-        result = kind.read(found, context)
+        xml = kind.name == "dmarc-aggregate"
+        result = kind.read(self._watched(found, _marks, self.budget.read_marks) if xml else self._json(found), context)
         self.reported = self.reported or result is not None
         if isinstance(result, Report):
             self.budget.take_rows(result.rows, result.cost, tls=tls)
@@ -189,6 +192,21 @@ class Search:
             why = f"bounds.cost = {options.bounds.cost} in all reports of the message together"
             result = result._replace(reason=result.reason.replace(f"bounds.cost = {bounds.cost}", why))
         return result
+
+    def _json(self, file: Payload) -> Payload:
+        """A file that is read as JSON: what that takes does not show in the bytes of an archive."""
+        return self._watched(file, len, self.budget.read_json)
+
+    def _watched(self, file: Payload, size: Callable[[bytes], int], take: Callable[[int], None]) -> Payload:
+        """A file of which what is read now is counted."""
+
+        def counted() -> Iterator[bytes]:
+            for piece in file.chunks():
+                if self.counting:
+                    take(size(piece))
+                yield piece
+
+        return file._replace(chunks=counted)
 
     def _messages_in(self, file: Payload, level: int) -> Iterator[Result]:
         """Who forwards a message as a file often labels it application/octet-stream, or puts it into an archive."""
@@ -236,7 +254,7 @@ class Search:
             return None
         from .json_texts import read_texts  # 1 ms, only for what may be JSON
 
-        texts = read_texts(found, beginning, self.context.options.bounds)
+        texts = read_texts(self._json(found), beginning, self.context.options.bounds)
         if texts is None:
             return None
         blob = self.budget.keep(iter((texts.data,)))
@@ -370,6 +388,11 @@ def _find_marks(found: Payload, most: int) -> _Marks:
 def _holds(data: bytes, marks: tuple[bytes, ...]) -> bool:
     """Whether one of the marks is in the data. `mark in data` takes five times as long: it looks for a number first."""
     return max(map(data.find, marks)) >= 0
+
+
+def _marks(piece: bytes) -> int:
+    """How many comments and the like begin in a piece, in UTF-8 or UTF-16."""
+    return sum(map(piece.count, (b"<!", b"<?", b"<\0!", b"<\0?")))
 
 
 def _is_notification(part: Part) -> bool:

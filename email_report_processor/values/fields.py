@@ -42,6 +42,7 @@ _OPEN, _CLOSE = "<\u2039\u00ab\u2329\u27e8\u3008\u300a\uff1c\u276e", ">\u203a\u0
 _QUOTES = "\"'`\u00b4\u2018-\u201f"
 _BRACKETED = pattern(rf"[{_OPEN}]([^\s{_OPEN}{_CLOSE}]+@[^\s{_OPEN}{_CLOSE}]+)[{_CLOSE}]")
 _AROUND = pattern(rf"\A[\s{_OPEN}{_CLOSE}{_QUOTES}]*(?:mailto:\s*)?|[\s{_OPEN}{_CLOSE}{_QUOTES}]+\Z", re.IGNORECASE)
+_APART = pattern(rf"[\s{_OPEN}{_CLOSE}()\[\];,:]")  # what stands in no address without quotes
 _SPACE = pattern(r"\s+")
 _FLOAT = pattern(r"\.0{1,9}\Z")
 
@@ -114,10 +115,14 @@ def read_domain(text: str) -> str:
 def read_address(text: str) -> str:
     """A mail address alone: without a name before it, brackets and quotes of any typography, `mailto:`.
 
-    What is not one address in brackets stays, but for brackets around the whole (a URL, a name).
+    What is not one address, in brackets or among other words, stays, but for brackets around the whole (a URL, a name).
     """
     whole = clean(text)
     inside = _BRACKETED.findall(whole)
+    if not inside and whole.count("@") == 1 and "/" not in whole:
+        local, _, domain = whole.partition("@")
+        local, domain = _APART.split(local)[-1], _APART.split(domain, maxsplit=1)[0].rstrip(".")
+        inside = [f"{local}@{domain}"] if local and domain else []
     return _AROUND.sub("", inside[0] if len(inside) == 1 else whole)
 
 

@@ -104,6 +104,13 @@ ROWS: list[tuple[str, Object]] = [
     ),
     ("A13", row(auth_results__spf=results(("example.org", "pass")), policy_published__aspf="s")),  # OpenDMARC
     ("A13", row(auth_results__dkim=results(("mail.example.org", "pass")), policy_published__adkim="r")),
+    # Ours, but of another organization than From's: no relaxation helps.
+    ("A14", row(auth_results__spf=results(("bounce.example.net.", "pass")))),
+    ("A14", row(auth_results__dkim=results(("esp.example", "pass"), ("EXAMPLE.NET", "pass")))),
+    (
+        "A9",
+        row(auth_results__dkim=results(("example.org", "fail")), auth_results__spf=results(("example.net", "pass"))),
+    ),
     ("A6", row(auth_results__dkim=results(("example.org", "pass")), policy_evaluated__reason__type=["mailing_list"])),
     ("A5", row() | OWN),
     ("A5", row() | {"source.ip": "2001:db8:1::25"}),
@@ -231,6 +238,8 @@ FAILURES: list[tuple[str, Object]] = [
     ("F8", failure("auto-submitted", "dkim-signed", **found("spf=pass smtp.mailfrom=a@x.example"))),
     ("F8b", failure("dkim-signed", **found("dkim=fail header.d=y.example; dkim=pass header.d=x.example"))),
     ("F8b", failure("pass-unaligned", **found("dmarc=fail"))),
+    ("F8o", failure(**found("dmarc=fail; spf=pass smtp.mailfrom=a@bounce.example.net"))),
+    ("F5", failure("list-id", **found("dkim=pass header.d=example.net"))),
     ("F8b", failure("no-headers", **found("spf=pass smtp.mailfrom=a@x.example"))),
     ("F9", failure("dkim-signed", "from-daemon", "list-fields", **found("dmarc=fail", "spf=softfail"))),
     ("F9", failure()),

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from email_report_processor.message.blob import CHUNK, File, Memory, chunks, temporary_file
-from email_report_processor.message.mbox import MARGIN, begins_without_separator, is_mbox, messages, unquoted
+from email_report_processor.message.mbox import (
+    MARGIN,
+    begins_without_separator,
+    holds_several,
+    is_mbox,
+    messages,
+    unquoted,
+)
 from tests.places import CASES
 
 FROM = b"From a@example.org Thu Nov 20 06:12:44 2025\n"
@@ -208,3 +215,12 @@ def test_quotes_at_the_edge_of_a_piece(shift: int) -> None:
         data = filling + b">From a\n" + b"w" * CHUNK + b">From no\n>>From b\n"
         found = b"".join(chunks(unquoted(blob_in_file(data))))
         assert found == filling + b"From a\n" + b"w" * CHUNK + b">From no\n>From b\n"
+
+
+@pytest.mark.parametrize("front", [b"", b"\n\r\n", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("first", [b"From a@b.example Thu Nov 20 06:12:44 2025\n", b"From - \n", b""])
+def test_whether_there_are_several(front: bytes, first: bytes) -> None:
+    one, line = b"Subject: x\n\nhello\n\n", b"From a@b.example Thu Nov 20 06:12:44 2025\n"
+    assert holds_several(Memory(front + first + one + line + one))
+    assert not holds_several(Memory(front + first + one + b"From the desk of nobody\n\nhello\n"))
+    assert not holds_several(Memory(front + first + one))

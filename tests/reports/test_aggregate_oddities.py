@@ -351,3 +351,28 @@ def test_two_reports_under_one_id_are_told_in_the_log(tmp_path: Path) -> None:
     assert len(reports) == 2
     assert len({one["report.identity"] for one in reports}) == 1
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "name", "value"),
+    [
+        ("<org_name>", "<org_name/><org_name>", "report.org_name", "Example"),
+        ("<report_id>", "<report_id> </report_id><report_id>", "report.id", "r-1"),
+        ("<domain>", "<domain></domain><domain>", "policy_published.domain", "example.org"),
+    ],
+)
+def test_an_empty_value_does_not_hide_the_other(before: str, after: str, name: str, value: str) -> None:
+    one, _ = documents(xml(row(), head=HEAD.replace(before, after, 1)))
+    assert one.fields[name] == value
+
+
+def test_neither_does_one_of_a_record() -> None:
+    one = only(xml(row(identifiers="<header_from/><header_from>a.example</header_from>")))
+    assert one["identifiers.header_from"] == "a.example"
+    assert one["warnings"] == ["header_from: one of several is used"]
+
+
+def test_dates_in_attributes() -> None:
+    head = re.sub(r"<(begin|end)>(\d+)</\1>", r'<\1 value="\2"/>', HEAD)
+    one, _ = documents(xml(row(), head=head))
+    assert {"report.begin", "report.end"} <= one.fields.keys()
