@@ -16,6 +16,7 @@ from ..process import Layout
 from ..settings import Settings, SettingsError, state_dir, state_place
 from ..stores import kept
 from ..stores.store import StoreError
+from ..tenants import FOLDER
 from .text import fail
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     for line, why in found:
         if why:
             fail(f"{line}: {why}", 1)
+    if settings.has_tenants and not settings.tenant:
+        print("not looked at: what is stored of tenants; run it again with --tenant NAME for each (docs/tenants.md).")
     return 1 if any(why for _, why in found) else 0
 
 
@@ -116,7 +119,7 @@ def _files(settings: Settings, sought: "Wanted", only: str, *, really: bool) -> 
         return []
     stores = [url.removeprefix("sqlite:") for url in _stores(settings) if url.startswith("sqlite:")]
     names = [os.path.basename(path) for path in stores if os.path.dirname(path) == str(state)]
-    others = frozenset({"kept", *(name + end for name in names for end in ("", "-wal", "-shm"))})
+    others = frozenset({"kept", FOLDER, *(name + end for name in names for end in ("", "-wal", "-shm"))})
     try:
         return [
             *(() if only else erase_kept(kept.directory(state), sought, really=really)),

@@ -118,6 +118,20 @@ def test_what_is_stored_is_moved(mailbox: Mailbox, site: Site) -> None:
     assert site.documents() == 203 * 3
 
 
+def test_a_mailbox_of_a_tenant(mailbox: Mailbox, site: Site, state: Path) -> None:
+    mailbox.put([*reports(3), broken_report()])
+    more = '[[tenants]]\nname = "acme"\n'
+    text = site.settings(mailbox.settings('tenant = "acme"\n'), more)
+    for _ in range(2):
+        assert site.program(b"", "inbox", "--once", settings=text, env=ENVIRONMENT).status == 0
+    site.store = state / "tenants/acme/reports.sqlite"
+    assert site.documents() == 9
+    assert len(list((state / "tenants/acme/kept/new").iterdir())) == 1
+    assert not (state / "reports.sqlite").exists()
+    wrong = site.settings(mailbox.settings('tenant = "amce"\n'), more)
+    assert site.program(b"", "inbox", "--once", settings=wrong, env=ENVIRONMENT).status == 2
+
+
 def test_what_is_no_report_has_a_folder_of_its_own_and_a_copy(mailbox: Mailbox, site: Site, state: Path) -> None:
     mailbox.put([*reports(2), plain(), broken_report(), NO_REPORT, *reports(2)])
     assert site.once(mailbox.settings()).status == 0

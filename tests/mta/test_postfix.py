@@ -72,6 +72,36 @@ def test_two_recipients_of_one_message_are_stored_once(server: Postfix, behind: 
     assert server.sink.messages == []
 
 
+def test_the_address_decides_between_tenants(server: Postfix, behind: Behind) -> None:
+    """local(8) says ORIGINAL_RECIPIENT, for .forward and for aliases; pipe(8) what its command line is told to."""
+    tenants = "".join(
+        f'[[tenants]]\nname = "{name}"\nrecipients = ["{WAYS[name]}"]\n'
+        f'[tenants.store]\nindex_prefix = "{behind.prefix}{name}-"\n'
+        for name in ("forward", "aliases", "pipe")
+    )
+    all_of_them, behind.prefix = behind.prefix, f"{behind.prefix}site-"
+    behind.configure(server.box, more=tenants)
+    behind.prefix = all_of_them
+    for way in ("forward", "aliases", "pipe"):
+        server.deliver(messages.report(rows=2), WAYS[way])
+    assert server.waiting() == 0
+    found = Counter(one.index.removeprefix(behind.prefix).partition("-")[0] for one in behind.documents())
+    assert found == {"forward": 3, "aliases": 3, "site": 3}
+    service = server.box.path("/etc/postfix/master.cf")
+    before = service.read_text("utf-8")
+    line = "argv=/usr/local/bin/email-report-processor-pipe\n"
+    assert line in before
+    service.write_text(before.replace(line, f"{line.rstrip()} --recipient=${{original_recipient}}\n", 1), "utf-8")
+    try:
+        server.box.run("postfix", "reload")
+        server.deliver(messages.report(rows=2), WAYS["pipe"])
+    finally:
+        service.write_text(before, "utf-8")
+        server.box.run("postfix", "reload")
+    assert len(behind.node.documents(f"{behind.prefix}pipe-*")) == 3
+    assert server.sink.messages == []
+
+
 def test_the_queue_shows_what_waits(server: Postfix, behind: Behind) -> None:
     behind.configure(server.box, deadline=1)
     behind.gate.close()

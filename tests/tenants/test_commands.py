@@ -134,6 +134,12 @@ def test_a_verdict_is_whose_it_is(here: Here) -> None:
 @pytest.mark.parametrize("here", ["embedded"], indirect=True)
 def test_what_is_erased_is_the_tenants(here: Here) -> None:
     before = {name: len(documents) for name, documents in site.stored(here.state).items()}
+    for name in ("", "acme"):  # what the site erases is the site's, also below its state directory
+        theirs = site.database(here.state, "beta").read_bytes()
+        said = here.run("erase", name, "user@provider.example", "--dry-run")
+        assert "tenants/beta" not in said
+        assert ("run it again with --tenant NAME" in said) == (not name)
+        assert site.database(here.state, "beta").read_bytes() == theirs
     here.run("erase", "beta", "user@provider.example")
     after = {name: len(documents) for name, documents in site.stored(here.state).items()}
     assert after["beta"] < before["beta"]
