@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     more = parser.add_argument_group("what is new, for ever")
     more.add_argument("--follow", action="store_true", help="send on what is new, from where it stood, until a signal")
     more.add_argument("--since", metavar="DATE", help="where it begins at first: what was stored from then on")
-    more.add_argument("--every", metavar="SECONDS", type=span(0.1), default=10.0, help="look so often (10)")
+    more.add_argument("--every", metavar="SECONDS", type=span(0.01), default=10.0, help="look so often (10)")
     more.add_argument(
         "--window", metavar="SECONDS", type=span(0), default=WINDOW, help="how late a writer may be (600)"
     )

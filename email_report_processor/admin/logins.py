@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     follow_.add_argument("paths", nargs="*", metavar="PATH", default=[], help="log files, followed across rotation")
     follow_.add_argument("--journal", action="store_true", default=False, help="the journal, by journalctl")
     follow_.add_argument("--identifier", action="append", default=[], metavar="NAME", help="only these of the journal")
-    follow_.add_argument("--every", type=span(0.1), default=1.0, metavar="SECONDS", help="how often to look (1)")
+    follow_.add_argument("--every", type=span(0.01), default=1.0, metavar="SECONDS", help="how often to look (1)")
     follow_.add_argument("--once", action="store_true", default=False, help="read what is new and leave, for cron")
     policy = command("policy", "answer Postfix (check_policy_service) and Dovecot (auth_policy), as a service")
     policy.add_argument(
@@ -79,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     policy.add_argument("--mode", default="660", metavar="OCTAL", help="rights of a Unix socket (660)")
     check_ = command("check", "a plug-in for a monitoring system: alarms, and whether logs are read")
     check_.add_argument(
-        "--hours", type=span(0, 24 * 366, "hours"), default=24.0, metavar="N", help="alarms not older than this (24)"
+        "--hours", type=span(0, 1_000_000, "hours"), default=24.0, metavar="N", help="alarms not older than this (24)"
     )
     check_.add_argument(
         "--stale", type=span(1), default=600.0, metavar="SECONDS", help="logs must be read so often (600)"
@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     events = command("events", "list what was found")
     events.add_argument("account", nargs="?", default="", help="only of this account")
     events.add_argument(
-        "--hours", type=span(0, 24 * 366, "hours"), default=24.0 * 7, metavar="N", help="not older than this (168)"
+        "--hours", type=span(0, 1_000_000, "hours"), default=24.0 * 7, metavar="N", help="not older than this (168)"
     )
     events.add_argument("--lines", action="store_true", default=False, help="print the evidence")
     for name, help_ in (("stop", "stop an account by hand"), ("release", "release an account that is stopped")):
