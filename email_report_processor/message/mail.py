@@ -73,7 +73,7 @@ _WELL_KNOWN = pattern(
 _ARCHIVE = pattern(rb"PK\x03\x04|\x1f\x8b")
 _TEXT = pattern(rb"(?:\xef\xbb\xbf)?(?:<\?xml|<feedback|\{)")
 _NO_ESCAPE = pattern(rb"=(?![0-9A-Fa-f]{2}|[ \t]*(?:[\r\n]|\Z)|[0-9A-Fa-f]\Z)")  # of quoted-printable
-_ESCAPED = pattern(rb"=3D|=[ \t]*(?:\r\n|\n|\r)")
+_ESCAPED = pattern(rb"=3[Dd]|=[ \t]*(?:\r\n|\n|\r)")
 # gzip, zip; with a whole line of it also `<?xml`, `<feedback` and `{`
 _BASE64 = pattern(rb"H4sI|UEsDB|(?:77u/)?(?:PD94bWw|PGZlZWRi|ey[AJ]|ew[ok]|ew0K)[A-Za-z0-9+/]{48}")
 _BANNER = pattern(rb"[A-Za-z0-9+/=]*+[ \t]*+[^A-Za-z0-9+/=\s>|]")  # a line that is not of base64
@@ -171,12 +171,24 @@ class Part:
         if self.encoding not in DECODERS:
             return self._unlabelled_encoding(first)
         if self.encoding == "quoted-printable":
+            if _is_base64_of_field(first):
+                return "base64"
+            if _FIELD_START.match(first) and self._has_no_escapes(*self._body):
+                return "binary"
             plain = _ARCHIVE.match(first) or (_TEXT.match(first) and _NO_ESCAPE.search(first))
         else:  # neither base64 nor uuencode begins with these characters
             if self.encoding not in UUENCODE and _BANNER.match(first) and self._has_files(*self._body):
                 return "binary"
-            plain = _ARCHIVE.match(first) or _TEXT.match(first) or _FIELD_START.match(first)
+            if _TEXT.match(first) or _FIELD_START.match(first):
+                found = self._unlabelled_encoding(first)
+                return found if found == "quoted-printable" else "binary"
+            plain = _ARCHIVE.match(first)
         return "binary" if plain else self.encoding
+
+    def _has_no_escapes(self, start: int, stop: int) -> bool:
+        """Whether what is labelled as quoted-printable has equals signs of its own, and no escape."""
+        beginning = self._blob.read(start, min(start + BEGINNING, stop))
+        return _NO_ESCAPE.search(beginning) is not None and not (b"=3D" in beginning or b"=3d" in beginning)
 
     def _has_files(self, start: int, stop: int) -> bool:
         """Whether files seem to begin behind a banner that a gateway put in front of base64: `inline` looks closer."""

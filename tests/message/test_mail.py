@@ -310,7 +310,8 @@ def test_quoted_printable_without_its_label(label: bytes, start: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["<?xml version='1.0' encoding=\"UTF-8\"?><feedback a='='/>", '{"a=b": "="}', "From: a@example.org\n\nx=3D"]
+    "text",
+    ["<?xml version='1.0' encoding=\"UTF-8\"?><feedback a='='/>", '{"a=b": "="}', "From: a@example.org\n\nx=3D y=z"],
 )
 def test_every_encoding_of_what_is_told_by_its_beginning(text: str) -> None:
     """Quoted-printable XML begins like XML, too, and is none before it is decoded; base64 needs no label."""

@@ -280,6 +280,28 @@ def test_encoded_without_the_label(encode: Callable[[bytes], bytes], kind: str) 
     assert one(gateway)["feedback.authentication_results"] == one(whole)["feedback.authentication_results"]
 
 
+WRITTEN = {
+    "plain": lambda data: data,
+    "quoted-printable": quopri.encodestring,
+    "lower case": lambda data: quopri.encodestring(data).replace(b"=3D", b"=3d"),
+    "base64": base64.encodebytes,
+}
+
+
+@pytest.mark.parametrize("label", ["7bit", "quoted-printable", "base64"])
+@pytest.mark.parametrize("written", WRITTEN)
+def test_parts_under_another_label(written: str, label: str) -> None:
+    fields = DATED + "Authentication-Results: a.example; spf=fail smtp.mailfrom=b.example; dmarc=fail\n"
+    sample = SAMPLE.replace("\n\n", "\nDKIM-Signature: v=1; a=rsa-sha256; d=b.example; s=x; b=AAAA==\n\n", 1)
+    whole = arf(fields, sample)
+    labelled = whole.replace(b"message/feedback-report\n", b"message/feedback-report\nContent-Transfer-Encoding: %s\n")
+    assert labelled.count(b"Encoding: %s") == 1
+    odd = labelled.replace(b"Encoding: %s", b"Encoding: " + label.encode())
+    odd = odd.replace(fields.encode(), WRITTEN[written](fields.encode()))
+    assert ids_of(odd) == ids_of(whole)
+    assert one(odd)["feedback.authentication_results"] == one(whole)["feedback.authentication_results"]
+
+
 def test_a_header_labelled_base64_that_is_none() -> None:
     assert one(arf(DATED, SAMPLE, encoding="base64"))["sample.subject"] == "s"
 
