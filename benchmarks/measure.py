@@ -6,10 +6,13 @@ that of the medians.
 
 import os
 import statistics
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+_RUNNER = Path(__file__).with_name("runner.py")
 
 
 class Run(NamedTuple):
@@ -42,21 +45,9 @@ class Measured(NamedTuple):
 
 def run(command: Command) -> Run:
     """Run a command once."""
-    import time
-
-    started = time.monotonic()
-    pid = os.posix_spawn(
-        command.argv[0],
-        list(command.argv),
-        os.environ | command.env,
-        file_actions=[
-            (os.POSIX_SPAWN_OPEN, 0, str(command.stdin), os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, str(command.stdout), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
-        ],
-    )
-    _, status, usage = os.wait4(pid, 0)
-    wall = time.monotonic() - started
-    return Run(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status))
+    argv = [sys.executable, "-I", "-S", str(_RUNNER), str(command.stdin), str(command.stdout), *command.argv]
+    said = subprocess.run(argv, env=os.environ | command.env, stdout=subprocess.PIPE, check=True).stdout.split()
+    return Run(float(said[0]), float(said[1]), int(said[2]) / 1024, int(said[3]))
 
 
 def compare(ours: Command, floor: Command, runs: int) -> tuple[Measured, Measured]:

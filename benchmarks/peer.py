@@ -72,8 +72,8 @@ def _works(folder: Path, peer: str) -> list[Work]:
 
     sqlite = f"sqlite:{folder}/one.sqlite"
     return [
-        Work("one message → NDJSON, wall", ours("-", stdin=one), theirs(one), "wall", 9, 9),
-        Work("one message → SQLite, wall", ours(sqlite, stdin=one), theirs(one), "wall", 9, 9),
+        Work("one message → NDJSON, wall", ours("-", stdin=one), theirs(one), "wall", 10, 9),
+        Work("one message → SQLite, wall", ours(sqlite, stdin=one), theirs(one), "wall", 10, 9),
         Work("2,000 messages, mbox → NDJSON, wall", ours("-", str(mbox)), theirs(mbox), "wall", 10, 3),
         Work("100,000 rows → NDJSON, CPU", ours("-", stdin=many), theirs(many), "cpu", 15, 1),
     ]
