@@ -258,6 +258,18 @@ def test_slow_answers(fake: FakeOpenSearch, open_: Open) -> None:
         open_(timeout=0.2, budget=0.5).write(ROWS)
 
 
+def test_a_search_that_takes_too_long_is_not_sent_again() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with contextlib.closing(OpenSearchStore([url], OpenSearchOptions(timeout=0.1))) as store:
+            with pytest.raises(StoreError, match=r"gave no answer within 0\.6 s: ask about less time"):
+                store.totals(Question("report"))
+            silent.setblocking(False)
+            silent.accept()[0].close()
+            with pytest.raises(BlockingIOError):
+                silent.accept()
+
+
 def test_retry_after_is_honoured(fake: FakeOpenSearch, open_: Open, clock: Clock) -> None:
     fake.faults = [Fault(status=429, headers={"Retry-After": "9"}), Fault(status=503, headers={"Retry-After": "0"})]
     assert open_().write(ROWS) == Written(5, 0)

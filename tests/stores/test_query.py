@@ -22,6 +22,7 @@ from email_report_processor.stores.query import (
     _FIELDS,
     _WORDS,
     LONGEST,
+    LONGEST_VALUE,
     MOST_TERMS,
     SHORT,
     And,
@@ -34,6 +35,8 @@ from email_report_processor.stores.query import (
     QueryError,
     Text,
     Within,
+    among,
+    field_of,
     parse,
 )
 from email_report_processor.stores.store import Question, Row, Selection, Store, StoreError
@@ -142,6 +145,14 @@ def test_what_is_refused(text: str, reason: str, place: int) -> None:
     assert reason in first
     assert len(mark) - 3 == min(place, 30)  # two blanks before it, and the mark itself
     assert text[place : place + 10].strip() in shown
+
+
+def test_one_of_some_values() -> None:
+    name = field_of("source.name")
+    nodes = (Not(Exists(name)), Text(name, ("a",)), Text(name, ("b",)))
+    assert among("source.name", ["b", None, "a", ""]) == Or(nodes)
+    assert among("source.name", []) == Or()
+    assert among("source.name", ["a", "ä" * (LONGEST_VALUE + 1)]) == And()  # no pattern of OpenSearch is that long
 
 
 def test_a_query_is_bounded() -> None:
