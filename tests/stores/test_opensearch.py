@@ -263,7 +263,7 @@ def test_a_search_that_takes_too_long_is_not_sent_again() -> None:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with contextlib.closing(OpenSearchStore([url], OpenSearchOptions(timeout=0.1))) as store:
             with pytest.raises(StoreError, match=r"gave no answer within 0\.6 s: ask about less time"):
-                store.totals(Question("report"))
+                store.totals(Question("report", sum=()))
             silent.setblocking(False)
             silent.accept()[0].close()
             with pytest.raises(BlockingIOError):
