@@ -5,7 +5,7 @@ true or false, never NULL. Patterns match as there: ASCII letters in either case
 character.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..values.fields import Field
@@ -37,12 +37,19 @@ def page(connection: Any, wanted: Wanted) -> list[Found]:
     if wanted.after:
         conditions.append("(moment, id) < (%s, %s)")
         parameters = [*parameters, *wanted.after]
+    said = _brief(wanted.selection.fields)
     sql = (
-        f"SELECT idx, id, source::text, moment FROM {TABLE} WHERE {' AND '.join(conditions)} "  # noqa: S608  # our own names
+        f"SELECT idx, id, ({said})::text, moment FROM {TABLE} WHERE {' AND '.join(conditions)} "  # noqa: S608  # our own names
         "ORDER BY moment DESC, id DESC LIMIT %s"
     )
     found = connection.execute(sql, [*parameters, wanted.selection.size])
     return [Found(Row(index, id_, source.encode()), (moment, id_)) for index, id_, source, moment in found]
+
+
+def _brief(fields: Sequence[str]) -> str:
+    """Some fields as one flat object, without those that are not there; the whole document for ()."""
+    members = ", ".join(f"'{name}', source #> {path(name)}" for name in fields)
+    return f"jsonb_strip_nulls(jsonb_build_object({members}))" if fields else "source"
 
 
 def path(name: str) -> str:

@@ -16,6 +16,8 @@ import psycopg
 import pytest
 
 from benchmarks.messages import message
+from email_report_processor.desk.message import BRIEF, from_row
+from email_report_processor.desk.message import DATASETS as MESSAGES
 from email_report_processor.privacy.prune import prune
 from email_report_processor.stores.follow import Cursor, send_on
 from email_report_processor.stores.opening import open_store
@@ -192,6 +194,13 @@ def test_page_by_page(both: tuple[Store, Store]) -> None:
         both[1].select(Selection(And(), ("spam",)))
     with pytest.raises(ValueError, match="no field"):
         both[1].totals(Question("arf", by=("nothing",)))
+
+
+def test_some_fields_of_what_is_found(both: tuple[Store, Store]) -> None:
+    found = [[from_row(one.row) for one in store.select(Selection(And(), MESSAGES, fields=BRIEF))] for store in both]
+    assert found[0] == found[1]
+    assert any(one.count > 1 and one.subject and one.source_ip for one in found[1])
+    assert not any(b"null" in one.row.source for one in both[1].select(Selection(And(), MESSAGES, fields=BRIEF)))
 
 
 def test_people_find_views(both: tuple[Store, Store], server: Postgresql) -> None:
