@@ -81,9 +81,13 @@ class Chroot:
         self.root = Path(f"/proc/{self._init}/root")
         assert (self.root / "given").is_dir()  # else it is this machine's
 
+    def enter(self, *command: str) -> list[str]:
+        """What runs a command inside."""
+        return ["nsenter", "-t", str(self._init), *self._spaces, "-r", "-w", "--", *command]
+
     def run(self, *command: str, input_: bytes = b"", status: int = 0) -> str:
         """Run a command inside as root; what it prints, with its complaints."""
-        enter = ["nsenter", "-t", str(self._init), *self._spaces, "-r", "-w", "--", *command]
+        enter = self.enter(*command)
         environment = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "DEBIAN_FRONTEND": "noninteractive",

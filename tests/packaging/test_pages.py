@@ -315,6 +315,11 @@ chmod 640 /etc/email-report-processor.toml
 """
 
 
+def named_for(inside: Chroot) -> None:
+    """The DNS is that of the examples."""
+    inside.path("/etc/resolv.conf").write_text(f"nameserver {RESOLVER}\n")
+
+
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: f"{scene.page} {scene.heading}".strip())
@@ -336,7 +341,7 @@ def play(scene: Scene, debians: Debian, scratch: Path, password: str) -> None:
         if scene.before:
             debians.run(inside, scene.before, "before")
         if scene.servers:
-            inside.path("/etc/resolv.conf").write_text(f"nameserver {RESOLVER}\n")
+            named_for(inside)
         for block in _blocks(scene):
             words = {
                 word: debians.word(inside, command) for word, command in scene.words.items() if word in block.script
