@@ -8,7 +8,6 @@ import argparse
 import json
 import os
 import shlex
-import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from ..documents.classify import Site
 from ..documents.encode import decode, encode
 from ..documents.renewed import DATASETS, FIELDS, renewed
 from ..documents.senders import Senders
+from ..ending import Ending
 from ..job import choose_senders, choose_store
 from ..settings import Settings, SettingsError
 from ..stores.query import And, Between, Node, field_of
@@ -66,8 +66,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     rules = Rules(settings.record("site", Site), choose_senders(settings))
     tally = Tally()
     tally.place = _place(arguments.after)
-    for end in (signal.SIGTERM, signal.SIGHUP):  # of a shutdown, of a terminal that is gone: as Ctrl-C
-        signal.signal(end, signal.default_int_handler)
+    end = Ending()  # a signal waits for the batch: libraries say too much of an exception in their midst
     try:
         if not isinstance(store, Renewable):
             raise SettingsError(
@@ -77,15 +76,20 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             renewals = list(_renewals(batch, rules, tally))
             tally.written += 0 if arguments.dry_run else store.renew(renewals)
             tally.place = batch[-1].found.place
+            if end.is_set():
+                return _interrupted("interrupted", tally)
     except ValueError as error:
         return fail(str(error), 2)
-    except (StoreError, KeyboardInterrupt) as error:
-        said = str(error) or "interrupted: run it again"
-        mark = f"; go on with --after {shlex.quote(json.dumps(tally.place))}" if tally.place else ""
-        return fail(f"{str(error) or 'interrupted'}{mark}" if mark else said, 75)
+    except StoreError as error:
+        return _interrupted(str(error), tally)
     finally:
         store.close()
     return _tell(tally, dry=arguments.dry_run)
+
+
+def _interrupted(why: str, tally: Tally) -> int:
+    mark = f"; go on with --after {shlex.quote(json.dumps(tally.place))}" if tally.place else ""
+    return fail(f"{why}{mark}", 75)
 
 
 def _found(store: Renewable, arguments: argparse.Namespace, after: tuple[Any, ...]) -> Iterator[Versioned]:
