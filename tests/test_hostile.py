@@ -225,6 +225,9 @@ MESSAGES: dict[str, Callable[[], bytes]] = {
     "kinds that change when tables are full": lambda: rows(range(1024), [1] * 300_000, range(1024, 1030)),
     "kinds in turn": lambda: rows(*[range(1000)] * 300),
     "rows of an unusual address": lambda: rows([1] * 200_000, address=lambda at: ipv6(at).replace(":db8", ":0db8")),
+    "records of 10,000 attributes": lambda: squeezed(
+        REPORT, b"<record><x " + b" ".join(b'a%d="1"' % n for n in range(10_000)) + b"/></record>", times=500
+    ),
     "rows of two rows": lambda: rows(
         [1] * 200_000, more="</row><row><source_ip>192.0.2.1</source_ip><count>2</count>"
     ),

@@ -129,7 +129,8 @@ def _without_zeros(text: str) -> str:
 
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]{0,20}://(?:[^/?#@\s]*@)?([^/?#:\s]+)", re.IGNORECASE)
-_ADDRESS = re.compile(r"(?:\"[^\"]{0,200}\"|[^\s@<>]*)@([^\s@<>]+)")
+# A local part is looked for where it begins, and nowhere within.
+_ADDRESS = re.compile(r"(?:\"[^\"]{0,200}\"|(?<![^\s@<>])[^\s@<>]*+)@([^\s@<>]+)")
 _PORT = re.compile(r":\d{1,5}\Z")
 _JUNK = "<>\"'`()[]{},;:|\\/=&%!?#*+~^$ \t\r\n."
 

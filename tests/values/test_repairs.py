@@ -1,6 +1,7 @@
 """What can be told for certain of odd texts, and what is not guessed."""
 
 import ipaddress
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -15,7 +16,8 @@ from email_report_processor.values.fields import (
     is_domain,
     write_date,
 )
-from email_report_processor.values.repairs import MAX_CHARS, REPAIRS, read_or_repair
+from email_report_processor.values.repairs import MAX_CHARS, REPAIRS, read_or_repair, repair_domain
+from tests.linear import assert_linear
 
 DAY = "2026-11-19T00:00:00Z"
 
@@ -200,3 +202,14 @@ def test_long_texts_cost_nothing(name: str, unit: str) -> None:
     except ValueError:
         return
     assert len(value) <= MAX_CHARS
+
+
+@pytest.mark.parametrize("piece", ["ä.", "a", "a ", '"', "a:b ", "<"])
+def test_looking_for_a_domain_is_linear(piece: str) -> None:
+    """Each character once was the beginning of a local part that has no end."""
+
+    def look(text: str) -> None:
+        with suppress(ValueError):
+            repair_domain(text)
+
+    assert_linear(look, lambda size: piece * (size // len(piece)) + " b@", 1000)
