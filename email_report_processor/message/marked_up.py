@@ -33,11 +33,19 @@ def text_of(open_: Open) -> Iterator[bytes]:
     rest = b""
     for piece in open_():
         data = rest + piece
-        cut = max(data.rfind(b"<"), data.rfind(b"&"))
-        cut = cut if cut >= len(data) - _LONGEST else len(data)
+        cut = _begun(data)
         rest = data[cut:]
         yield _text(data[:cut])
     yield _text(rest)
+
+
+def _begun(data: bytes) -> int:
+    """Where a tag or a character's name begins that is not at its end; else the length of data."""
+    for begin, ends in ((b"<", b">"), (b"&", b";<>")):  # a tag may have names in it, a name no tag
+        found = data.rfind(begin, max(0, len(data) - _LONGEST))
+        if found >= 0 and not any(end in data[found:] for end in ends):
+            return found
+    return len(data)
 
 
 def _text(data: bytes) -> bytes:
