@@ -8,7 +8,7 @@ from ..advice.explain import Explained, explain
 from ..documents.encode import decode
 from ..flags import now
 from ..job import choose_senders, choose_store
-from ..pages.text import wrap
+from ..pages.columns import wrap
 from ..settings import Settings
 from ..stores.query import Ids
 from ..stores.store import Selection

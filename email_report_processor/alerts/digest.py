@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from ..pages import html, svg, text, words
+from ..pages.columns import wrap
 from ..pages.figure import Figure, Page
 from .event import Event
 
@@ -116,7 +117,7 @@ def _message_id(digest: Digest, to: Sequence[str], sender: str) -> str:
 
 def _plain(digest: Digest, title: str) -> str:
     parts = [f"{title}\n{words.period(digest.page.period)}"]
-    parts += [f"{one.question}\n{text.wrap(one.sentence, 76, '  ')}" for one in digest.page.answers]
+    parts += [f"{one.question}\n{wrap(one.sentence, 76, '  ')}" for one in digest.page.answers]
     if digest.events:
         parts.append("Wrong now\n" + "\n".join(_item(f"{one.level}: {one.sentence} {one.do}") for one in digest.events))
     if changes := digest.changes():
@@ -127,7 +128,7 @@ def _plain(digest: Digest, title: str) -> str:
 
 
 def _item(sentence: str) -> str:
-    return text.wrap(f"- {sentence}", 76, "  ")
+    return wrap(f"- {sentence}", 76, "  ")
 
 
 def _shown(digest: Digest) -> Iterable[Figure]:

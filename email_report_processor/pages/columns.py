@@ -78,12 +78,16 @@ def _pieces(kind: str, text: str, width: int, *, whole: bool) -> list[str]:
 def below(named: Iterable[tuple[str, str]], width: int, indent: str) -> str:
     """What has no room in its row, below it: `name: value; name: value`, without those that say nothing."""
     said = "; ".join(f"{name.lower()}: {text}" if name else text for name, text in named if text not in {"", "-"})
-    left = indent + " " * _BELOW
+    return wrap(said, width, indent + " " * _BELOW)
+
+
+def wrap(text: str, width: int, indent: str = "") -> str:
+    """A paragraph of ours within the width; long names stay whole."""
     made = textwrap.wrap(
-        said,
+        text,
         max(width, 40),
-        initial_indent=left,
-        subsequent_indent=left,
+        initial_indent=indent,
+        subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
     )

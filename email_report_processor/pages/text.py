@@ -1,10 +1,9 @@
 """Figures as text, for a terminal and for the plain part of a mail: wrapped, never cut."""
 
-import textwrap
 from collections.abc import Iterable, Sequence
 
 from . import words
-from .columns import below, fitted, line
+from .columns import below, fitted, line, wrap
 from .figure import Column, Figure, Fix, Page, Value
 from .fixing import TURNS
 
@@ -65,19 +64,6 @@ def figure(one: Figure, width: int = 80) -> str:
         lines.append(f"  … and {words.number(one.more)} more")
     lines += [wrap(text, width, "  ") for text in one.left_out]
     return "\n".join(lines)
-
-
-def wrap(text: str, width: int, indent: str = "") -> str:
-    """A paragraph of ours within the width; long names stay whole."""
-    made = textwrap.wrap(
-        text,
-        max(width, 40),
-        initial_indent=indent,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return "\n".join(made)
 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[Value]], width: int = 80, indent: str = "  ") -> str:
