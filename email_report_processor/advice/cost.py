@@ -38,7 +38,7 @@ class Group(NamedTuple):
     fate: str  # a key of FATES
     class_: str
     author: str  # From domain
-    judged_by: str  # what a verdict about it names, as `email-report-admin verdict` takes it; '' the address
+    judged_by: str  # of `unknown`: what a verdict names, as `email-report-admin verdict` takes it; '' the address
 
 
 class Cost(NamedTuple):
@@ -214,7 +214,8 @@ class _Finder:
     def _found(self, fields: Mapping[str, Any], judged: Judged) -> _Found:
         fate = fate_of(fields, judged, self._site)
         author = str(fields.get("identifiers.header_from") or self._record.domain)
-        group = Group(_sender(fields), fate, str(fields.get("class", "")), author, _judged_by(fields))
+        judged_by = _judged_by(fields) if fate == "unknown" else ""  # of others not every sum knows the network
+        group = Group(_sender(fields), fate, str(fields.get("class", "")), author, judged_by)
         strict = judged._replace(policy="reject")
         then = fate if strict.does == judged.does else fate_of(fields, strict, self._site)
         would_fail = then in _WANTED or not (judged.passes or judged.sure_results or then in _SURE)

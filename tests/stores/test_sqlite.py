@@ -444,7 +444,7 @@ def test_the_disk_is_full(tmp_path: Path) -> None:
     place = tmp_path / "small"
     place.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=400k", "none", str(place)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(place)], capture_output=True, check=False
     )
     if mounted.returncode:
         pytest.skip("cannot mount a tmpfs here")
