@@ -16,6 +16,7 @@ from ..pages.figure import Period
 from ..settings import Settings
 from ..stores.store import Store
 from .asking_dns import add_dns, resolver
+from .looking import reads_much
 from .showing import add_forms, show
 from .summary import when
 from .text import fail
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Print the answer. 0: it loses nothing; 1: something would be lost or is not known; 2: wrong usage."""
+    reads_much()
     period = Period(when(arguments.since), when(arguments.until))
     store = choose_store(settings, os.environ).open()
     made = now()

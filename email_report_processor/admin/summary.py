@@ -19,6 +19,7 @@ from ..pages.overview import overview, seen_domains
 from ..settings import Settings, SettingsError
 from ..stores import kept
 from ..stores.store import Store
+from .looking import reads_much
 from .numbers import whole
 from .text import terminal_width
 
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Print the summary, or write it."""
+    reads_much()
     choice = choose_store(settings, os.environ)
     job = make_job(settings, os.environ, choice, now)
     period = Period(when(arguments.since), when(arguments.until))

@@ -162,7 +162,7 @@ class _Reader:
 
     @staticmethod
     def _numbers(found: Mapping[str, Any], names: Sequence[str]) -> tuple[int, ...]:
-        return tuple([round(found[name]["value"] or 0) if name in found else 0 for name in names])
+        return tuple([round(found[name]["value"] or 0) if name in found else 0 for name in names]) if names else ()
 
 
 def _as_stored(value: Any) -> Any:

@@ -42,12 +42,13 @@ def check(question: Question) -> Checked:
 
 def largest(totals: Iterable[Total], size: int) -> list[Total]:
     """The largest groups by their first sum, else by documents; equal ones in the order of their keys."""
-    return heapq.nsmallest(size, totals, key=_rank)
+    found = list(totals)  # of a list it is known whether all are wanted: they are sorted at once
+    return heapq.nsmallest(size, found, key=_rank)
 
 
 def _rank(total: Total) -> tuple[int, tuple[str, ...]]:
     weight = total.sums[0] if total.sums else total.documents
-    return -weight, tuple("" if value is None else str(value) for value in total.key)
+    return -weight, tuple(["" if value is None else str(value) for value in total.key])
 
 
 def check_datasets(names: Iterable[str]) -> None:
