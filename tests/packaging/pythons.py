@@ -13,20 +13,24 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.mta.packages import UnavailableError, newer
+from tests.places import ROOT
 
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 OTHERS = tuple(version for version in VERSIONS if version != f"{sys.version_info[0]}.{sys.version_info[1]}")
 _RELEASES = {"3.13": "trixie", "3.14": "forky"}
 # A root where this machine's settings of the network and of pip hold, and where its files have the names they have.
 _ENTER = """
-root=$1; shift
-for place in /etc /dev /proc /root /tmp /opt /work; do
+root=$1; checkout=$2; shift 2
+for place in /etc /dev /proc /root /tmp /opt "$checkout"; do
     [ -d "$place" ] || continue
     mkdir -p "$root$place"
     mount --bind "$place" "$root$place"
 done
 exec chroot "$root" "$@"
 """
+
+
+_TOP = Path("/", ROOT.parts[1])  # the directory of / in which the checkout lies
 
 
 class Python(NamedTuple):
@@ -58,7 +62,7 @@ def python(version: str) -> Python:
         raise UnavailableError(f"CPython {version} of Debian runs in a root of its own, which takes root")
     name = f"python{version}"
     root = newer(name, _RELEASES[version], name, f"{name}-venv", "base-files")
-    return Python(f"/usr/bin/{name}", ("unshare", "--mount", "sh", "-euc", _ENTER, "sh", str(root)))
+    return Python(f"/usr/bin/{name}", ("unshare", "--mount", "sh", "-euc", _ENTER, "sh", str(root), str(_TOP)))
 
 
 def _works(path: str) -> bool:
