@@ -10,7 +10,7 @@ import json
 import re
 import select
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple, NoReturn
 
@@ -61,6 +61,15 @@ class Moved(NamedTuple):
 
     said: str  # '' when it is done, else why not
     copied: bool  # they are in the other folder, and only their removal may be missing
+
+
+def announced(told: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether a server has told of new messages since the folder was opened, in its answers to other commands.
+
+    told: untagged responses since SELECT, as imaplib has them. IDLE does not tell it again (RFC 2177, section 3).
+    """
+    exists, gone = told.get("EXISTS", ()), told.get("EXPUNGE", ())
+    return len(exists) > 1 and int(exists[-1]) > int(exists[0]) - len(gone)
 
 
 class Connection:
@@ -143,7 +152,7 @@ class Connection:
             except ImapToolsError:  # it says IDLE, and refuses it
                 self.capabilities = self.capabilities - {"IDLE"}
                 return
-            if not self._has_more():
+            if not self._has_more() and not announced(self._client.untagged_responses):
                 select.select([self._client.sock.fileno(), other], [], [], seconds)
             self._mailbox.idle.stop()
 

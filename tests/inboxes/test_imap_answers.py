@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from email_report_processor.inboxes.credentials import Credential
 from email_report_processor.inboxes.folder import Lines, grouped
-from email_report_processor.inboxes.imap import PIECE, Connection, Found, InboxError, _bodies, _found, _set, connect
+from email_report_processor.inboxes.imap import (
+    PIECE,
+    Connection,
+    Found,
+    InboxError,
+    _bodies,
+    _found,
+    _set,
+    announced,
+    connect,
+)
 from email_report_processor.inboxes.mailboxes import LONGEST, SHORTEST, Backoff
 from email_report_processor.inboxes.options import InboxOptions
 from email_report_processor.inboxes.seen import Ranges
@@ -193,3 +203,20 @@ def test_messages_that_cannot_be_listed_are_not_none(said: bytes) -> None:
         connection.select("INBOX", read_only=False)
         with pytest.raises(InboxError, match="what"):
             list(connection.pages(0))
+
+
+@pytest.mark.parametrize(
+    ("exists", "expunge", "more"),
+    [
+        ([b"2"], [], False),  # SELECT alone
+        ([b"2", b"3"], [], True),  # one came while others were fetched
+        ([b"2", b"2"], [], False),  # a server that repeats itself
+        ([b"2", b"1"], [b"1", b"1"], True),  # both were moved, and then one came
+        ([b"2", b"3"], [b"1", b"1"], True),
+        ([], [], False),
+    ],
+)
+def test_what_came_while_a_folder_was_read_is_not_waited_for(
+    exists: list[bytes], expunge: list[bytes], more: bool
+) -> None:
+    assert announced({"EXISTS": exists, "EXPUNGE": expunge}) is more
