@@ -20,6 +20,7 @@ from .options import InboxOptions
 PIECE = 1024**2  # bytes of a message that are fetched at once
 WINDOW = 1000  # UIDs that are asked about at first; more where few of them are there
 MANY = 500  # messages of one answer; with more, fewer UIDs are asked about
+_TRIES = 5  # to list messages while another client deletes some
 
 _UID = re.compile(rb"\bUID (\d+)")
 _SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)")
@@ -189,10 +190,16 @@ class Connection:
         return max((int(uid[1]) for line in lines if isinstance(line, bytes) and (uid := _UID.search(line))), default=0)
 
     def _listed(self, which: str, what: str) -> list[Any]:
-        try:
-            return self._uid("FETCH", which, what)
-        except _RefusedError as error:
-            raise InboxError(f"{self._name}: the messages cannot be listed: {error}") from error
+        for _ in range(_TRIES):
+            try:
+                return self._uid("FETCH", which, what)
+            except _RefusedError as error:
+                said = str(error)
+            if "EXPUNGEISSUED" not in said:
+                break
+            with self._said("NOOP"):  # another client deletes: the server tells which are gone (RFC 5530, section 3)
+                self._client.noop()
+        raise InboxError(f"{self._name}: the messages cannot be listed: {said}")
 
     def _tried(self, command: str, *arguments: Any) -> str:
         """'' when it is done, else what the server said."""

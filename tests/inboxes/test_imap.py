@@ -326,11 +326,11 @@ def test_a_mailbox_that_changes_underneath(mailbox: Mailbox, site: Site) -> None
     other = threading.Thread(target=delete)
     other.start()
     try:
-        assert site.once(mailbox.settings()).status == 0
+        assert site.once(mailbox.settings()).status == 0, site.said[-2000:]
     finally:
         over.set()
         other.join()
-    assert site.once(mailbox.settings()).status == 0
+    assert site.once(mailbox.settings()).status == 0, site.said[-2000:]
     archived = mailbox.count(ARCHIVE)
     assert mailbox.count() == 0
     assert archived * 3 <= site.documents() <= 300 * 3  # one that was just stored may have been deleted before its move

@@ -94,9 +94,9 @@ def test_waiting_grows_and_ends() -> None:
 
 
 class Scripted:
-    """An IMAP server that says what it is told to: command -> lines before the tagged answer, and that."""
+    """An IMAP server that says what it is told to: command -> lines before the tagged answer, and that; or in turn."""
 
-    def __init__(self, answers: dict[str, bytes]) -> None:
+    def __init__(self, answers: dict[str, bytes | list[bytes]]) -> None:
         self._answers = answers
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
@@ -114,13 +114,14 @@ class Scripted:
                     if words != [b"DONE"]:
                         tag = words[0]
                     command = b" ".join(words[1:3] if words[1:2] == [b"UID"] else words[1:2]) or b"DONE"
-                    connection.sendall(self._answers.get(command.decode(), b"TAG OK done\r\n").replace(b"TAG", tag))
+                    said = self._answers.get(command.decode(), b"TAG OK done\r\n")
+                    connection.sendall((said if isinstance(said, bytes) else said.pop(0)).replace(b"TAG", tag))
 
     def close(self) -> None:
         self._socket.close()
 
 
-USUAL = {
+USUAL: dict[str, bytes | list[bytes]] = {
     "CAPABILITY": b"* CAPABILITY IMAP4rev1 IDLE AUTH=PLAIN\r\nTAG OK done\r\n",
     "AUTHENTICATE": b"+ \r\n",
     "LIST": b'* LIST (\\Noselect) "." ""\r\nTAG OK done\r\n',
@@ -129,7 +130,7 @@ USUAL = {
 
 
 @contextlib.contextmanager
-def scripted(**answers: bytes) -> Iterator[InboxOptions]:
+def scripted(**answers: bytes | list[bytes]) -> Iterator[InboxOptions]:
     server = Scripted(USUAL | {"CAPABILITY": b"* CAPABILITY IMAP4rev1 IDLE\r\nTAG OK done\r\n"} | answers)
     with contextlib.closing(server):
         yield InboxOptions(host="127.0.0.1", port=server.port, username="u", security="none", timeout=20)
@@ -202,6 +203,20 @@ def test_messages_that_cannot_be_listed_are_not_none(said: bytes) -> None:
     with scripted(**{"UID FETCH": said}) as options, connected(options) as connection:
         connection.select("INBOX", read_only=False)
         with pytest.raises(InboxError, match="what"):
+            list(connection.pages(0))
+
+
+def test_messages_that_somebody_else_deletes_are_listed_without_them() -> None:
+    gone, there = (
+        b"TAG NO [EXPUNGEISSUED] some are gone\r\n",
+        b"* 1 FETCH (UID 7 FLAGS () RFC822.SIZE 3)\r\nTAG OK done\r\n",
+    )
+    with scripted(**{"UID FETCH": [gone, there, gone, there]}) as options, connected(options) as connection:
+        connection.select("INBOX", read_only=False)
+        assert [[one.uid for one in page] for page in connection.pages(0)] == [[7]]
+    with scripted(**{"UID FETCH": gone}) as options, connected(options) as connection:
+        connection.select("INBOX", read_only=False)
+        with pytest.raises(InboxError, match="EXPUNGEISSUED"):
             list(connection.pages(0))
 
 
