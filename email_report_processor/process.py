@@ -6,6 +6,7 @@ message that can never be stored is kept (and answered with 0); whatever is ours
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
 from .documents.classify import Site
@@ -281,12 +282,8 @@ class Tally:
 
 def guarded_rows(reports: list[Report], job: Job, tally: Tally) -> Iterator[Row]:
     """The rows of some reports of a message, encoded. Raises PureError, OSError."""
-    try:
+    with _guard():
         yield from _rows(reports, job, tally)
-    except OSError:
-        raise
-    except Exception as error:
-        raise _of_ours(error) from error
 
 
 def _rows(reports: list[Report], job: Job, tally: Tally) -> Iterator[Row]:
@@ -332,17 +329,18 @@ def index(dataset: str, date: str, now: str, layout: Layout) -> str:
 
 def guarded(step: Callable[[], Result]) -> Result:
     """Run a step of the pure half. Raises PureError for anything but OSError (a full disk is no bug)."""
-    try:
+    with _guard():
         return step()
+
+
+@contextmanager
+def _guard() -> Iterator[None]:
+    try:
+        yield
     except OSError:
         raise
-    except Exception as error:
-        raise _of_ours(error) from error
-
-
-def _of_ours(error: Exception) -> PureError:
-    """The pure half raises nothing of the message's making: this is a bug, or no memory."""
-    return PureError(f"{type(error).__name__}: {error}")
+    except Exception as error:  # the pure half raises nothing of the message's making: this is a bug, or no memory
+        raise PureError(f"{type(error).__name__}: {error}") from error
 
 
 def failure(error: PureError | MemoryError) -> tuple[Verdict, tuple[str, ...]]:
